@@ -1,0 +1,2 @@
+// Benchmarks: one layer, a training step, a short training.
+export {};

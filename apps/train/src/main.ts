@@ -1,0 +1,2 @@
+// The command that trains a model on a data set.
+export {};

@@ -1,0 +1,2 @@
+// The CPU engine: WebAssembly SIMD, one plan for a whole step.
+export {};

@@ -1,0 +1,2 @@
+// The contract of a backend and the conformance suite that every backend passes.
+export {};

@@ -1,0 +1,2 @@
+// Data sets from disk, an embedded one, shuffling and augmentation.
+export {};

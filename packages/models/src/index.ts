@@ -1,0 +1,2 @@
+// Model zoo: the CIFAR ResNets.
+export {};

@@ -1,0 +1,2 @@
+// Convolution, dense layers, pooling, activations, initializers and losses.
+export {};

@@ -1,0 +1,2 @@
+// Batch sampling: statistics from a few consecutive images of the batch; and naive sampling.
+export {};

@@ -1,0 +1,2 @@
+// Feature sampling: statistics from a patch of every feature map.
+export {};

@@ -1,0 +1,2 @@
+// Virtual dataset normalization: statistics from a few synthetic images.
+export {};

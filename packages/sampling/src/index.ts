@@ -1,0 +1,2 @@
+// The contract of a sampling strategy and its conformance suite.
+export {};

@@ -1,0 +1,2 @@
+// Optimizers, schedules, the training loop, metrics and checkpoints.
+export {};
