@@ -1,2 +1,9 @@
-// Shapes, dtypes, random keys, the graph of a step, its primitives and their gradients.
-export {};
+// The tensor core: shapes, random keys, ndarrays, the graph with its primitives, and grad.
+export * from "./cost.ts";
+export { grad } from "./grad.ts";
+export * from "./graph.ts";
+export * from "./host.ts";
+export * from "./key.ts";
+export * from "./ops.ts";
+export * from "./primitives.ts";
+export * from "./shape.ts";

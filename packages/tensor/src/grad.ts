@@ -1,0 +1,81 @@
+// Reverse-mode differentiation of a recorded graph, as more graph.
+
+import { accumulate } from "./accumulate.ts";
+import { gradientRules } from "./gradient-rules.ts";
+import type { Builder, Tensor } from "./graph.ts";
+import type { Node, NodeOf, Primitive } from "./primitives.ts";
+import { showShape } from "./shape.ts";
+
+/**
+ * ∂loss/∂x for each tensor of `wrt`, recorded in the same graph. Zero where the loss does not
+ * depend on it.
+ * @throws RangeError unless the loss has one element. @throws Error at a primitive without gradient.
+ */
+export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+  const { builder } = loss;
+  if (loss.shape.some((length) => length !== 1)) {
+    throw new RangeError(
+      `grad: the loss is ${showShape(loss.shape)}; reduce it to one element, with mean() or sum()`,
+    );
+  }
+  const dependent = dependentOn(builder, loss.id, wrt);
+  const parts = new Map<number, Tensor[]>([[loss.id, [builder.constant(1, loss.shape)]]]);
+  const results = new Map<number, Tensor>();
+  for (let id = loss.id; id >= 0; id--) {
+    const contributions = parts.get(id);
+    if (contributions === undefined) continue;
+    const node = builder.nodes[id] as Node;
+    builder.labelled(node.label, () => {
+      const g = accumulate(contributions);
+      results.set(id, g);
+      for (const [operand, part] of operandGradients(builder, node, g, dependent)) {
+        const list = parts.get(operand);
+        if (list === undefined) parts.set(operand, [part]);
+        else list.push(part);
+      }
+    });
+    parts.delete(id);
+  }
+  return wrt.map((tensor) => results.get(tensor.id) ?? builder.constant(0, tensor.shape));
+}
+
+/** Marks the nodes up to `last` that depend on one of `wrt`, following custom gradients' operands. */
+function dependentOn(builder: Builder, last: number, wrt: readonly Tensor[]): boolean[] {
+  const dependent: boolean[] = [];
+  const targets = new Set(wrt.map((tensor) => tensor.id));
+  for (let id = 0; id <= last; id++) {
+    const node = builder.nodes[id] as Node;
+    const from = builder.customGradients.get(id)?.inputs.map((t) => t.id) ?? node.inputs;
+    dependent[id] = targets.has(id) || from.some((operand) => dependent[operand]);
+  }
+  return dependent;
+}
+
+function operandGradients(
+  builder: Builder,
+  node: Node,
+  g: Tensor,
+  dependent: readonly boolean[],
+): [number, Tensor][] {
+  const custom = builder.customGradients.get(node.id);
+  if (custom !== undefined) {
+    const parts = custom.vjp(g);
+    return custom.inputs.flatMap((operand, i): [number, Tensor][] => {
+      const part = parts[i];
+      return part !== undefined && dependent[operand.id] ? [[operand.id, part]] : [];
+    });
+  }
+  if (!node.inputs.some((operand) => dependent[operand])) return [];
+  const rules = rulesOf(builder, node, g);
+  return node.inputs.flatMap((operand, i): [number, Tensor][] => {
+    const rule = rules[i];
+    return rule !== undefined && dependent[operand] ? [[operand, rule()]] : [];
+  });
+}
+
+function rulesOf<P extends Primitive>(builder: Builder, node: Node, g: Tensor) {
+  const typed = node as unknown as NodeOf<P>;
+  const rule = gradientRules[node.op as P];
+  const x = node.inputs.map((id) => builder.tensor(id));
+  return rule({ node: typed, x, y: builder.tensor(node.id), g });
+}
