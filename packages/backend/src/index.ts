@@ -1,2 +1,3 @@
-// The contract of a backend and the conformance suite that every backend passes.
-export {};
+// The backend contract and the conformance suite that every backend passes.
+export * from "./backend.ts";
+export * from "./checks.ts";

@@ -1,0 +1,68 @@
+// Checks that every backend makes alike, with the same words.
+
+import {
+  elementsOf,
+  type Graph,
+  type HostValue,
+  type Node,
+  sameShape,
+  showShape,
+} from "@fewnorm/tensor";
+import type { Feeds, StateSpec } from "./backend.ts";
+
+/** @throws Error when a name occurs twice. */
+export function checkSpecs(specs: readonly StateSpec[]): void {
+  const seen = new Set<string>();
+  for (const { name } of specs) {
+    if (seen.has(name)) throw new Error(`createState: "${name}" occurs twice; names must differ`);
+    seen.add(name);
+  }
+}
+
+/** @throws Error when the graph reads a state that is missing from `specs` or has another shape. */
+export function checkStates(graph: Graph, specs: readonly StateSpec[]): void {
+  const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
+  for (const [name, id] of Object.entries(graph.states)) {
+    const { shape } = graph.nodes[id] as Node;
+    const held = shapes.get(name);
+    if (held === undefined) {
+      throw new Error(
+        `compile: the graph uses the state "${name}", which was not created; pass the state that holds it`,
+      );
+    }
+    if (!sameShape(shape, held)) {
+      throw new Error(
+        `compile: the state "${name}" is ${showShape(held)}, but the graph expects ${showShape(shape)}`,
+      );
+    }
+  }
+}
+
+/**
+ * The elements of every feed that the graph needs, by input name.
+ * @throws Error for a missing or unknown feed, RangeError or TypeError for one of a wrong shape or kind.
+ */
+export function checkFeeds(graph: Graph, feeds: Feeds): Map<string, ArrayLike<number>> {
+  const elements = new Map<string, ArrayLike<number>>();
+  for (const [name, id] of Object.entries(graph.inputs)) {
+    const value: HostValue | undefined = feeds[name];
+    if (value === undefined) {
+      throw new Error(
+        `run: the input "${name}" was not fed; the graph needs ${list(graph.inputs)}`,
+      );
+    }
+    const { shape, dtype } = graph.nodes[id] as Node;
+    elements.set(name, elementsOf(`run: input "${name}"`, value, shape, dtype));
+  }
+  for (const name of Object.keys(feeds)) {
+    if (!(name in graph.inputs)) {
+      throw new Error(`run: there is no input "${name}"; the graph has ${list(graph.inputs)}`);
+    }
+  }
+  return elements;
+}
+
+function list(table: Readonly<Record<string, number>>): string {
+  const names = Object.keys(table);
+  return names.length === 0 ? "no inputs" : names.map((name) => `"${name}"`).join(", ");
+}
