@@ -1,2 +1,5 @@
-// Convolution, dense layers, pooling, activations, initializers and losses.
-export {};
+// What convolutional networks are made of, and the scope and model contracts.
+export * from "./initializers.ts";
+export * from "./layers.ts";
+export * from "./model.ts";
+export * from "./scope.ts";

@@ -1,0 +1,55 @@
+// The model contract: what training, evaluation and the zoo share.
+
+import { joinRows, type Key, rows, type Shape, type Tensor } from "@fewnorm/tensor";
+import type { Scope } from "./scope.ts";
+
+/** Images that a model's normalization brings along: they are put before the batch in training. */
+export interface VirtualImages {
+  readonly count: number;
+  /** The step's virtual images in standardized units, row-major [count, C, H, W]. */
+  draw(shape: Shape, key: Key): ArrayLike<number>;
+}
+
+/** A classifier of images. */
+export interface Model {
+  readonly name: string;
+  /** [C, H, W] of one image. */
+  readonly inputShape: readonly [number, number, number];
+  readonly classes: number;
+  readonly virtualImages?: VirtualImages | undefined;
+  /** images [N, C, H, W] → logits [N, classes], recorded in the scope's graph. */
+  logits(scope: Scope, images: Tensor): Tensor;
+}
+
+/** How many virtual rows a model's batches begin with in `mode`. */
+export function virtualRowsOf(model: Model, mode: Scope["mode"]): number {
+  return mode === "train" ? (model.virtualImages?.count ?? 0) : 0;
+}
+
+/**
+ * The model's logits of `images` [N, C, H, W] alone. In training its virtual images are drawn, run
+ * along before the others and left out of the result. `scope` must have been made with
+ * `virtualRowsOf(model, mode)`.
+ */
+export function logitsOf(model: Model, scope: Scope, images: Tensor): Tensor {
+  const { virtualImages } = model;
+  const virtual = scope.virtualRows;
+  if (virtual !== virtualRowsOf(model, scope.mode)) {
+    throw new RangeError(
+      `logitsOf: the scope has ${virtual} virtual rows, ${model.name} needs ${virtualRowsOf(model, scope.mode)}; make it with virtualRowsOf(model, mode)`,
+    );
+  }
+  if (virtualImages === undefined || virtual === 0) return model.logits(scope, images);
+  const [n = 1, ...image] = images.shape;
+  const shape = [virtual, ...image];
+  const drawn = scope.drawn("virtualImages", shape, "float32", (key) =>
+    virtualImages.draw(shape, key),
+  );
+  const start = scope.builder.constant(0, [1], "int32");
+  const real = { base: virtual, modulo: n, offset: 0, count: n };
+  const all = joinRows([
+    { part: drawn, start, range: { base: 0, modulo: virtual, offset: 0, count: virtual } },
+    { part: images, start, range: real },
+  ]);
+  return rows(model.logits(scope, all), start, { range: real });
+}

@@ -1,0 +1,115 @@
+// Scope: what a model's layers are given to declare parameters, running statistics and drawn values.
+
+import {
+  type Builder,
+  type DType,
+  foldIn,
+  type Key,
+  type Shape,
+  sameShape,
+  showShape,
+  type Tensor,
+} from "@fewnorm/tensor";
+import type { Initializer } from "./initializers.ts";
+
+/** Training uses the batch's statistics and updates the running ones; evaluation uses the running ones. */
+export type Mode = "train" | "evaluate";
+
+/** A state that a model declares. Names are PyTorch's. */
+export interface StateDeclaration {
+  readonly name: string;
+  readonly shape: Shape;
+  /** Parameters are trained; buffers, such as running statistics, are not. */
+  readonly kind: "parameter" | "buffer";
+  readonly initialize: Initializer;
+}
+
+/** A value that is drawn from the step's key and fed at each step, such as a sampled region's origin. */
+export interface Draw {
+  readonly name: string;
+  readonly draw: (key: Key) => ArrayLike<number>;
+}
+
+/** Passed from layer to layer while a model is traced. */
+export interface Scope {
+  readonly builder: Builder;
+  readonly mode: Mode;
+  /** Where in the model this scope is: `layer1.0`, or empty at the top. */
+  readonly path: string;
+  /** How many of the batch's first rows are virtual images, which no loss sees. 0 in evaluation. */
+  readonly virtualRows: number;
+  /** The scope of a part of the model; names in it begin with this one's path. */
+  at(name: string): Scope;
+  /** A trained tensor. @throws Error when the name is taken by another shape or kind. */
+  parameter(name: string, shape: Shape, initialize: Initializer): Tensor;
+  /** A tensor that is kept but not trained. @throws Error as `parameter`. */
+  buffer(name: string, shape: Shape, initialize: Initializer): Tensor;
+  /** Gives a buffer its next value; allowed in training only. */
+  update(name: string, value: Tensor): void;
+  /** A value drawn anew at each step; `draw` gets a key of its own for every name and step. */
+  drawn(name: string, shape: Shape, dtype: DType, draw: Draw["draw"]): Tensor;
+}
+
+/** What the scopes of one trace have gathered. */
+export interface Declarations {
+  readonly states: readonly StateDeclaration[];
+  readonly draws: readonly Draw[];
+}
+
+/** The outermost scope of a model, and the lists that it fills as the model is traced. */
+export function createScope(
+  builder: Builder,
+  mode: Mode,
+  virtualRows = 0,
+): { scope: Scope; declarations: Declarations } {
+  const states: StateDeclaration[] = [];
+  const draws: Draw[] = [];
+
+  function declare(declaration: StateDeclaration): Tensor {
+    const { name, shape, kind } = declaration;
+    const other = states.find((state) => state.name === name);
+    if (other === undefined) states.push(declaration);
+    else if (other.kind !== kind || !sameShape(other.shape, shape)) {
+      throw new Error(
+        `${kind}: "${name}" ${showShape(shape)} is declared already as ${other.kind} ${showShape(other.shape)}; give the layers different names`,
+      );
+    }
+    return builder.state(name, shape);
+  }
+
+  const scopeAt = (path: string): Scope => {
+    const full = (name: string) => (path === "" ? name : `${path}.${name}`);
+    return {
+      builder,
+      mode,
+      path,
+      virtualRows,
+      at: (name) => scopeAt(full(name)),
+      parameter: (name, shape, initialize) =>
+        declare({ name: full(name), shape, kind: "parameter", initialize }),
+      buffer: (name, shape, initialize) =>
+        declare({ name: full(name), shape, kind: "buffer", initialize }),
+      update(name, value) {
+        if (mode !== "train") {
+          throw new Error(`update: "${full(name)}" cannot change in evaluation mode`);
+        }
+        builder.update(full(name), value);
+      },
+      drawn(name, shape, dtype, draw) {
+        if (draws.some((other) => other.name === full(name))) {
+          throw new Error(
+            `drawn: "${full(name)}" is drawn already; give the layers different names`,
+          );
+        }
+        draws.push({ name: full(name), draw });
+        return builder.input(full(name), shape, dtype);
+      },
+    };
+  };
+  return { scope: scopeAt(""), declarations: { states, draws } };
+}
+
+/** Draws every declared value for the step that `key` belongs to, by input name. */
+export function drawAll(draws: readonly Draw[], key: Key): Record<string, ArrayLike<number>> {
+  return Object.fromEntries(draws.map(({ name, draw }, i) => [name, draw(foldIn(key, i))]));
+}
