@@ -1,0 +1,90 @@
+// What a data set is in memory, and how it is put together from images and labels.
+import { channelStatistics } from "./channel-statistics.ts";
+
+/** Images with their labels. Image `i` is `images[i·C·H·W …]`, channels first (NCHW), one byte a value. */
+export interface Split {
+  /** Number of images, N. */
+  readonly count: number;
+  /** N·C·H·W pixel values, 0 … 255. Lies in shared memory where the platform has it. */
+  readonly images: Uint8Array;
+  /** N class numbers, each below the number of classes. */
+  readonly labels: Uint8Array;
+}
+
+/** A data set for image classification, wholly in memory. Plain data: build one by hand, or with `createDataset`. */
+export interface Dataset {
+  readonly name: string;
+  /** Names of the classes; a label is an index into them. */
+  readonly classes: readonly string[];
+  /** Shape of one image: channels, height, width. */
+  readonly shape: readonly [channels: number, height: number, width: number];
+  readonly train: Split;
+  readonly test: Split;
+  /** Mean of each channel of the training images, of pixel values in 0 … 1. */
+  readonly mean: readonly number[];
+  /** Standard deviation (biased) of each channel of the training images, of pixel values in 0 … 1. */
+  readonly deviation: readonly number[];
+}
+
+/** What `createDataset` starts from: a data set without its statistics. */
+export type DatasetParts = Omit<Dataset, "mean" | "deviation">;
+
+/**
+ * Puts a data set together: checks that sizes and labels fit, and computes mean and deviation of each
+ * channel over the training images (exactly, from a histogram of the 256 values).
+ *
+ * @param parts `shape` is [C, H, W]; each split holds N ≥ 1 images of C·H·W bytes and N labels.
+ * @throws RangeError where a size does not fit its split's count, or a label has no class.
+ */
+export function createDataset(parts: DatasetParts): Dataset {
+  const { name, classes, shape, train, test } = parts;
+  for (const [which, split] of [
+    ["train", train],
+    ["test", test],
+  ] as const) {
+    checkSplit("createDataset", split, shape, which);
+    const wrong = split.labels.findIndex((label) => label >= classes.length);
+    if (wrong >= 0) {
+      throw new RangeError(
+        `createDataset: ${which} label ${wrong} is ${split.labels[wrong]}, but there are ${classes.length} classes; labels go from 0 to ${classes.length - 1}`,
+      );
+    }
+  }
+  return { name, classes, shape, train, test, ...channelStatistics(train.images, shape) };
+}
+
+/** Throws a RangeError unless the arrays of `split` have the sizes that its count and `shape` ask for. */
+export function checkSplit(
+  who: string,
+  split: Split,
+  shape: readonly [number, number, number],
+  which = "split",
+): void {
+  const size = shape[0] * shape[1] * shape[2];
+  if (!shape.every((extent) => Number.isInteger(extent) && extent > 0)) {
+    throw new RangeError(`${who}: shape is [${shape}]; give three positive whole numbers, [C, H, W]`);
+  }
+  if (!Number.isInteger(split.count) || split.count < 1) {
+    throw new RangeError(`${who}: ${which} has ${split.count} images; at least one is needed`);
+  }
+  if (split.images.length !== split.count * size) {
+    throw new RangeError(
+      `${who}: ${which} has ${split.images.length} bytes of images; ${split.count} images of shape [${shape}] take ${split.count * size}`,
+    );
+  }
+  if (split.labels.length !== split.count) {
+    throw new RangeError(
+      `${who}: ${which} has ${split.labels.length} labels for ${split.count} images; give one for each`,
+    );
+  }
+}
+
+/**
+ * `length` zero bytes, in shared memory where that may be used (Node, and pages that are cross-origin
+ * isolated): a worker that prepares batches then reads the same images instead of a copy.
+ */
+export function allocateBytes(length: number): Uint8Array {
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  const shared = typeof SharedArrayBuffer !== "undefined" && crossOriginIsolated !== false;
+  return new Uint8Array(shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length));
+}
