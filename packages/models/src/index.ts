@@ -1,2 +1,2 @@
-// Model zoo: the CIFAR ResNets.
-export {};
+// The models zoo: one file for each family.
+export { type ResNetDepth, type ResNetOptions, resnet } from "./resnet.ts";

@@ -3,6 +3,7 @@
 import type { Tensor, VectorJacobianProduct } from "./graph.ts";
 import type { Node, RowRange, WindowAttributes } from "./primitives.ts";
 import { type Shape, sameShape } from "./shape.ts";
+import { convolved } from "./shape-rules.ts";
 
 /** A tensor, or a number that broadcasts. */
 export type Operand = Tensor | number;
@@ -100,6 +101,17 @@ export interface Conv2dOptions {
 
 export function pair(value: number | readonly [number, number]): readonly [number, number] {
   return typeof value === "number" ? [value, value] : value;
+}
+
+/** The shape of x ∗ w. @throws RangeError when the shapes do not fit. */
+export function convolvedShape(
+  x: Shape,
+  w: Shape,
+  options: Pick<Conv2dOptions, "stride" | "padding" | "groups"> = {},
+): Shape {
+  const { stride = 1, padding = 0, groups = 1 } = options;
+  const geometry = { stride: pair(stride), padding: pair(padding), groups };
+  return convolved("convolvedShape", x, w, geometry);
 }
 
 /**

@@ -70,7 +70,12 @@ function rank4(
 }
 
 /** The result's shape of a convolution of x with w; the checks common to it and its gradients. */
-function convolved(where: string, x: Shape, w: Shape, attributes: ConvolutionAttributes): Shape {
+export function convolved(
+  where: string,
+  x: Shape,
+  w: Shape,
+  attributes: ConvolutionAttributes,
+): Shape {
   const [n, c, h, width] = rank4(where, "the input", x);
   const [o, i, kh, kw] = rank4(where, "the weight", w);
   const { stride, padding, groups } = attributes;

@@ -1,0 +1,140 @@
+// Batch normalization folded into the convolution before it (method: "Folding").
+
+import {
+  type Conv2dOptions,
+  conv2d,
+  crop,
+  joinRows,
+  moments,
+  multiply,
+  normalize,
+  pair,
+  type RowsPart,
+  reshape,
+  rows,
+  subtract,
+  type Tensor,
+} from "@fewnorm/tensor";
+import type { Block, LayerPlan } from "./layer-plan.ts";
+import type { EpilogueOptions } from "./norm.ts";
+import type { Affine } from "./normalize-layer.ts";
+import { combineMoments, detach, inverseDeviation, type Statistics } from "./statistics.ts";
+
+type Geometry = Pick<Conv2dOptions, "stride" | "padding" | "groups">;
+
+/** A convolution waiting for its epilogue. */
+export interface Convolution {
+  readonly x: Tensor;
+  readonly weight: Tensor;
+  readonly geometry: Geometry;
+}
+
+/**
+ * act(norm(x ∗ weight) + residual). The sampled rows are convolved first and give the statistics;
+ * every other row goes through one convolution whose weight and bias already contain the
+ * normalization. Differentiating this is the exact gradient; `constant` statistics give `detached`.
+ */
+export function foldedConvolution(
+  { x, weight, geometry }: Convolution,
+  plan: LayerPlan,
+  affine: Affine,
+  constant: boolean,
+  epilogue: EpilogueOptions,
+): { y: Tensor; statistics: Statistics } {
+  const { residual, relu = false } = epilogue;
+  const { gamma, beta, epsilon } = affine;
+  const convolved = plan.blocks.map((block) => convolveBlock(x, weight, geometry, block));
+  const sampled = combineMoments(
+    plan,
+    convolved.map((z) => moments(z)),
+  );
+  const statistics = constant ? detach(sampled) : sampled;
+  const { mean, variance } = statistics;
+  const scale = multiply(gamma, inverseDeviation(variance, epsilon));
+
+  const kept = keptBlocks(plan);
+  const parts = kept.map((block): RowsPart => {
+    const place = { start: block.origins, range: block.range, index: block.startIndex };
+    const z = convolved[plan.blocks.indexOf(block)] as Tensor;
+    const skip = residual && rows(residual, place.start, place);
+    return { ...place, part: normalize(z, mean, scale, beta, { residual: skip, relu }) };
+  });
+
+  const rest = restOf(plan, kept, x);
+  const skip = residual && rows(residual, rest.start, rest);
+  const folded = multiply(weight, reshape(scale, [scale.shape[0] ?? 1, 1, 1, 1]));
+  const part = conv2d(rows(x, rest.start, rest), folded, {
+    ...geometry,
+    bias: subtract(beta, multiply(scale, mean)),
+    residual: skip,
+    relu,
+  });
+  const y = parts.length === 0 ? part : joinRows([...parts, { ...rest, part }]);
+  return { y, statistics };
+}
+
+/** act(norm(x ∗ weight) + residual) with given statistics, in one convolution: evaluation. */
+export function foldedWith(
+  { x, weight, geometry }: Convolution,
+  { mean, variance }: Statistics,
+  { gamma, beta, epsilon }: Affine,
+  { residual, relu = false }: EpilogueOptions,
+): Tensor {
+  const scale = multiply(gamma, inverseDeviation(variance, epsilon));
+  const folded = multiply(weight, reshape(scale, [scale.shape[0] ?? 1, 1, 1, 1]));
+  const bias = subtract(beta, multiply(scale, mean));
+  return conv2d(x, folded, { ...geometry, bias, residual, relu });
+}
+
+/** The convolution's results that the block samples; of a window only, from its input with a halo. */
+function convolveBlock(x: Tensor, weight: Tensor, geometry: Geometry, block: Block): Tensor {
+  const { window, range, origins, startIndex } = block;
+  const sampled = rows(x, origins, { range, index: startIndex });
+  if (window === undefined) return conv2d(sampled, weight, geometry);
+  const stride = pair(geometry.stride ?? 1);
+  const padding = pair(geometry.padding ?? 0);
+  const [, , kh = 1, kw = 1] = weight.shape;
+  const input = crop(sampled, origins, {
+    index: window.index,
+    height: (window.height - 1) * stride[0] + kh,
+    width: (window.width - 1) * stride[1] + kw,
+    stride,
+    offset: [0 - padding[0], 0 - padding[1]],
+  });
+  return conv2d(input, weight, { ...geometry, padding: 0 });
+}
+
+/**
+ * The blocks whose convolved rows are also the result's rows, so that no row is convolved twice:
+ * those of whole maps, as long as they are virtual or the only ones of real rows. None when some
+ * virtual rows are sampled in a window only, since those must go with the rest.
+ */
+function keptBlocks(plan: LayerPlan): readonly Block[] {
+  if (plan.blocks.some((block) => !block.real && block.window !== undefined)) return [];
+  const whole = plan.blocks.filter((block) => block.window === undefined);
+  const real = whole.filter((block) => block.real && block.range.count < plan.real);
+  return whole.filter((block) => !block.real || block === real[0]);
+}
+
+/** The rows that no kept block holds, as one range, with their start. */
+function restOf(
+  plan: LayerPlan,
+  kept: readonly Block[],
+  x: Tensor,
+): Omit<RowsPart, "part"> & { index: number } {
+  const { virtual, real } = plan;
+  const sampled = kept.find((block) => block.real);
+  if (sampled !== undefined) {
+    const { count } = sampled.range;
+    return {
+      start: sampled.origins,
+      index: sampled.startIndex,
+      range: { base: virtual, modulo: real, offset: count, count: real - count },
+    };
+  }
+  const start = x.builder.constant(0, [1], "int32");
+  // Where no block is kept the rest is the whole batch, virtual rows included.
+  const base = kept.length > 0 ? virtual : 0;
+  const count = virtual + real - base;
+  return { start, index: 0, range: { base, modulo: count, offset: 0, count } };
+}

@@ -1,0 +1,30 @@
+// No normalization: convolutions and dense layers with biases.
+
+import { conv2d, uniformFanIn, zeros } from "@fewnorm/nn";
+import { add, conv2d as convolve, relu as rectify, reshape } from "@fewnorm/tensor";
+import type { Norm } from "./norm.ts";
+
+/** The network without normalization; every layer that would be normalized has a bias instead. */
+export function noNorm(): Norm {
+  return {
+    name: "none",
+    virtualImages: undefined,
+    layer(_scope, _name, x, { residual, relu = false } = {}) {
+      const sum = residual === undefined ? x : add(x, residual);
+      return relu ? rectify(sum) : sum;
+    },
+    conv2d: (scope, names, x, options) => conv2d(scope, names.linear, x, options),
+    dense(scope, names, x, { units, residual, relu = false }) {
+      const [n = 1, inputs = 1] = x.shape;
+      const inner = scope.at(names.linear);
+      const weight = inner.parameter("weight", [units, inputs], uniformFanIn(inputs));
+      const bias = inner.parameter("bias", [units], zeros);
+      const y = convolve(reshape(x, [n, inputs, 1, 1]), reshape(weight, [units, inputs, 1, 1]), {
+        bias,
+        residual: residual && reshape(residual, [n, units, 1, 1]),
+        relu,
+      });
+      return reshape(y, [n, units]);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+// The contract of a normalization, which models take as an argument.
+
+import type { ConvolutionSpec, Scope, VirtualImages } from "@fewnorm/nn";
+import type { Tensor } from "@fewnorm/tensor";
+
+/** What follows the normalization: act(y + residual). */
+export interface EpilogueOptions {
+  /** Shaped as the result; added before the activation. */
+  readonly residual?: Tensor | undefined;
+  /** Ends in max(·, 0). Default false. */
+  readonly relu?: boolean;
+}
+
+/** The names of the layer before a normalization and of the normalization, as in PyTorch: `conv1`, `bn1`. */
+export interface LayerNames {
+  readonly linear: string;
+  readonly norm: string;
+}
+
+/** A way to normalize. Models build every normalized layer through it and know nothing else of it. */
+export interface Norm {
+  /** As users write it: `bn`, `bs:4`, `none`. */
+  readonly name: string;
+  /** Images that it needs in front of every training batch. */
+  readonly virtualImages: VirtualImages | undefined;
+  /** act(norm(x) + residual), a layer of its own; x is [N, C, H, W] or [N, C]. */
+  layer(scope: Scope, name: string, x: Tensor, options?: EpilogueOptions): Tensor;
+  /** act(norm(x ∗ weight) + residual): x [N, C, H, W] → [N, channels, …]. */
+  conv2d(
+    scope: Scope,
+    names: LayerNames,
+    x: Tensor,
+    options: ConvolutionSpec & EpilogueOptions,
+  ): Tensor;
+  /** act(norm(x·weightᵀ) + residual): x [N, I] → [N, units]. */
+  dense(
+    scope: Scope,
+    names: LayerNames,
+    x: Tensor,
+    options: { readonly units: number } & EpilogueOptions,
+  ): Tensor;
+}
