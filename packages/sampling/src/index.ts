@@ -1,2 +1,13 @@
-// The contract of a sampling strategy and its conformance suite.
-export {};
+// The contract of a sampling strategy, what every strategy needs, and the conformance suite.
+export { type DrawnLayer, drawOrigins } from "./draw-origins.ts";
+export { fullBatch } from "./full-batch.ts";
+export { type Mixture, mixture, type Part, partsOf, type Sampling } from "./mixture.ts";
+export {
+  describeSize,
+  type PlannedPart,
+  planExtent,
+  planParts,
+  tooFewValues,
+  valueCount,
+} from "./plan.ts";
+export type { Extent, MapShape, Origin, Strategy, VirtualShape } from "./strategy.ts";

@@ -1,0 +1,108 @@
+// What is settled when a model is built: each layer's extents and weights, checked.
+import { partsOf, type Sampling } from "./mixture.ts";
+import type { Extent, MapShape, Strategy } from "./strategy.ts";
+
+/** A strategy at one layer, with its block's size settled. */
+export interface PlannedPart {
+  readonly strategy: Strategy;
+  /** The maps the strategy samples: the batch's, or those of its virtual rows. */
+  readonly shape: MapShape;
+  readonly extent: Extent;
+  /** Its share of the statistics: a layer's weights sum to 1. */
+  readonly weight: number;
+}
+
+/** Values a channel in a block or map. */
+export function valueCount(size: Extent | MapShape): number {
+  return size.rows * size.height * size.width;
+}
+
+/** A shape or extent in words, as in "128 images of 32×32". */
+export function describeSize({ rows, height, width }: Extent | MapShape): string {
+  return `${rows} ${rows === 1 ? "image" : "images"} of ${height}×${width}`;
+}
+
+/**
+ * The error for a block with fewer than 2 values a channel, of which there is no variance.
+ * @param name The strategy's name.
+ * @param smallest The strategy's smallest setting that works for this shape, as in "bs:2".
+ */
+export function tooFewValues(
+  name: string,
+  extent: Extent,
+  shape: MapShape,
+  smallest?: string,
+): RangeError {
+  const count = valueCount(extent);
+  const remedy =
+    valueCount(shape) < 2
+      ? "no setting works here: use a larger batch, or no batch normalization in this layer"
+      : smallest === undefined
+        ? "use a larger setting"
+        : `the smallest setting that works is ${smallest}`;
+  return new RangeError(
+    `${name}: the sample is ${describeSize(extent)} out of ${describeSize(shape)}, ` +
+      `${count} ${count === 1 ? "value" : "values"} a channel, and a variance needs at least 2; ${remedy}`,
+  );
+}
+
+/**
+ * The extent of a strategy at one layer, checked: whole numbers, within the shape, and at least 2
+ * values a channel.
+ * @param where What the message begins with, as in `norm: layer "layer1.0.bn1"`.
+ * @param shape The maps the strategy samples (of its virtual rows, if it has any).
+ * @throws RangeError that begins with `where`, also for those the strategy throws.
+ */
+export function planExtent(where: string, strategy: Strategy, shape: MapShape): Extent {
+  try {
+    checkStrategy(strategy);
+    for (const side of ["rows", "height", "width"] as const) {
+      if (!Number.isInteger(shape[side]) || shape[side] < 1) {
+        throw new RangeError(`the map's ${side} is ${shape[side]}; give a whole number from 1`);
+      }
+    }
+    const extent = strategy.extent(shape);
+    for (const side of ["rows", "height", "width"] as const) {
+      if (!Number.isInteger(extent[side]) || extent[side] < 1 || extent[side] > shape[side]) {
+        throw new RangeError(
+          `${strategy.name}: the sample's ${side} is ${extent[side]}, and the map has ${shape[side]}; ` +
+            `use a setting that gives a whole number from 1 to ${shape[side]}`,
+        );
+      }
+    }
+    if (valueCount(extent) < 2) throw tooFewValues(strategy.name, extent, shape);
+    return extent;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new RangeError(`${where}: ${error.message}`, { cause: error });
+  }
+}
+
+function checkStrategy({ name, virtualRows, virtualInput }: Strategy): void {
+  if (!Number.isInteger(virtualRows) || virtualRows < 0) {
+    throw new RangeError(`${name}: virtualRows is ${virtualRows}; give a whole number from 0`);
+  }
+  if (virtualRows > 0 !== (virtualInput !== undefined)) {
+    throw new RangeError(
+      `${name}: virtualRows is ${virtualRows} and virtualInput is ${virtualInput ? "there" : "missing"}; ` +
+        "a strategy needs both or neither",
+    );
+  }
+}
+
+/**
+ * A layer's parts with their extents and weights, which sum to 1. A part with virtual rows gets
+ * the same maps with `rows` = its `virtualRows`.
+ * @param where What an error's message begins with, as in `norm: layer "layer1.0.bn1"`.
+ * @param shape The layer's maps for the real batch.
+ * @throws RangeError as `planExtent`.
+ */
+export function planParts(where: string, sampling: Sampling, shape: MapShape): PlannedPart[] {
+  const parts = partsOf(sampling).map(({ strategy, weight }) => {
+    const own = strategy.virtualRows > 0 ? { ...shape, rows: strategy.virtualRows } : shape;
+    const extent = planExtent(where, strategy, own);
+    return { strategy, shape: own, extent, weight: weight ?? valueCount(extent) };
+  });
+  const total = parts.reduce((sum, part) => sum + part.weight, 0);
+  return parts.map((part) => ({ ...part, weight: part.weight / total }));
+}
