@@ -1,0 +1,52 @@
+// Writes a new package from the templates.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const TEMPLATES = fileURLToPath(new URL("../templates", import.meta.url));
+const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+
+/**
+ * @param {string} root the workspace's folder
+ * @param {{ name: string, layer: number, description?: string }} options name without its scope
+ * @returns {string[]} the files it wrote, relative to root
+ * @throws Error if the name or the layer is not valid, or the package exists
+ */
+export function createPackage(root, { name, layer, description }) {
+  if (!NAME.test(name)) {
+    throw new Error(`new-package: "${name}" is not a name in kebab-case, such as sampling-mine`);
+  }
+  if (!Number.isInteger(layer) || layer < 0) {
+    throw new Error(`new-package: layer ${layer} is not a whole number; see docs/architecture.md`);
+  }
+  const folder = join("packages", name);
+  if (existsSync(join(root, folder))) {
+    throw new Error(`new-package: ${folder} exists; choose another name or remove it`);
+  }
+  const template = join(TEMPLATES, "package");
+  const values = {
+    name,
+    layer: String(layer),
+    camel: name.replace(/-([a-z0-9])/g, (_, letter) => letter.toUpperCase()),
+    description: description ?? `The package ${name}`,
+  };
+  return filesBelow(template).map((path) => {
+    const target = join(folder, fill(path, values).replace(/\.template$/, ""));
+    mkdirSync(dirname(join(root, target)), { recursive: true });
+    writeFileSync(join(root, target), fill(readFileSync(join(template, path), "utf8"), values));
+    return target;
+  });
+}
+
+/** @param {string} text @param {Record<string, string>} values */
+function fill(text, values) {
+  return text.replace(/\{\{(\w+)\}\}/g, (_, key) => values[key] ?? "");
+}
+
+/** @param {string} folder @param {string} [below] @returns {string[]} */
+function filesBelow(folder, below = "") {
+  return readdirSync(join(folder, below), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(below, entry.name);
+    return entry.isDirectory() ? filesBelow(folder, path) : [path];
+  });
+}
