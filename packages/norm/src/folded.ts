@@ -94,7 +94,7 @@ function convolveBlock(x: Tensor, weight: Tensor, geometry: Geometry, block: Blo
   const stride = pair(geometry.stride ?? 1);
   const padding = pair(geometry.padding ?? 0);
   const [, , kh = 1, kw = 1] = weight.shape;
-  const input = crop(sampled, origins, {
+  const input = crop(sampled, window.origins, {
     index: window.index,
     height: (window.height - 1) * stride[0] + kh,
     width: (window.width - 1) * stride[1] + kw,

@@ -2,14 +2,15 @@
 
 import type { Scope } from "@fewnorm/nn";
 import {
-  type Extent,
+  drawOrigins,
   type MapShape,
+  type PlannedPart,
   partsOf,
-  planExtent,
+  planParts,
   type Sampling,
-  type Strategy,
+  valueCount,
 } from "@fewnorm/sampling";
-import { crop, foldIn, type RowRange, rows, type Tensor } from "@fewnorm/tensor";
+import { crop, type RowRange, rows, type Tensor } from "@fewnorm/tensor";
 
 /** One block of sampled values: some rows, and of those a window or the whole maps. */
 export interface Block {
@@ -19,7 +20,7 @@ export interface Block {
   readonly origins: Tensor;
   readonly startIndex: number;
   /** Height, width, and where top and left are read; undefined for whole maps. */
-  readonly window: { height: number; width: number; index: number } | undefined;
+  readonly window: { height: number; width: number; index: number; origins: Tensor } | undefined;
   /** Whether the rows are of the real batch (and not virtual). */
   readonly real: boolean;
   /** Sampled values of a channel. */
@@ -40,12 +41,6 @@ export interface LayerPlan {
   readonly full: boolean;
 }
 
-interface PlannedPart {
-  readonly strategy: Strategy;
-  readonly shape: MapShape;
-  readonly extent: Extent;
-}
-
 /**
  * Plans the layer `name` in `scope` over maps of [rows, C, height, width] or [rows, C].
  * @throws RangeError, naming the layer, for sizes that cannot work.
@@ -60,66 +55,51 @@ export function planLayer(
   const virtual = scope.virtualRows;
   const real = total - virtual;
   const path = scope.at(name).path;
-  const parts = partsOf(sampling);
   checkVirtualRows(path, sampling, virtual);
+  const map: MapShape = { rows: real, height, width };
+  const parts = planParts(`norm: layer "${path}"`, sampling, map);
 
-  const planned = parts.map(({ strategy }): PlannedPart => {
-    const map: MapShape = { rows: strategy.virtualRows || real, height, width };
-    return { strategy, shape: map, extent: planExtent(`norm: layer "${path}"`, strategy, map) };
-  });
-  const values = planned.map(({ extent }) => extent.rows * extent.height * extent.width);
-  const shares = parts.map((part, i) => part.weight ?? (values[i] as number));
-  const whole = shares.reduce((sum, share) => sum + share, 0);
-
-  const moving = planned.some(
-    ({ extent, shape: map }) => !coversRows(extent, map) || isWindow(extent, map),
-  );
   const fixed = scope.builder.constant(0, [1], "int32");
-  const drawn = moving
-    ? scope.drawn(`${name}.origin`, [3 * parts.length], "int32", (key) =>
-        planned.flatMap(({ strategy, extent, shape: map }, i) => {
-          const { row, top, left } = strategy.origin(extent, map, foldIn(key, i));
-          return [row, top, left];
-        }),
-      )
-    : fixed;
+  const drawn = parts.every(isWhole)
+    ? fixed
+    : scope.drawn(`${name}.origin`, [3 * parts.length], "int32", (key) =>
+        drawOrigins([{ parts }], key),
+      );
 
   let nextVirtual = 0;
-  const blocks = planned.map(({ strategy, extent, shape: map }, i): Block => {
+  const blocks = parts.map((part, i): Block => {
+    const { strategy, extent, shape: own, weight } = part;
     const base = strategy.virtualRows > 0 ? nextVirtual : virtual;
     nextVirtual += strategy.virtualRows;
-    const still = coversRows(extent, map);
+    const still = coversRows(part);
     return {
-      range: { base, modulo: map.rows, offset: 0, count: extent.rows },
+      range: { base, modulo: own.rows, offset: 0, count: extent.rows },
       origins: still ? fixed : drawn,
       startIndex: still ? 0 : 3 * i,
-      window: isWindow(extent, map)
-        ? { height: extent.height, width: extent.width, index: 3 * i + 1 }
+      window: isWindow(part)
+        ? { height: extent.height, width: extent.width, index: 3 * i + 1, origins: drawn }
         : undefined,
       real: strategy.virtualRows === 0,
-      values: values[i] as number,
-      weight: (shares[i] as number) / whole,
+      values: valueCount(extent),
+      weight,
     };
   });
-  const [only] = planned;
+  const [only] = parts;
   return {
     blocks,
     virtual,
     real,
-    values: values.reduce((sum, count) => sum + count, 0),
-    full:
-      planned.length === 1 &&
-      virtual === 0 &&
-      only !== undefined &&
-      coversRows(only.extent, only.shape) &&
-      !isWindow(only.extent, only.shape),
+    values: blocks.reduce((sum, block) => sum + block.values, 0),
+    full: parts.length === 1 && virtual === 0 && only !== undefined && isWhole(only),
   };
 }
 
-const coversRows = (extent: Extent, map: MapShape): boolean => extent.rows === map.rows;
+const coversRows = ({ extent, shape }: PlannedPart): boolean => extent.rows === shape.rows;
 
-const isWindow = (extent: Extent, map: MapShape): boolean =>
-  extent.height < map.height || extent.width < map.width;
+const isWindow = ({ extent, shape }: PlannedPart): boolean =>
+  extent.height < shape.height || extent.width < shape.width;
+
+const isWhole = (part: PlannedPart): boolean => coversRows(part) && !isWindow(part);
 
 function checkVirtualRows(path: string, sampling: Sampling, present: number): void {
   const needed = partsOf(sampling).reduce((sum, { strategy }) => sum + strategy.virtualRows, 0);
@@ -135,5 +115,6 @@ export function blockOf(x: Tensor, block: Block): Tensor {
   const { window, range, origins, startIndex } = block;
   const sampled = rows(x, origins, { range, index: startIndex });
   if (window === undefined) return sampled;
-  return crop(sampled, origins, { ...window, stride: [1, 1], offset: [0, 0] });
+  const { height, width, index } = window;
+  return crop(sampled, window.origins, { height, width, index, stride: [1, 1], offset: [0, 0] });
 }
