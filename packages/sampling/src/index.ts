@@ -1,4 +1,10 @@
 // The contract of a sampling strategy, what every strategy needs, and the conformance suite.
+export {
+  type ConformanceOptions,
+  strategyConformance,
+  type TestContext,
+  type TestFunction,
+} from "./conformance.ts";
 export { type DrawnLayer, drawOrigins } from "./draw-origins.ts";
 export { fullBatch } from "./full-batch.ts";
 export { type Mixture, mixture, type Part, partsOf, type Sampling } from "./mixture.ts";
@@ -10,4 +16,12 @@ export {
   tooFewValues,
   valueCount,
 } from "./plan.ts";
+export {
+  checkCount,
+  checkRatio,
+  formatRatio,
+  parseCount,
+  parseRatio,
+  type RatioOptions,
+} from "./settings.ts";
 export type { Extent, MapShape, Origin, Strategy, VirtualShape } from "./strategy.ts";

@@ -1,0 +1,67 @@
+// What the settings of most strategies have in common: counts, ratios, and how they are written.
+
+/** The size of a sample as a share of the map. */
+export interface RatioOptions {
+  /** In (0, 1], as in 1/32. */
+  readonly ratio: number;
+  /**
+   * Where a map is too small for the ratio, the sample is enlarged to at least this many values a
+   * channel, though never beyond the map. A whole number from 2; default 32.
+   */
+  readonly minValues?: number;
+}
+
+/**
+ * A ratio's options with the defaults filled in.
+ * @param where What an error's message begins with, as in "batchSampling".
+ * @throws RangeError for a ratio outside (0, 1], or a `minValues` that is not a whole number from 2.
+ */
+export function checkRatio(
+  where: string,
+  { ratio, minValues = 32 }: RatioOptions,
+): Required<RatioOptions> {
+  if (!(ratio > 0 && ratio <= 1)) {
+    throw new RangeError(
+      `${where}: ratio is ${ratio}; give a number above 0, and 1 at most, for example 1/32`,
+    );
+  }
+  if (!Number.isSafeInteger(minValues) || minValues < 2) {
+    throw new RangeError(`${where}: minValues is ${minValues}; give a whole number from 2`);
+  }
+  return { ratio, minValues };
+}
+
+/**
+ * A count, if it is one.
+ * @param what Its name, as in "images".
+ * @throws RangeError unless `value` is a whole number from 1.
+ */
+export function checkCount(where: string, what: string, value: number): number {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new RangeError(
+      `${where}: ${what} is ${value}; give a whole number from 1, for example { ${what}: 4 }`,
+    );
+  }
+  return value;
+}
+
+/** "4" as a number; undefined for anything but digits. */
+export function parseCount(text: string): number | undefined {
+  return /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** "1/32" or "0.25" as a number, in range or not; undefined for other spellings. */
+export function parseRatio(text: string): number | undefined {
+  const fraction = /^(\d+)\/(\d+)$/.exec(text);
+  if (fraction) return Number(fraction[1]) / Number(fraction[2]);
+  return /^\d+\.\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** A ratio as users write it: the shortest fraction that equals it ("1/32"), else a decimal number. */
+export function formatRatio(ratio: number): string {
+  for (let denominator = 1; denominator <= 4096; denominator++) {
+    const numerator = Math.round(ratio * denominator);
+    if (numerator > 0 && numerator / denominator === ratio) return `${numerator}/${denominator}`;
+  }
+  return String(ratio);
+}
