@@ -1,0 +1,49 @@
+// Loss and accuracy over a whole split, with running statistics.
+
+import { createBatches, type Dataset, type Split } from "@fewnorm/data";
+import { addScores, noScores, scoreLogits } from "./scores.ts";
+import type { Trainer } from "./trainer.ts";
+
+/** What an evaluation found. */
+export interface Evaluation {
+  /** Mean cross-entropy. */
+  readonly loss: number;
+  /** Share of images whose largest logit is their label's, 0 … 1. */
+  readonly accuracy: number;
+  /** Images that were evaluated. */
+  readonly count: number;
+}
+
+/** Options of {@link evaluate}. */
+export interface EvaluateOptions {
+  /** What the images are standardized with: the data set's mean and deviation. */
+  readonly dataset: Pick<Dataset, "shape" | "mean" | "deviation">;
+  /** Ends the evaluation after the batch that is running. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Evaluates the model on every image of `split`. The last batch is filled up, and its filling not
+ * counted. Returns undefined when `signal` was aborted first.
+ */
+export async function evaluate(
+  trainer: Trainer,
+  split: Split,
+  options: EvaluateOptions,
+): Promise<Evaluation | undefined> {
+  const { dataset, signal } = options;
+  const batches = createBatches(split, {
+    dataset,
+    batchSize: trainer.evaluationBatch,
+    lastBatch: "pad",
+  });
+  let scores = noScores;
+  for (let step = 0; step < batches.stepsPerEpoch; step++) {
+    if (signal?.aborted) return undefined;
+    const { images, labels, count } = batches.batch(0, step);
+    const logits = await trainer.logits(images);
+    scores = addScores(scores, scoreLogits(logits, labels, trainer.model.classes, count));
+  }
+  const { count, loss, correct } = scores;
+  return { loss: loss / count, accuracy: correct / count, count };
+}

@@ -1,0 +1,138 @@
+// A model on a backend: its states, and the compiled steps that share them.
+
+import type { Backend } from "@fewnorm/backend";
+import { drawAll, type Model, type StateDeclaration } from "@fewnorm/nn";
+import { elementsOf, type HostValue, type Key, type Shape } from "@fewnorm/tensor";
+import { initializeStates } from "./initial-states.ts";
+import { type Optimizer, sgd } from "./optimizer.ts";
+import { traceEvaluation, traceTraining } from "./trace.ts";
+
+/** Options of {@link createTrainer}. */
+export interface TrainerOptions {
+  /** Images of a training step. */
+  readonly batch: number;
+  /** Images of an evaluation step; default `batch`. */
+  readonly evaluationBatch?: number;
+  /** Default `sgd()`: momentum 0.9, weight decay 5e-4. */
+  readonly optimizer?: Optimizer;
+}
+
+/** What one training step is made of. */
+export interface StepFeeds {
+  /** [batch, C, H, W], standardized. */
+  readonly images: HostValue;
+  /** [batch], class numbers. */
+  readonly labels: HostValue;
+  readonly learningRate: number;
+  /** The step's key, from which the model draws its samples. */
+  readonly key: Key;
+}
+
+/** A tensor outside the backend, row-major. */
+export interface HostTensor {
+  readonly shape: Shape;
+  readonly values: Float32Array;
+}
+
+/** A model that can be trained, evaluated, read and written. Owns memory on the backend until `dispose`. */
+export interface Trainer {
+  readonly model: Model;
+  readonly optimizer: Optimizer;
+  readonly batch: number;
+  readonly evaluationBatch: number;
+  /** Parameters, running statistics and optimizer slots. */
+  readonly states: readonly StateDeclaration[];
+  /** Bytes of intermediate results of a training step. */
+  readonly workspaceBytes: number;
+  /** Gives every state its first value. */
+  initialize(key: Key): Promise<void>;
+  /** One step. Returns the mean loss and the logits [batch, classes], both before the update. */
+  step(feeds: StepFeeds): Promise<{ loss: number; logits: ArrayLike<number> }>;
+  /** Evaluation: images [evaluationBatch, C, H, W] → logits [evaluationBatch, classes]. */
+  logits(images: HostValue): Promise<ArrayLike<number>>;
+  /** Copies of all states by name. */
+  read(): Promise<Map<string, HostTensor>>;
+  /** Replaces states. All names and shapes are checked before the first one changes. */
+  write(tensors: ReadonlyMap<string, HostTensor>): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Traces and compiles a model's training and evaluation. States are zero until `initialize` or `write`.
+ * @throws RangeError when the model cannot work at these batch sizes; nothing is left allocated then.
+ */
+export async function createTrainer(
+  backend: Backend,
+  model: Model,
+  options: TrainerOptions,
+): Promise<Trainer> {
+  const { batch, evaluationBatch = batch, optimizer = sgd() } = options;
+  const training = traceTraining(model, { batch, optimizer });
+  const evaluation = traceEvaluation(model, { batch: evaluationBatch });
+  const names = new Set(training.states.map(({ name }) => name));
+  const states = [...training.states, ...evaluation.states.filter(({ name }) => !names.has(name))];
+  const [logitsShape, classes] = [[batch, model.classes], model.classes];
+  const state = await backend.createState(states);
+  const trainStep = await backend.compile(training.graph, state).catch(async (error) => {
+    await state.dispose();
+    throw error;
+  });
+  const evaluationStep = await backend.compile(evaluation.graph, state).catch(async (error) => {
+    await trainStep.dispose();
+    await state.dispose();
+    throw error;
+  });
+
+  return {
+    model,
+    optimizer,
+    batch,
+    evaluationBatch,
+    states,
+    workspaceBytes: trainStep.workspaceBytes,
+    async initialize(key) {
+      for (const [name, values] of initializeStates(states, key)) await state.write(name, values);
+    },
+    async step({ images, labels, learningRate, key }) {
+      const drawn = Object.entries(drawAll(training.draws, key));
+      const fetches = await trainStep.run({
+        images,
+        labels,
+        learningRate: [learningRate],
+        // A draw that the graph does not read is not fed.
+        ...Object.fromEntries(drawn.filter(([name]) => name in training.graph.inputs)),
+      });
+      const loss = elementsOf("step: loss", fetches.loss as HostValue, []);
+      const logits = elementsOf("step: logits", fetches.logits as HostValue, logitsShape);
+      return { loss: loss[0] as number, logits };
+    },
+    async logits(images) {
+      const fetches = await evaluationStep.run({ images });
+      return elementsOf("logits", fetches.logits as HostValue, [evaluationBatch, classes]);
+    },
+    async read() {
+      const tensors = new Map<string, HostTensor>();
+      for (const { name, shape } of states) {
+        const values = Float32Array.from(elementsOf("read", await state.read(name), shape));
+        tensors.set(name, { shape, values });
+      }
+      return tensors;
+    },
+    async write(tensors) {
+      const shapes = new Map(states.map(({ name, shape }) => [name, shape]));
+      for (const [name, { values }] of tensors) {
+        const shape = shapes.get(name);
+        if (shape === undefined) {
+          throw new Error(`write: ${model.name} has no state "${name}"; see states for its names`);
+        }
+        elementsOf(`write: "${name}"`, values, shape);
+      }
+      for (const [name, { values }] of tensors) await state.write(name, values);
+    },
+    async dispose() {
+      await trainStep.dispose();
+      await evaluationStep.dispose();
+      await state.dispose();
+    },
+  };
+}
