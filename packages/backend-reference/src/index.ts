@@ -1,2 +1,2 @@
 // The slow and obvious backend, in float32 or float64: the oracle.
-export {};
+export { createReferenceBackend, type ReferenceBackendOptions } from "./reference-backend.ts";
