@@ -1,0 +1,78 @@
+// What cannot work is refused when the model is traced, with the layer's name and the sizes.
+
+import { createScope } from "@fewnorm/nn";
+import { batchNorm, noNorm } from "@fewnorm/norm";
+import { batchSampling } from "@fewnorm/sampling-batch";
+import { featureSampling } from "@fewnorm/sampling-feature";
+import { virtualDataset } from "@fewnorm/sampling-virtual";
+import { createBuilder, type Shape } from "@fewnorm/tensor";
+import test from "tape";
+
+function trace(norm: ReturnType<typeof batchNorm>, shape: Shape, virtualRows = 0) {
+  const builder = createBuilder();
+  const { scope, declarations } = createScope(builder, "train", virtualRows);
+  norm.layer(scope.at("layer1.0"), "bn1", builder.input("x", shape));
+  return declarations;
+}
+
+test("sizes that cannot work name the layer and the sizes", (t) => {
+  const cases: [ReturnType<typeof batchNorm>, Shape, RegExp][] = [
+    [batchNorm(), [1, 8, 1, 1], /norm: layer "layer1\.0\.bn1".*1 value/],
+    [batchNorm(), [1, 8], /layer "layer1\.0\.bn1".*1 value/],
+    [
+      batchNorm({ sampling: batchSampling({ images: 200 }) }),
+      [128, 8, 4, 4],
+      /layer "layer1\.0\.bn1".*200.*128/,
+    ],
+    [
+      batchNorm({ sampling: featureSampling({ height: 40, width: 40 }) }),
+      [128, 8, 32, 32],
+      /layer "layer1\.0\.bn1".*40.*32/,
+    ],
+    [batchNorm({ sampling: batchSampling({ images: 1 }) }), [4, 8], /layer "layer1\.0\.bn1".*bs:2/],
+  ];
+  for (const [norm, shape, message] of cases) {
+    t.throws(() => trace(norm, shape), message, `${norm.name} on [${shape}]`);
+  }
+  t.end();
+});
+
+test("virtual rows must be there, and only where they are needed", (t) => {
+  const vdn = batchNorm({ sampling: virtualDataset({ images: 4 }) });
+  t.throws(() => trace(vdn, [12, 8, 4, 4], 0), /needs 4 virtual rows.*has 0/);
+  t.throws(() => trace(batchNorm(), [12, 8, 4, 4], 4), /needs 0 virtual rows.*has 4/);
+  t.doesNotThrow(() => trace(vdn, [12, 8, 4, 4], 4));
+  t.end();
+});
+
+test("options out of range", (t) => {
+  t.throws(() => batchNorm({ epsilon: 0 }), /epsilon is 0/);
+  t.throws(() => batchNorm({ momentum: 2 }), /momentum is 2/);
+  t.throws(
+    () => batchNorm({ sampling: virtualDataset({ images: 4 }), gradient: "sampled-all" }),
+    /sampled-all needs real/,
+  );
+  t.end();
+});
+
+test("names", (t) => {
+  const sampling = batchSampling({ images: 4 });
+  t.equal(batchNorm().name, "bn");
+  t.equal(batchNorm({ sampling }).name, "bs:4");
+  t.equal(batchNorm({ sampling, gradient: "sampled" }).name, "bs:4@sampled");
+  t.equal(noNorm().name, "none");
+  t.end();
+});
+
+test("each layer and each step has a draw of its own", (t) => {
+  const builder = createBuilder();
+  const { scope, declarations } = createScope(builder, "train");
+  const norm = batchNorm({ sampling: batchSampling({ images: 4 }) });
+  const x = builder.input("x", [128, 8, 4, 4]);
+  for (const name of ["a", "b"]) norm.layer(scope, name, x);
+  t.deepEqual(
+    declarations.draws.map(({ name }) => name),
+    ["a.origin", "b.origin"],
+  );
+  t.end();
+});

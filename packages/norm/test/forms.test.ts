@@ -1,0 +1,155 @@
+// The folded form, the layer of its own, and finite differences agree.
+
+import { createReferenceBackend } from "@fewnorm/backend-reference";
+import { batchNorm, type GradientMode } from "@fewnorm/norm";
+import { fullBatch, mixture, type Sampling } from "@fewnorm/sampling";
+import { batchSampling, naiveSampling } from "@fewnorm/sampling-batch";
+import { featureSampling } from "@fewnorm/sampling-feature";
+import { virtualDataset } from "@fewnorm/sampling-virtual";
+import { key, normal } from "@fewnorm/tensor";
+import test from "tape";
+import { type BlockSpec, compileBlock, deviation, randomOperands } from "./block.ts";
+
+const samplings: Record<string, Sampling> = {
+  bn: fullBatch(),
+  "bs:2": batchSampling({ images: 2 }),
+  "ns:2": naiveSampling({ images: 2 }),
+  "fs:2x3": featureSampling({ height: 2, width: 3 }),
+  "vdn:2": virtualDataset({ images: 2 }),
+  "vdn:2+bs:2": mixture([
+    { strategy: virtualDataset({ images: 2 }) },
+    { strategy: batchSampling({ images: 2 }) },
+  ]),
+  "vdn:1*3+fs:2x2*1": mixture([
+    { strategy: virtualDataset({ images: 1 }), weight: 3 },
+    { strategy: featureSampling({ height: 2, width: 2 }), weight: 1 },
+  ]),
+  "bs:2+ns:3": mixture([
+    { strategy: batchSampling({ images: 2 }) },
+    { strategy: naiveSampling({ images: 3 }) },
+  ]),
+};
+
+/** Blocks of 5 images and whatever virtual rows the sampling brings. */
+function blocks(sampling: Sampling): Record<string, BlockSpec> {
+  const n = 5 + (batchNorm({ sampling }).virtualImages?.count ?? 0);
+  const conv = { kind: "conv2d", x: [n, 3, 6, 7] } as const;
+  const specs: Record<string, BlockSpec> = {
+    "3×3": { ...conv, y: [n, 4, 6, 7] },
+    "3×3, stride 2, residual, ReLU": {
+      ...conv,
+      y: [n, 4, 3, 4],
+      stride: 2,
+      residual: true,
+      relu: true,
+    },
+    "1×1, residual": { ...conv, y: [n, 4, 6, 7], kernel: 1, residual: true },
+  };
+  if (!/fs/.test(sampling.name)) {
+    specs.dense = { kind: "dense", x: [n, 6], y: [n, 4], relu: true };
+    specs["dense, residual"] = { kind: "dense", x: [n, 6], y: [n, 4], residual: true };
+  }
+  return specs;
+}
+
+const keys = [key(11), key(12), key(13)];
+
+for (const [name, sampling] of Object.entries(samplings)) {
+  for (const gradient of ["exact", "detached"] as const) {
+    test(`${name}@${gradient}: folded equals unfolded`, async (t) => {
+      const backend = createReferenceBackend({ precision: "float64" });
+      const norms = [true, false].map((folded) => batchNorm({ sampling, gradient, folded }));
+      for (const [block, spec] of Object.entries(blocks(sampling))) {
+        for (const step of keys) {
+          const operands = randomOperands(spec, key(5));
+          const [folded, unfolded] = await Promise.all(
+            norms.map(async (norm) => (await compileBlock(backend, norm, spec, step))(operands)),
+          );
+          for (const [result, values] of Object.entries(unfolded ?? {})) {
+            // 1e-12: float64 rounding of sums of a few hundred terms, far above 2^-53 · 300.
+            const off = deviation(folded?.[result] ?? [], values);
+            t.ok(off < 1e-12, `${block}, ${result}: ${off}`);
+          }
+        }
+      }
+      await backend.dispose();
+      t.end();
+    });
+  }
+}
+
+/** ∂loss/∂direction by central differences, and from the gradients. */
+async function directional(
+  spec: BlockSpec,
+  run: Awaited<ReturnType<typeof compileBlock>>,
+  operand: string,
+  seed: number,
+): Promise<{ measured: number; derived: number }> {
+  const operands = randomOperands(spec, key(7));
+  const direction = normal(key(seed), (operands[operand] as Float64Array).length);
+  const h = 1e-6;
+  const at = async (step: number) => {
+    const moved = (operands[operand] as Float64Array).map(
+      (value, i) => value + step * (direction[i] as number),
+    );
+    return run({ ...operands, [operand]: moved });
+  };
+  const [ahead, behind, here] = [await at(h), await at(-h), await at(0)];
+  const gradient = here[`grad:${operand}`] as ArrayLike<number>;
+  let derived = 0;
+  for (let i = 0; i < direction.length; i++) {
+    derived += (gradient[i] as number) * (direction[i] as number);
+  }
+  const measured = ((ahead.loss?.[0] as number) - (behind.loss?.[0] as number)) / (2 * h);
+  return { measured, derived };
+}
+
+for (const [name, sampling] of Object.entries(samplings)) {
+  for (const folded of [true, false]) {
+    test(`${name}@exact, ${folded ? "folded" : "a layer"}: central differences`, async (t) => {
+      const backend = createReferenceBackend({ precision: "float64" });
+      const norm = batchNorm({ sampling, folded });
+      const specs = blocks(sampling);
+      const n = specs["3×3"]?.x[0] ?? 1;
+      specs.alone = { kind: "layer", x: [n, 3, 4, 5], y: [n, 3, 4, 5], relu: true };
+      for (const [block, spec] of Object.entries(specs)) {
+        const run = await compileBlock(backend, norm, spec, key(3));
+        const operands = Object.keys(randomOperands(spec, key(7)));
+        for (const operand of operands.filter((o) => !/running|probe/.test(o))) {
+          const { measured, derived } = await directional(spec, run, operand, 21);
+          // Rounding 2^-53·|loss|/h ≈ 1e-9 and truncation h² leave 1e-6 of the size.
+          const off = Math.abs(measured - derived) / Math.max(1, Math.abs(derived));
+          t.ok(off < 1e-6, `${block}, ${operand}: ${measured} and ${derived}`);
+        }
+      }
+      await backend.dispose();
+      t.end();
+    });
+  }
+}
+
+test("sampled and sampled-all keep the forward pass, folded or not", async (t) => {
+  const backend = createReferenceBackend({ precision: "float64" });
+  const spec: BlockSpec = {
+    kind: "conv2d",
+    x: [5, 3, 6, 7],
+    y: [5, 4, 6, 7],
+    residual: true,
+    relu: true,
+  };
+  const operands = randomOperands(spec, key(5));
+  const sampling = batchSampling({ images: 2 });
+  const results = await Promise.all(
+    (["exact", "sampled", "sampled-all", "detached"] satisfies GradientMode[]).map(
+      async (gradient) =>
+        (await compileBlock(backend, batchNorm({ sampling, gradient }), spec))(operands),
+    ),
+  );
+  for (const result of results.slice(1)) {
+    for (const name of ["y", "loss", "runningMean", "runningVar", "grad:residual"]) {
+      t.ok(deviation(result[name] ?? [], results[0]?.[name] ?? []) < 1e-12, name);
+    }
+  }
+  await backend.dispose();
+  t.end();
+});
