@@ -27,11 +27,12 @@ export async function readCifar10Archive(
     const base = name.split("/").at(-1) ?? name;
     if (!wanted.names.includes(base)) {
       others.push(base);
-      await body.cancel();
+      // Not `body.cancel()`: in modern-tar 0.8.6 that may hit the next entry, if this one is read already.
+      await collect(who, path, body, false);
       continue;
     }
     wanted.check(base, size, path);
-    files.set(base, await collect(who, path, body));
+    files.set(base, await collect(who, path, body, true));
   }
   if (others.includes("data_batch_1")) {
     throw new Error(
@@ -81,16 +82,20 @@ async function* openArchive(who: string, path: string): AsyncGenerator<Entry> {
   }
 }
 
+/** Reads an entry to its end, and keeps what was read or not. */
 async function collect(
   who: string,
   path: string,
   body: ReadableStream<Uint8Array>,
+  keep: boolean,
 ): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
   try {
-    return new Uint8Array(await new Response(body).arrayBuffer());
+    for await (const part of body) if (keep) parts.push(part);
   } catch (error) {
     throw damagedGzip(who, path, error);
   }
+  return Buffer.concat(parts);
 }
 
 function notTar(who: string, path: string, error: unknown): Error {

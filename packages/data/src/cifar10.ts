@@ -22,8 +22,7 @@ export const cifar10Folder = "cifar-10-batches-bin";
 /** Name of the official archive. */
 export const cifar10Archive = "cifar-10-binary.tar.gz";
 
-const classNames =
-  "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
+const classNames = "airplane automobile bird cat deer dog frog horse ship truck".split(" ");
 
 /**
  * Loads CIFAR-10 (50,000 + 10,000 images, 3×32×32, 10 classes), or any cut of it in the same layout:
@@ -43,7 +42,9 @@ export async function loadCifar10(path: string): Promise<Dataset> {
   if (kind === "file") return fromFiles(await readCifar10Archive(who, path, wanted), path);
   for (const folder of [path, join(path, cifar10Folder)]) {
     const present = await Promise.all(
-      cifar10DataFiles.map(async (name) => (await inspect(who, join(folder, name))).kind === "file"),
+      cifar10DataFiles.map(
+        async (name) => (await inspect(who, join(folder, name))).kind === "file",
+      ),
     );
     if (present.some(Boolean)) return fromFiles(await readFolder(folder), folder);
   }

@@ -62,7 +62,9 @@ export function checkSplit(
 ): void {
   const size = shape[0] * shape[1] * shape[2];
   if (!shape.every((extent) => Number.isInteger(extent) && extent > 0)) {
-    throw new RangeError(`${who}: shape is [${shape}]; give three positive whole numbers, [C, H, W]`);
+    throw new RangeError(
+      `${who}: shape is [${shape}]; give three positive whole numbers, [C, H, W]`,
+    );
   }
   if (!Number.isInteger(split.count) || split.count < 1) {
     throw new RangeError(`${who}: ${which} has ${split.count} images; at least one is needed`);

@@ -50,8 +50,7 @@ const folders = ["", "raw", "MNIST/raw", "FashionMNIST/raw"];
 export async function loadMnist(path: string, options: MnistOptions = {}): Promise<Dataset> {
   const name = options.name ?? (/fashion/i.test(path) ? "fashion-mnist" : "mnist");
   const classes =
-    options.classes ??
-    (/fashion/i.test(name) ? fashionMnistClasses : Array.from("0123456789"));
+    options.classes ?? (/fashion/i.test(name) ? fashionMnistClasses : Array.from("0123456789"));
   const folder = await findMnistFolder(who, path);
   if (folder === undefined) {
     throw new Error(
@@ -64,9 +63,7 @@ export async function loadMnist(path: string, options: MnistOptions = {}): Promi
     const all = names.flatMap((base) => [base, `${base}.gz`]);
     const file = all.find((each) => present.includes(each));
     if (file === undefined) {
-      throw new Error(
-        `${who}: the ${part} are missing in ${folder}; looked for ${all.join(", ")}`,
-      );
+      throw new Error(`${who}: the ${part} are missing in ${folder}; looked for ${all.join(", ")}`);
     }
     return join(folder, file);
   });
