@@ -12,11 +12,19 @@ export function passThrough(child) {
       return { signal, handler };
     },
   );
+  // pnpm hands a signal to the shell that started us, and the shell dies of it without handing it on.
+  const parent = process.ppid;
+  const orphaned = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(orphaned);
+    child.kill("SIGTERM");
+  }, 500);
   child.on("error", (error) => {
     console.error(error.message);
     process.exit(1);
   });
   child.on("exit", (code, signal) => {
+    clearInterval(orphaned);
     for (const { signal: name, handler } of handlers) process.off(name, handler);
     if (signal) process.kill(process.pid, signal);
     else process.exitCode = code ?? 1;

@@ -4,14 +4,19 @@ import test from "tape";
 
 const module = new URL("../src/pass-through.mjs", import.meta.url).href;
 
-/** A process that stands for a child running `code`. @param {string} code */
-function parentOf(code) {
+/** Arguments to Node: stand for a child running `code`. @param {string} code */
+function scriptOf(code) {
   const script = `
     import { spawn } from "node:child_process";
     import { passThrough } from ${JSON.stringify(module)};
     passThrough(spawn(process.execPath, ["-e", ${JSON.stringify(code)}], { stdio: "inherit" }));
   `;
-  return spawn(process.execPath, ["--input-type=module", "-e", script], {
+  return ["--input-type=module", "-e", script];
+}
+
+/** @param {string} code */
+function parentOf(code) {
+  return spawn(process.execPath, scriptOf(code), {
     stdio: ["ignore", "pipe", "inherit"],
   });
 }
@@ -39,4 +44,18 @@ test("passThrough ends by the signal that ended the child", async (t) => {
     null,
     "SIGKILL",
   ]);
+});
+
+test("passThrough ends the child when the shell in between has died", async (t) => {
+  const inner = `
+    process.on("SIGTERM", () => { console.log("ended"); process.exit(); });
+    setInterval(() => {}, 1000);
+    console.log("ready");
+  `;
+  const parent = spawn("sh", ["-c", '"$@"; :', "sh", process.execPath, ...scriptOf(inner)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.equal(String((await once(parent.stdout, "data"))[0]), "ready\n");
+  parent.kill("SIGTERM");
+  t.equal(String((await once(parent.stdout, "data"))[0]), "ended\n");
 });
