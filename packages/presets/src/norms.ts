@@ -1,0 +1,98 @@
+// Norms by name: `none`, `bn`, `bs:4`, `vdn:2+bs:2@sampled`, …, the same wherever a user writes one.
+
+import { batchNorm, type GradientMode, type Norm, noNorm } from "@fewnorm/norm";
+import { fullBatch, mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
+import { parseBatchSampling, parseNaiveSampling } from "@fewnorm/sampling-batch";
+import { parseFeatureSampling } from "@fewnorm/sampling-feature";
+import { parseVirtualDataset } from "@fewnorm/sampling-virtual";
+import { nearestName, unknownName } from "./unknown-name.ts";
+
+/** How a norm is written, and what it is. */
+export interface NormForm {
+  readonly form: string;
+  readonly meaning: string;
+}
+
+/** All forms, for help texts. */
+export const normForms: readonly NormForm[] = [
+  { form: "none", meaning: "no normalization; convolutions have biases" },
+  { form: "bn", meaning: "batch normalization, statistics from the whole batch" },
+  { form: "ns:4", meaning: "naive sampling: always the first 4 images" },
+  { form: "bs:4, bs:1/32", meaning: "batch sampling: 4 images, or 1/32 of the batch" },
+  {
+    form: "fs:4x8, fs:1/32",
+    meaning: "feature sampling: a patch of 4×8 pixels, or 1/32 of the map",
+  },
+  {
+    form: "vdn:4, vdn:4:kept",
+    meaning: "virtual data: 4 images of noise, new or kept at each step",
+  },
+  { form: "vdn:2+bs:2", meaning: "a mixture of samples; with weights, 3*vdn:2+1*bs:2" },
+];
+
+const gradientModes: readonly GradientMode[] = ["exact", "sampled", "sampled-all", "detached"];
+
+/** What may stand before the colon. */
+const strategies: Readonly<Record<string, (argument: string) => Strategy>> = {
+  ns: parseNaiveSampling,
+  bs: parseBatchSampling,
+  fs: parseFeatureSampling,
+  vdn: parseVirtualDataset,
+};
+
+const forms = `none, bn, ns:4, bs:4 or bs:1/32, fs:4x8 or fs:1/32, vdn:4, vdn:2+bs:2, each but none with @${gradientModes.join(", @")} if wanted`;
+
+/**
+ * The norm of a name: `none`, or a sampling (see {@link parseSampling}) with an optional gradient, as in
+ * `bs:4@detached`; without one it is `exact`.
+ * @throws RangeError, in one line, for a name that there is not, with all forms and the nearest name.
+ */
+export function parseNorm(text: string): Norm {
+  const [name = "", mode, ...rest] = text.split("@");
+  if (name === "none" && mode === undefined) return noNorm();
+  if (name === "none" || rest.length > 0) {
+    const problem = name === "none" ? "none has no gradient of its own" : "one @ is enough";
+    throw new RangeError(`parseNorm: "${text}": ${problem}; norms are ${forms}`);
+  }
+  const gradient = gradientModes.find((known) => known === (mode ?? "exact"));
+  if (gradient === undefined) {
+    throw new RangeError(
+      `parseNorm: ${unknownName("gradient", mode ?? "", gradientModes)}; gradients are ${gradientModes.join(", ")}`,
+    );
+  }
+  return batchNorm({ sampling: parseSampling(name), gradient });
+}
+
+/**
+ * The sampling of a name: `bn`, `ns:4`, `bs:4`, `bs:1/32`, `fs:4x8`, `fs:1/32`, `vdn:4`, or several of them
+ * joined with `+`, each with an optional weight, as in `3*vdn:2+1*bs:2`.
+ * @throws RangeError as {@link parseNorm}.
+ */
+export function parseSampling(text: string): Sampling {
+  const parts = text.split("+").map((part) => {
+    const [, weight, name = ""] = /^(?:([0-9.]+)\*)?(.*)$/.exec(part) ?? [];
+    const strategy = parseStrategy(name, text);
+    return weight === undefined ? { strategy } : { strategy, weight: Number(weight) };
+  });
+  const [first, ...others] = parts;
+  if (first !== undefined && others.length === 0 && !("weight" in first)) return first.strategy;
+  return mixture(parts);
+}
+
+function parseStrategy(part: string, whole: string): Strategy {
+  if (part === "bn") return fullBatch();
+  const colon = part.indexOf(":");
+  const head = colon < 0 ? part : part.slice(0, colon);
+  const parse = Object.hasOwn(strategies, head) ? strategies[head] : undefined;
+  if (parse !== undefined && colon >= 0) return parse(part.slice(colon + 1));
+  throw new RangeError(`parseNorm: ${problemOf(part, head, whole)}; norms are ${forms}`);
+}
+
+function problemOf(part: string, head: string, whole: string): string {
+  const inWhole = part === whole ? "" : ` in "${whole}"`;
+  if (Object.hasOwn(strategies, head)) return `"${part}"${inWhole} has no size, as in "${head}:4"`;
+  if (head === "none") return `"none"${inWhole} is not a sample that could be mixed`;
+  const near = nearestName(head, ["none", "bn", ...Object.keys(strategies)]);
+  const meant = near === undefined ? "" : `, did you mean "${near}${part.slice(head.length)}"?`;
+  return `there is no norm "${part}"${inWhole}${meant}`;
+}

@@ -1,0 +1,32 @@
+// Models and backends by name.
+import { backendNames, modelNames, parseBackend, parseModel, parseNorm } from "@fewnorm/presets";
+import test from "tape";
+
+test("every model can be built under its name", (t) => {
+  const options = { norm: parseNorm("bn"), classes: 7, inputShape: [1, 8, 8] as const };
+  for (const name of modelNames) {
+    const model = parseModel(name)(options);
+    t.equal(model.name, name);
+    t.equal(model.classes, 7);
+    t.deepEqual(model.inputShape, [1, 8, 8]);
+  }
+  t.end();
+});
+
+test("every backend can be made under its name", async (t) => {
+  for (const name of backendNames) {
+    const backend = await parseBackend(name)();
+    t.equal(backend.name, name);
+    await backend.dispose();
+  }
+});
+
+test("unknown names list the known ones", (t) => {
+  t.throws(
+    () => parseModel("resnet21"),
+    /there is no model "resnet21", did you mean "resnet\d+"\?; models are resnet20, resnet32/,
+  );
+  t.throws(() => parseBackend("cuda"), /there is no backend "cuda"; backends are .*reference/);
+  t.throws(() => parseModel("constructor"), /there is no model "constructor"/);
+  t.end();
+});
