@@ -21,6 +21,8 @@ export function imagesExtent(name: string, kind: string, images: number, shape: 
     );
   }
   const extent = { rows: images, height: shape.height, width: shape.width };
-  if (valueCount(extent) < 2) throw tooFewValues(name, extent, shape, `${kind}:2`);
+  if (valueCount(extent) < 2) {
+    throw tooFewValues(name, extent, shape, shape.rows > 1 ? `${kind}:2` : undefined);
+  }
   return extent;
 }

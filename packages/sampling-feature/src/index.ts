@@ -1,2 +1,6 @@
 // Feature sampling: statistics from a patch of every feature map.
-export {};
+export {
+  type FeatureSamplingOptions,
+  featureSampling,
+  parseFeatureSampling,
+} from "./feature-sampling.ts";

@@ -1,2 +1,6 @@
 // Virtual dataset normalization: statistics from a few synthetic images.
-export {};
+export {
+  parseVirtualDataset,
+  type VirtualDatasetOptions,
+  virtualDataset,
+} from "./virtual-dataset.ts";

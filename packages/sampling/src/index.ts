@@ -5,6 +5,15 @@ export {
   type TestContext,
   type TestFunction,
 } from "./conformance.ts";
+export {
+  type ErrorDistribution,
+  effectiveSampleSize,
+  type FeatureMapShape,
+  intraImageCorrelation,
+  type SamplingError,
+  type SamplingErrorOptions,
+  samplingError,
+} from "./diagnostics.ts";
 export { type DrawnLayer, drawOrigins } from "./draw-origins.ts";
 export { fullBatch } from "./full-batch.ts";
 export { type Mixture, mixture, type Part, partsOf, type Sampling } from "./mixture.ts";

@@ -25,7 +25,7 @@ export function describeSize({ rows, height, width }: Extent | MapShape): string
 /**
  * The error for a block with fewer than 2 values a channel, of which there is no variance.
  * @param name The strategy's name.
- * @param smallest The strategy's smallest setting that works for this shape, as in "bs:2".
+ * @param smallest The strategy's smallest setting that works for this shape, as in "bs:2", if any does.
  */
 export function tooFewValues(
   name: string,
@@ -35,11 +35,11 @@ export function tooFewValues(
 ): RangeError {
   const count = valueCount(extent);
   const remedy =
-    valueCount(shape) < 2
-      ? "no setting works here: use a larger batch, or no batch normalization in this layer"
-      : smallest === undefined
+    smallest !== undefined
+      ? `the smallest setting that works is ${smallest}`
+      : valueCount(shape) > 1
         ? "use a larger setting"
-        : `the smallest setting that works is ${smallest}`;
+        : "no setting works here: use a larger batch, or no batch normalization in this layer";
   return new RangeError(
     `${name}: the sample is ${describeSize(extent)} out of ${describeSize(shape)}, ` +
       `${count} ${count === 1 ? "value" : "values"} a channel, and a variance needs at least 2; ${remedy}`,
@@ -70,7 +70,10 @@ export function planExtent(where: string, strategy: Strategy, shape: MapShape): 
         );
       }
     }
-    if (valueCount(extent) < 2) throw tooFewValues(strategy.name, extent, shape);
+    if (valueCount(extent) < 2) {
+      const smallest = strategy.virtualRows > 0 ? "one with more virtual images" : undefined;
+      throw tooFewValues(strategy.name, extent, shape, smallest);
+    }
     return extent;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
