@@ -40,7 +40,7 @@ for (const { folder } of members) rmSync(join(folder, "dist/test-results.json"),
 
 const run = turbo(
   [
-    "--continue",
+    "--continue=dependencies-successful",
     "--output-logs=errors-only",
     "--log-order=grouped",
     "--no-update-notifier",
