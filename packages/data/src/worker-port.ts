@@ -44,6 +44,7 @@ export async function startWorker(url: URL | undefined): Promise<WorkerPort> {
 async function startThread(url: URL | undefined): Promise<WorkerPort> {
   const { Worker } = await nodeThreads();
   const worker = new Worker(url ?? new URL("./prefetch-worker.js", import.meta.url));
+  let ending = false;
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer as ArrayBuffer[]),
     onMessage: (listener) => worker.on("message", listener),
@@ -53,10 +54,13 @@ async function startThread(url: URL | undefined): Promise<WorkerPort> {
       worker.on("exit", (code) => listener(new Error(`the worker ended with exit code ${code}`)));
     },
     keepAlive(wanted) {
-      if (wanted) worker.ref();
+      if (wanted || ending) worker.ref();
       else worker.unref();
     },
     async end() {
+      // Or else the process may end before this promise settles.
+      ending = true;
+      worker.ref();
       await worker.terminate();
     },
   };
