@@ -1,0 +1,66 @@
+// What every kernel uses: multiply-add, row maps, division of work between threads.
+
+/** a·b + c; fused where the build has relaxed SIMD. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_madd<f32>(a, b, c);
+  return f32x4.add(c, f32x4.mul(a, b));
+}
+
+/** max(v, 0) that lets NaN through. */
+// @ts-ignore: decorator
+@inline
+export function relu4(v: v128): v128 {
+  return f32x4.pmax(v, f32x4.splat(0));
+}
+
+/** The sum of the four lanes. */
+// @ts-ignore: decorator
+@inline
+export function lanes(v: v128): f32 {
+  return (
+    f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
+  );
+}
+
+/** A cyclic range of rows with a dynamic start: row i is base + ((start + offset + i) mod modulo). */
+@unmanaged
+export class RowMap {
+  start: usize; // where the start (int32) is read
+  base: i32;
+  modulo: i32;
+  offset: i32;
+}
+
+/** The first row of a map relative to its base, in 0 … modulo − 1; 0 for "no map" (0). */
+export function mapFirst(map: usize): i32 {
+  if (!map) return 0;
+  const m = changetype<RowMap>(map);
+  const first = (load<i32>(m.start) + m.offset) % m.modulo;
+  return first < 0 ? first + m.modulo : first;
+}
+
+/** The physical row of logical row i. */
+// @ts-ignore: decorator
+@inline
+export function rowOf(map: usize, first: i32, i: i32): i32 {
+  if (!map) return i;
+  const m = changetype<RowMap>(map);
+  let row = first + i;
+  if (row >= m.modulo) row -= m.modulo;
+  return m.base + row;
+}
+
+/** Where a thread's share of n units begins; its end is the next thread's begin. */
+// @ts-ignore: decorator
+@inline
+export function share(n: i32, thread: i32, threads: i32): i32 {
+  return <i32>((<i64>n * <i64>thread) / <i64>threads);
+}
+
+/** As `share`, in multiples of `unit`. */
+export function shareOf(n: i32, unit: i32, thread: i32, threads: i32): i32 {
+  const begin = share((n + unit - 1) / unit, thread, threads) * unit;
+  return min(begin, n);
+}

@@ -1,0 +1,95 @@
+// ∂L/∂x of a convolution, as one convolution of g for each class of pixels of x.
+//
+// Pixel y of x receives from taps ky with (y + padding − ky) divisible by the stride. With
+// a = (y + padding) mod stride and q = (y + padding − a)/stride these are ky = a + stride·j, and the row of g is
+// q − j: a stride-1 convolution over q with the taps of class a. At stride 1 there is one class, and this is the
+// usual convolution with the kernel turned round.
+
+import { mapFirst, rowOf, share } from "./common";
+import { Geometry } from "./convolve";
+import { tapsOf } from "./pack";
+import { copyWindow } from "./padding";
+import { convolveGrid } from "./tile";
+
+@unmanaged
+class InputGrad extends Geometry {
+  g: usize;
+  gMap: usize;
+  weights: usize; // packed
+  out: usize;
+  outMap: usize;
+}
+
+export function convolveInputGrad(args: usize, thread: i32, threads: i32): void {
+  const c = changetype<InputGrad>(args);
+  const gFirst = mapFirst(c.gMap);
+  const outFirst = mapFirst(c.outMap);
+  const xBytes = c.height * c.width * c.channels * 4;
+  const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
+  const scratch = c.scratch + thread * c.scratchBytes;
+  const end = share(c.images, thread + 1, threads);
+  for (let n = share(c.images, thread, threads); n < end; n++) {
+    const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
+    const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
+    imageGrad(c, g, out, scratch);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function ceilDiv(a: i32, b: i32): i32 {
+  return a >= 0 ? (a + b - 1) / b : -(-a / b);
+}
+
+// @ts-ignore: decorator
+@inline
+function floorDiv(a: i32, b: i32): i32 {
+  return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+
+function imageGrad(c: InputGrad, g: usize, out: usize, scratch: usize): void {
+  const inputs = c.channels / c.groups;
+  const outputs = c.outputs / c.groups;
+  const tapsY = tapsOf(c.kernelHeight, 0, c.strideY);
+  const tapsX = tapsOf(c.kernelWidth, 0, c.strideX);
+  // The range of q over all classes, in both directions.
+  const firstY = ceilDiv(c.paddingY - c.strideY + 1, c.strideY);
+  const firstX = ceilDiv(c.paddingX - c.strideX + 1, c.strideX);
+  const lastY = floorDiv(c.height - 1 + c.paddingY, c.strideY);
+  const lastX = floorDiv(c.width - 1 + c.paddingX, c.strideX);
+  const cols = lastX - firstX + tapsX;
+  const row = cols * outputs * 4;
+  const groupBytes = ((inputs + 7) / 8) * c.kernelHeight * c.kernelWidth * outputs * 32;
+  for (let q = firstY; q <= lastY; q += c.band) {
+    const rows = min(c.band, lastY + 1 - q);
+    for (let group = 0; group < c.groups; group++) {
+      copyWindow(
+        scratch, g + group * outputs * 4, c.outputs * 4, outputs, c.outHeight, c.outWidth,
+        q - tapsY + 1, rows + tapsY - 1, firstX - tapsX + 1, cols,
+      );
+      let weights = c.weights + group * groupBytes;
+      for (let a = 0; a < c.strideY; a++) {
+        const down = tapsOf(c.kernelHeight, a, c.strideY);
+        const q0 = max(q, ceilDiv(c.paddingY - a, c.strideY));
+        const q1 = min(q + rows, floorDiv(c.height - 1 + c.paddingY - a, c.strideY) + 1);
+        for (let b = 0; b < c.strideX; b++) {
+          const across = tapsOf(c.kernelWidth, b, c.strideX);
+          const r0 = ceilDiv(c.paddingX - b, c.strideX);
+          const r1 = floorDiv(c.width - 1 + c.paddingX - b, c.strideX) + 1;
+          if (q0 < q1 && r0 < r1) {
+            const y = q0 * c.strideY - c.paddingY + a;
+            const x = r0 * c.strideX - c.paddingX + b;
+            convolveGrid(
+              scratch + (q0 - q + tapsY - down) * row + (r0 - firstX + tapsX - across) * outputs * 4,
+              row, outputs * 4, q1 - q0, r1 - r0,
+              across ? down : 0, row, across * outputs, weights,
+              out + ((y * c.width + x) * c.channels + group * inputs) * 4,
+              c.strideY * c.width * c.channels * 4, c.strideX * c.channels * 4, inputs, 0, 0, false,
+            );
+          }
+          weights += ((inputs + 7) / 8) * down * across * outputs * 32;
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,113 @@
+// Convolution forward, and the matrix product as its 1×1 case.
+
+import { mapFirst, rowOf, share, shareOf } from "./common";
+import { copyWindow } from "./padding";
+import { convolveGrid } from "./tile";
+
+/** Sizes of a convolution x [N][H][W][C] → y [N][OH][OW][O], in the order of the planner's `geometry`. */
+@unmanaged
+export class Geometry {
+  images: i32;
+  channels: i32;
+  height: i32;
+  width: i32;
+  outputs: i32;
+  outHeight: i32;
+  outWidth: i32;
+  kernelHeight: i32;
+  kernelWidth: i32;
+  strideY: i32;
+  strideX: i32;
+  paddingY: i32;
+  paddingX: i32;
+  groups: i32;
+  band: i32; // rows treated at a time, so that what they need stays in the cache
+  scratch: usize;
+  scratchBytes: i32; // of one thread
+}
+
+@unmanaged
+class Convolve extends Geometry {
+  x: usize;
+  xMap: usize;
+  weights: usize; // packed
+  bias: usize;
+  residual: usize;
+  residualMap: usize;
+  out: usize;
+  outMap: usize;
+  relu: i32;
+}
+
+export function convolve(args: usize, thread: i32, threads: i32): void {
+  const c = changetype<Convolve>(args);
+  const xFirst = mapFirst(c.xMap);
+  const residualFirst = mapFirst(c.residualMap);
+  const outFirst = mapFirst(c.outMap);
+  const xBytes = c.height * c.width * c.channels * 4;
+  const outBytes = c.outHeight * c.outWidth * c.outputs * 4;
+  const scratch = c.scratch + thread * c.scratchBytes;
+  const end = share(c.images, thread + 1, threads);
+  for (let n = share(c.images, thread, threads); n < end; n++) {
+    const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
+    const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes;
+    const residual = c.residual ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes : 0;
+    convolveImage(c, x, out, residual, scratch);
+  }
+}
+
+function convolveImage(c: Convolve, x: usize, out: usize, residual: usize, scratch: usize): void {
+  const inputs = c.channels / c.groups;
+  const outputs = c.outputs / c.groups;
+  const outRow = c.outWidth * c.outputs * 4;
+  const groupBytes = ((outputs + 7) / 8) * c.kernelHeight * c.kernelWidth * inputs * 32;
+  if (c.groups == 1 && c.paddingX == 0 && c.paddingY == 0) {
+    const row = c.width * c.channels * 4;
+    convolveGrid(
+      x, c.strideY * row, c.strideX * c.channels * 4, c.outHeight, c.outWidth,
+      c.kernelHeight, row, c.kernelWidth * c.channels, c.weights,
+      out, outRow, c.outputs * 4, c.outputs, c.bias, residual, c.relu != 0,
+    );
+    return;
+  }
+  const cols = (c.outWidth - 1) * c.strideX + c.kernelWidth;
+  const row = cols * inputs * 4;
+  for (let y = 0; y < c.outHeight; y += c.band) {
+    const rows = min(c.band, c.outHeight - y);
+    for (let g = 0; g < c.groups; g++) {
+      copyWindow(
+        scratch, x + g * inputs * 4, c.channels * 4, inputs, c.height, c.width,
+        y * c.strideY - c.paddingY, (rows - 1) * c.strideY + c.kernelHeight, -c.paddingX, cols,
+      );
+      const offset = y * outRow + g * outputs * 4;
+      convolveGrid(
+        scratch, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth,
+        c.kernelHeight, row, c.kernelWidth * inputs, c.weights + g * groupBytes,
+        out + offset, outRow, c.outputs * 4, outputs,
+        c.bias ? c.bias + g * outputs * 4 : 0, residual ? residual + offset : 0, c.relu != 0,
+      );
+    }
+  }
+}
+
+/** out [rows][columns] = a [rows][depth] · packed. */
+@unmanaged
+class MatMul {
+  a: usize;
+  packed: usize;
+  out: usize;
+  rows: i32;
+  depth: i32;
+  columns: i32;
+}
+
+export function matmul(args: usize, thread: i32, threads: i32): void {
+  const m = changetype<MatMul>(args);
+  const begin = shareOf(m.rows, 4, thread, threads);
+  const end = shareOf(m.rows, 4, thread + 1, threads);
+  if (begin == end) return;
+  convolveGrid(
+    m.a + begin * m.depth * 4, 0, m.depth * 4, 1, end - begin, 1, 0, m.depth, m.packed,
+    m.out + begin * m.columns * 4, 0, m.columns * 4, m.columns, 0, 0, false,
+  );
+}

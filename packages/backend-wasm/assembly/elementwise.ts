@@ -1,0 +1,166 @@
+// Element-wise operations over strided operands; copies, broadcasts, slices and padding are copies of this kind.
+
+import { mapFirst, relu4, rowOf, share, shareOf } from "./common";
+import {
+  EW_ADD, EW_COPY, EW_DIVIDE, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
+} from "../src/opcodes";
+
+/**
+ * out[i] = a[i] ∘ b[i] over `rank` axes, the first divided between threads. After the fields: the sizes of the
+ * axes, then the strides of out, a and b, all in floats. Strides of 0 broadcast. With maps the first axis is rows.
+ */
+@unmanaged
+class Elementwise {
+  kind: i32;
+  single: i32; // only thread 0 works: not worth dividing
+  rank: i32;
+  out: usize;
+  outMap: usize;
+  a: usize;
+  aMap: usize;
+  b: usize;
+  bMap: usize;
+}
+
+export function elementwise(args: usize, thread: i32, threads: i32): void {
+  const e = changetype<Elementwise>(args);
+  if (e.single) {
+    if (thread > 0) return;
+    threads = 1;
+  }
+  const rank = e.rank;
+  const sizes = args + offsetof<Elementwise>();
+  const so = sizes + rank * 4;
+  const sa = so + rank * 4;
+  const sb = sa + rank * 4;
+  const n = load<i32>(sizes);
+  if (rank == 1) {
+    const begin = shareOf(n, 4, thread, threads);
+    const end = shareOf(n, 4, thread + 1, threads);
+    line(
+      e.kind, e.out + begin * load<i32>(so) * 4, e.a + begin * load<i32>(sa) * 4, e.b + begin * load<i32>(sb) * 4,
+      end - begin, load<i32>(so), load<i32>(sa), load<i32>(sb),
+    );
+    return;
+  }
+  const outFirst = mapFirst(e.outMap);
+  const aFirst = mapFirst(e.aMap);
+  const bFirst = mapFirst(e.bMap);
+  const end = share(n, thread + 1, threads);
+  for (let i = share(n, thread, threads); i < end; i++) {
+    nest(
+      e.kind,
+      e.out + <usize>rowOf(e.outMap, outFirst, i) * load<i32>(so) * 4,
+      e.a + <usize>rowOf(e.aMap, aFirst, i) * load<i32>(sa) * 4,
+      e.b + <usize>rowOf(e.bMap, bFirst, i) * load<i32>(sb) * 4,
+      rank - 1, sizes + 4, so + 4, sa + 4, sb + 4,
+    );
+  }
+}
+
+function nest(
+  kind: i32, out: usize, a: usize, b: usize, rank: i32, sizes: usize, so: usize, sa: usize, sb: usize,
+): void {
+  const n = load<i32>(sizes);
+  const o = load<i32>(so);
+  const p = load<i32>(sa);
+  const q = load<i32>(sb);
+  if (rank == 1) {
+    line(kind, out, a, b, n, o, p, q);
+    return;
+  }
+  for (let i = 0; i < n; i++) {
+    nest(kind, out, a, b, rank - 1, sizes + 4, so + 4, sa + 4, sb + 4);
+    out += o * 4;
+    a += p * 4;
+    b += q * 4;
+  }
+}
+
+function line(kind: i32, out: usize, a: usize, b: usize, n: i32, so: i32, sa: i32, sb: i32): void {
+  switch (kind) {
+    case EW_COPY: lineOf(EW_COPY, out, a, b, n, so, sa, sb); break;
+    case EW_ADD: lineOf(EW_ADD, out, a, b, n, so, sa, sb); break;
+    case EW_SUBTRACT: lineOf(EW_SUBTRACT, out, a, b, n, so, sa, sb); break;
+    case EW_MULTIPLY: lineOf(EW_MULTIPLY, out, a, b, n, so, sa, sb); break;
+    case EW_DIVIDE: lineOf(EW_DIVIDE, out, a, b, n, so, sa, sb); break;
+    case EW_SQRT: lineOf(EW_SQRT, out, a, b, n, so, sa, sb); break;
+    case EW_RELU: lineOf(EW_RELU, out, a, b, n, so, sa, sb); break;
+    case EW_RELU_GRAD: lineOf(EW_RELU_GRAD, out, a, b, n, so, sa, sb); break;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function lineOf(kind: i32, out: usize, a: usize, b: usize, n: i32, so: i32, sa: i32, sb: i32): void {
+  let i = 0;
+  if (so == 1 && <u32>sa <= 1 && <u32>sb <= 1) {
+    const a0 = v128.load32_splat(a);
+    const b0 = v128.load32_splat(b);
+    const aStep = sa * 16;
+    const bStep = sb * 16;
+    for (; i <= n - 4; i += 4) {
+      const x = sa ? v128.load(a) : a0;
+      const y = sb ? v128.load(b) : b0;
+      v128.store(out, vector(kind, x, y));
+      out += 16;
+      a += aStep;
+      b += bStep;
+    }
+  }
+  for (; i < n; i++) {
+    f32.store(out, scalar(kind, f32.load(a), f32.load(b)));
+    out += so * 4;
+    a += sa * 4;
+    b += sb * 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function vector(kind: i32, x: v128, y: v128): v128 {
+  if (kind == EW_ADD) return f32x4.add(x, y);
+  if (kind == EW_SUBTRACT) return f32x4.sub(x, y);
+  if (kind == EW_MULTIPLY) return f32x4.mul(x, y);
+  if (kind == EW_DIVIDE) return f32x4.div(x, y);
+  if (kind == EW_SQRT) return f32x4.sqrt(x);
+  if (kind == EW_RELU) return relu4(x);
+  if (kind == EW_RELU_GRAD) return v128.and(x, f32x4.gt(y, f32x4.splat(0)));
+  return x;
+}
+
+// @ts-ignore: decorator
+@inline
+function scalar(kind: i32, x: f32, y: f32): f32 {
+  if (kind == EW_ADD) return x + y;
+  if (kind == EW_SUBTRACT) return x - y;
+  if (kind == EW_MULTIPLY) return x * y;
+  if (kind == EW_DIVIDE) return x / y;
+  if (kind == EW_SQRT) return sqrt<f32>(x);
+  if (kind == EW_RELU) return x < 0 ? 0 : x;
+  if (kind == EW_RELU_GRAD) return y > 0 ? x : 0;
+  return x;
+}
+
+/** out[0 … n − 1] = the int32 `value` (bits of a float), divided between threads by `rows`. */
+@unmanaged
+class Fill {
+  single: i32;
+  out: usize;
+  rows: i32;
+  length: i32; // of a row
+  value: i32;
+}
+
+export function fill(args: usize, thread: i32, threads: i32): void {
+  const f = changetype<Fill>(args);
+  if (f.single) {
+    if (thread > 0) return;
+    threads = 1;
+  }
+  const end = f.out + <usize>share(f.rows, thread + 1, threads) * f.length * 4;
+  const value = i32x4.splat(f.value);
+  let to = f.out + <usize>share(f.rows, thread, threads) * f.length * 4;
+  for (; to + 16 <= end; to += 16) v128.store(to, value);
+  for (; to < end; to += 4) store<i32>(to, f.value);
+}

@@ -1,0 +1,67 @@
+// The interpreter: runs a plan's instructions, each thread its share, with barriers where the plan has them.
+
+import {
+  OP_ADD_CROP, OP_ADD_ROWS, OP_COMBINE, OP_CONV, OP_CONV_INPUT_GRAD, OP_CONV_WEIGHT_GRAD, OP_CROP,
+  OP_CROSS_ENTROPY, OP_CROSS_ENTROPY_GRAD, OP_ELEMENTWISE, OP_FILL, OP_GRAD_SUMS_PARTIAL, OP_MATMUL,
+  OP_MOMENTS_COMBINE, OP_MOMENTS_PARTIAL, OP_NORMALIZE, OP_NORMALIZE_INPUT_GRAD, OP_PACK,
+  OP_PACK_INPUT_GRAD, OP_SUM_PARTIAL, OP_SUM_ROWS,
+} from "../src/opcodes";
+import { convolve, matmul } from "./convolve";
+import { convolveInputGrad } from "./convolve-input-grad";
+import { convolveWeightGrad } from "./convolve-weight-grad";
+import { elementwise, fill } from "./elementwise";
+import { crossEntropy, crossEntropyGrad } from "./loss";
+import { momentsCombine, momentsPartial } from "./moments";
+import { gradSumsPartial, normalize, normalizeInputGrad } from "./normalize";
+import { pack, packInputGrad } from "./pack";
+import { addCrop, addRows, crop } from "./regions";
+import { combine, sumPartial, sumRows } from "./sums";
+import { barrier } from "./sync";
+
+/** An instruction of a plan. */
+@unmanaged
+class Instruction {
+  op: i32;
+  barrier: i32; // whether all threads must have finished what came before
+  args: usize;
+}
+
+/**
+ * Runs instructions from … from + count − 1 of a plan as `thread` of `threads`, and returns when all threads have
+ * finished. `control` is the barrier's memory.
+ */
+export function run(plan: usize, from: i32, count: i32, thread: i32, threads: i32, control: usize): void {
+  for (let i = from; i < from + count; i++) {
+    const instruction = changetype<Instruction>(plan + i * offsetof<Instruction>());
+    if (instruction.barrier) barrier(control, threads);
+    execute(instruction.op, instruction.args, thread, threads);
+  }
+  barrier(control, threads);
+}
+
+function execute(op: i32, args: usize, thread: i32, threads: i32): void {
+  switch (op) {
+    case OP_PACK: pack(args, thread, threads); break;
+    case OP_PACK_INPUT_GRAD: packInputGrad(args, thread, threads); break;
+    case OP_CONV: convolve(args, thread, threads); break;
+    case OP_CONV_INPUT_GRAD: convolveInputGrad(args, thread, threads); break;
+    case OP_CONV_WEIGHT_GRAD: convolveWeightGrad(args, thread, threads); break;
+    case OP_MATMUL: matmul(args, thread, threads); break;
+    case OP_COMBINE: combine(args, thread, threads); break;
+    case OP_ELEMENTWISE: elementwise(args, thread, threads); break;
+    case OP_SUM_ROWS: sumRows(args, thread, threads); break;
+    case OP_SUM_PARTIAL: sumPartial(args, thread, threads); break;
+    case OP_MOMENTS_PARTIAL: momentsPartial(args, thread, threads); break;
+    case OP_MOMENTS_COMBINE: momentsCombine(args, thread, threads); break;
+    case OP_NORMALIZE: normalize(args, thread, threads); break;
+    case OP_GRAD_SUMS_PARTIAL: gradSumsPartial(args, thread, threads); break;
+    case OP_NORMALIZE_INPUT_GRAD: normalizeInputGrad(args, thread, threads); break;
+    case OP_ADD_ROWS: addRows(args, thread, threads); break;
+    case OP_CROP: crop(args, thread, threads); break;
+    case OP_ADD_CROP: addCrop(args, thread, threads); break;
+    case OP_CROSS_ENTROPY: crossEntropy(args, thread, threads); break;
+    case OP_CROSS_ENTROPY_GRAD: crossEntropyGrad(args, thread, threads); break;
+    case OP_FILL: fill(args, thread, threads); break;
+    default: unreachable();
+  }
+}

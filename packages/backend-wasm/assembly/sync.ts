@@ -1,0 +1,24 @@
+// The barrier between threads.
+
+const SPINS = 4000;
+
+/**
+ * Waits until all threads have arrived. `at` holds three int32: arrived, generation, sleepers. Spins first, since
+ * threads that share a plan arrive within microseconds, then sleeps.
+ */
+export function barrier(at: usize, threads: i32): void {
+  if (threads == 1) return;
+  const generation = atomic.load<i32>(at, 4);
+  if (atomic.add<i32>(at, 1) == threads - 1) {
+    atomic.store<i32>(at, 0);
+    atomic.store<i32>(at, generation + 1, 4);
+    if (atomic.load<i32>(at, 8) > 0) atomic.notify(at + 4, threads);
+    return;
+  }
+  for (let i = 0; i < SPINS; i++) {
+    if (atomic.load<i32>(at, 4) != generation) return;
+  }
+  atomic.add<i32>(at, 1, 8);
+  while (atomic.load<i32>(at, 4) == generation) atomic.wait<i32>(at + 4, generation, -1);
+  atomic.sub<i32>(at, 1, 8);
+}
