@@ -1,0 +1,93 @@
+// Checkpoints as files: replaced at once, the previous one kept, clear words when something is wrong.
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Checkpoint } from "@fewnorm/train";
+import {
+  checkpointFile,
+  previousCheckpointFile,
+  readCheckpoint,
+  replaceFile,
+  writeCheckpoint,
+} from "@fewnorm/train/node";
+import test from "tape";
+
+const numbered = (step: number): Checkpoint => ({
+  step,
+  settings: {},
+  notes: {},
+  progress: { epoch: { count: 0, loss: 0, correct: 0 } },
+  tensors: new Map([["p", { shape: [2], values: Float32Array.of(step, 0.1) }]]),
+});
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
+  try {
+    await body(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const refusal = (path: string): Promise<string> =>
+  readCheckpoint(path).then(
+    () => "it was read",
+    (error: Error) => error.message,
+  );
+
+test("a folder keeps the newest checkpoint and the one before, and nothing else", async (t) => {
+  await inFolder(async (folder) => {
+    const out = join(folder, "new", "folder");
+    for (const step of [1, 2, 3]) {
+      t.equal(await writeCheckpoint(out, numbered(step)), join(out, checkpointFile));
+    }
+    t.deepEqual((await readdir(out)).sort(), [checkpointFile, previousCheckpointFile].sort());
+    t.deepEqual(await readCheckpoint(out), {
+      checkpoint: numbered(3),
+      where: join(out, checkpointFile),
+    });
+    const previous = join(out, previousCheckpointFile);
+    t.deepEqual(await readCheckpoint(previous), { checkpoint: numbered(2), where: previous });
+    await rm(join(out, checkpointFile));
+    t.equal((await readCheckpoint(out)).checkpoint.step, 2, "the previous one stands in");
+  });
+});
+
+test("a damaged checkpoint is refused, and the one before it named", async (t) => {
+  await inFolder(async (folder) => {
+    const path = await writeCheckpoint(folder, numbered(1));
+    await truncate(path, 70);
+    t.match(await refusal(folder), /^decodeCheckpoint: .*checkpoint\.fewnorm has 70 bytes/);
+    await writeCheckpoint(folder, numbered(2));
+    await writeCheckpoint(folder, numbered(3));
+    await truncate(path, 70);
+    t.match(await refusal(folder), /70 bytes.*the one before it is checkpoint\.previous\.fewnorm/);
+  });
+});
+
+test("where there is no checkpoint, that is said", async (t) => {
+  await inFolder(async (folder) => {
+    t.match(await refusal(folder), /^readCheckpoint: there is no checkpoint in /);
+    t.match(await refusal(join(folder, "missing")), /there is no checkpoint in/);
+  });
+});
+
+test("a write that fails leaves the old file as it was", async (t) => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "file");
+    await writeFile(file, "old");
+    const below = writeCheckpoint(file, numbered(1));
+    await below.then(
+      () => t.fail("it was written below a file"),
+      (error: Error) => t.match(error.message, /^writeCheckpoint: cannot write .*unharmed$/),
+    );
+    // A folder in the place of the file beside makes the write fail after the old file was found.
+    const { mkdir } = await import("node:fs/promises");
+    await mkdir(`${file}.writing`);
+    await replaceFile(file, "new").then(
+      () => t.fail("it was replaced"),
+      () => t.pass("the write failed"),
+    );
+    t.equal(await readFile(file, "utf8"), "old");
+  });
+});

@@ -1,0 +1,192 @@
+// The loop: it learns, reports, checkpoints, and goes on bit for bit where it stopped.
+import {
+  type Checkpoint,
+  constant,
+  cosine,
+  encodeCheckpoint,
+  stepsPerEpoch,
+  type TrainEvent,
+  type TrainOptions,
+  train,
+} from "@fewnorm/train";
+import test from "tape";
+import { tinyDataset, tinyModel, withTrainer } from "./tiny.ts";
+
+const dataset = tinyDataset();
+const epochs = 3;
+const steps = epochs * stepsPerEpoch(dataset, 4);
+const schedule = cosine({ base: 0.1, steps, warmUp: 4 });
+// A worker a training would take longer than these trainings.
+const common = { epochs, schedule, seed: 7, augment: { pad: 1 }, prefetch: false };
+
+/** Runs a training to its end and returns its events and checkpoints. */
+async function run(options: Partial<TrainOptions> = {}, stopAfter = Number.POSITIVE_INFINITY) {
+  const events: TrainEvent[] = [];
+  const checkpoints: Checkpoint[] = [];
+  const controller = new AbortController();
+  await withTrainer(async (trainer) => {
+    const all: TrainOptions = {
+      ...common,
+      save: async (checkpoint) => `checkpoint ${checkpoints.push(checkpoint)}`,
+      signal: controller.signal,
+      ...options,
+    };
+    if (stopAfter === 0) controller.abort();
+    for await (const event of train(trainer, dataset, all)) {
+      events.push(event);
+      if (event.type === "step" && event.step === stopAfter) controller.abort();
+    }
+  });
+  return { events, checkpoints, last: checkpoints.at(-1) as Checkpoint };
+}
+
+test("a training reports in order and learns", async (t) => {
+  const { events, last } = await run({ epochs: 12, schedule: constant(0.1) });
+  const [start] = events;
+  t.deepEqual(start, {
+    type: "start",
+    step: 0,
+    epoch: 0,
+    steps: 72,
+    stepsPerEpoch: 6,
+    parameters: 4 * 9 + 8 + 4 * 36 + 4 + 12 + 3,
+  });
+  const order = events.slice(1, 11).map((event) => `${event.type} ${event.epoch} ${event.step}`);
+  t.deepEqual(order, [
+    "checkpoint 0 0",
+    "step 1 1",
+    "step 1 2",
+    "step 1 3",
+    "step 1 4",
+    "step 1 5",
+    "step 1 6",
+    "epoch 1 6",
+    "evaluation 1 6",
+    "checkpoint 1 6",
+  ]);
+  const done = events.at(-1);
+  t.ok(done?.type === "done" && !done.interrupted);
+  if (done?.type === "done") {
+    // Ten test images: chance is 3 or 4 of them, and this seed gets all.
+    t.ok((done.evaluation?.accuracy ?? 0) >= 0.8, `accuracy ${done.evaluation?.accuracy}`);
+    t.ok((done.trainingLoss ?? 9) < 0.9, `loss ${done.trainingLoss}`);
+    t.equal(last.progress.trainingLoss, done.trainingLoss);
+  }
+});
+
+test("the same seed gives the same training, another one another", async (t) => {
+  const bytes = async (seed: number) => encodeCheckpoint((await run({ seed })).last);
+  const first = await bytes(7);
+  t.deepEqual(await bytes(7), first);
+  t.notDeepEqual(await bytes(8), first);
+});
+
+test("stopped after any step and resumed, it ends bit-identical", async (t) => {
+  const whole = await run();
+  const expected = await encodeCheckpoint(whole.last);
+  const stepsOf = (events: TrainEvent[]) =>
+    events.flatMap((event) => (event.type === "step" ? [`${event.step} ${event.loss}`] : []));
+  for (let stop = 0; stop <= steps; stop++) {
+    const before = await run({}, stop);
+    t.equal(before.last.step, stop, `stopped after step ${stop}`);
+    const resume = { checkpoint: before.last, where: "here" };
+    const after = await run({ resume });
+    const last = after.checkpoints.at(-1) ?? before.last;
+    t.deepEqual(await encodeCheckpoint(last), expected, `resumed from step ${stop}`);
+    t.deepEqual([...stepsOf(before.events), ...stepsOf(after.events)], stepsOf(whole.events));
+    const [done, wholeDone] = [after.events.at(-1), whole.events.at(-1)];
+    t.deepEqual(done, wholeDone, "the same final report");
+  }
+});
+
+test("a training interrupted mid-way says so and evaluates nothing more", async (t) => {
+  const { events } = await run({}, 6);
+  const types = events.slice(-4).map(({ type }) => type);
+  t.deepEqual(types, ["step", "epoch", "checkpoint", "done"]);
+  const done = events.at(-1);
+  t.ok(done?.type === "done" && done.interrupted);
+});
+
+test("evaluations and checkpoints come as often as asked, and always at the end", async (t) => {
+  const { events } = await run({ evaluateEvery: 2, checkpointEvery: 4 });
+  const at = (type: string) => events.filter((event) => event.type === type).map((e) => e.step);
+  t.deepEqual(at("evaluation"), [12, 18]);
+  t.deepEqual(at("checkpoint"), [0, 4, 8, 12, 16, 18]);
+});
+
+test("a loss that is not finite stops with step, rate and the last checkpoint", async (t) => {
+  const wild = (step: number) => (step < 7 ? 0.1 : 1e30);
+  let message = "";
+  const checkpoints: Checkpoint[] = [];
+  const save = async (checkpoint: Checkpoint) => `number ${checkpoints.push(checkpoint)}`;
+  await run({ schedule: wild, save }).catch((error: Error) => {
+    message = error.message;
+  });
+  t.match(message, /^train: the loss is (NaN|Infinity) at step \d+, learning rate 1e\+30; /);
+  t.match(message, /the last good checkpoint is number 2, of step 6; try a lower learning rate/);
+  t.equal(checkpoints.at(-1)?.step, 6, "nothing was saved after it");
+});
+
+test("states that are not finite are never saved", async (t) => {
+  // The loss of the step is computed before the update that spoils the parameters.
+  const wild = (step: number) => (step < 6 ? 0.1 : Number.MAX_VALUE);
+  const checkpoints: Checkpoint[] = [];
+  const save = async (checkpoint: Checkpoint) => `number ${checkpoints.push(checkpoint)}`;
+  const promise = run({ schedule: wild, save, checkpointEvery: 1 });
+  const message = await promise.then(
+    () => "it ended",
+    (error: Error) => error.message,
+  );
+  t.match(message, /^train: \S+ is not finite at step 7, .*number 7, of step 6/);
+});
+
+test("a checkpoint of another training is refused before anything changes", async (t) => {
+  const { last } = await run({}, 2);
+  const resume = { checkpoint: last, where: "here" };
+  const message = (options: Partial<TrainOptions>) =>
+    run({ resume, ...options }).then(
+      () => "it ran",
+      (error: Error) => error.message,
+    );
+  t.match(
+    await message({ seed: 8 }),
+    /resume: here belongs to another training \(seed is 7 there, 8 here\)/,
+  );
+  t.match(await message({ settings: { norm: "bn" } }), /norm is not set there, bn here/);
+  t.match(await message({ augment: false }), /augment is .* there, false here/);
+  const late = { checkpoint: { ...last, step: 100 }, where: "here" };
+  t.match(await message({ resume: late }), /here is of step 100, but 3 epochs have 18/);
+});
+
+test("options and data that do not fit are refused", async (t) => {
+  const message = (options: Partial<TrainOptions>) =>
+    run(options).then(
+      () => "it ran",
+      (error: Error) => error.message,
+    );
+  t.match(await message({ epochs: 0 }), /train: epochs is 0/);
+  t.match(await message({ checkpointEvery: 0.5 }), /train: checkpointEvery is 0.5/);
+  t.match(await message({ evaluateEvery: -1 }), /train: evaluateEvery is -1/);
+  const other = { ...tinyModel(), inputShape: [3, 6, 6] as const };
+  const problem = await withTrainer(
+    async (trainer) => {
+      for await (const event of train(trainer, dataset, common)) return event.type;
+      return "";
+    },
+    { model: other },
+  ).catch((error: Error) => error.message);
+  t.match(problem, /takes images of 3×6×6, tiny has 1×6×6/);
+  const few = await withTrainer(
+    async (trainer) => {
+      for await (const event of train(trainer, dataset, common)) return event.type;
+      return "";
+    },
+    { batch: 27 },
+  ).catch((error: Error) => error.message);
+  t.match(few, /the batch is 27, but tiny has 26 training images/);
+});
+
+test("a prefetching worker changes nothing", async (t) => {
+  const [direct, ahead] = [await run(), await run({ prefetch: true })];
+  t.deepEqual(await encodeCheckpoint(ahead.last), await encodeCheckpoint(direct.last));
+});
