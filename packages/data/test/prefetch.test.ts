@@ -1,5 +1,4 @@
 // Prefetching: the same batches as made directly, failures, and how the worker ends.
-import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,6 +12,7 @@ import {
 import { key } from "@fewnorm/tensor";
 import test, { type Test } from "tape";
 import { temporaryFolder } from "./make-files.ts";
+import { runScript } from "./run-script.ts";
 import { smallDataset } from "./small-dataset.ts";
 
 const data = smallDataset(37);
@@ -204,16 +204,6 @@ test("prefetch: after dispose, calls fail, also one that waits; disposing twice 
   await fails(t, prefetch.batch(0, 1), Error, /disposed/);
 });
 
-/** Runs a module in a process of its own; `code` is null if it had to be killed. */
-function run(script: string): Promise<{ code: unknown; output: string }> {
-  return new Promise((resolve) => {
-    // Only a process that hangs meets the limit: a verdict about hanging, not about speed.
-    execFile(process.execPath, [script], { timeout: 120_000 }, (error, stdout) => {
-      resolve({ code: error ? (error as { code?: unknown }).code : 0, output: stdout });
-    });
-  });
-}
-
 test("prefetch: the process waits for a batch, and for nothing else", async (t) => {
   const folder = await temporaryFolder(t);
   const opening = `
@@ -240,7 +230,7 @@ test("prefetch: the process waits for a batch, and for nothing else", async (t) 
   for (const [what, code, exit, output] of endings) {
     const script = join(folder, `${what}.mjs`);
     await writeFile(script, `${opening}\n${code}\n`);
-    t.deepEqual(await run(script), { code: exit, output }, what);
+    t.deepEqual(await runScript(script), { code: exit, output }, what);
   }
 });
 
