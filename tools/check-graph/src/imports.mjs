@@ -5,7 +5,7 @@ import { parseSync } from "oxc-parser";
 
 /**
  * Every module a TypeScript or JavaScript file names: static and dynamic imports, re-exports, types written
- * `import("x").T`, `require("x")`. A specifier that is computed at run time is not seen.
+ * `import("x").T`, `require("x")`, `import.meta.resolve("x")`. A specifier that is computed at run time is not seen.
  * @param {string} file its name, for the language and for error messages
  * @param {string} text
  * @returns {Import[]} in the order of the text, repetitions included
@@ -37,12 +37,16 @@ function sourceOf(node) {
     case "TSExternalModuleReference":
       return node.expression;
     case "CallExpression":
-      return node.callee.type === "Identifier" && node.callee.name === "require"
-        ? node.arguments[0]
-        : undefined;
+      return isResolver(node.callee) ? node.arguments[0] : undefined;
     default:
       return undefined;
   }
+}
+
+/** `require` or `import.meta.resolve`. @param {any} callee */
+function isResolver(callee) {
+  if (callee.type === "Identifier") return callee.name === "require";
+  return callee.object?.type === "MetaProperty" && callee.property.name === "resolve";
 }
 
 /** @param {any} node @param {(node: any) => void} use */

@@ -11,6 +11,7 @@ test("importsOf sees every way to name a module", (t) => {
     const f = await import("f");
     type G = import("g").G;
     const h = require("h");
+    const i = import.meta.resolve("i");
     // import "comment";
     const text = 'import "text"';
     export const computed = import(text);
@@ -24,6 +25,7 @@ test("importsOf sees every way to name a module", (t) => {
     { specifier: "f", typeOnly: false },
     { specifier: "g", typeOnly: true },
     { specifier: "h", typeOnly: false },
+    { specifier: "i", typeOnly: false },
   ]);
   t.end();
 });

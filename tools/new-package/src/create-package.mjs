@@ -1,4 +1,4 @@
-// Writes a new package from the templates.
+// Writes a new package from the templates: a sampling strategy if its name says so, or a plain one.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,19 +23,26 @@ export function createPackage(root, { name, layer, description }) {
   if (existsSync(join(root, folder))) {
     throw new Error(`new-package: ${folder} exists; choose another name or remove it`);
   }
-  const template = join(TEMPLATES, "package");
-  const values = {
-    name,
-    layer: String(layer),
-    camel: name.replace(/-([a-z0-9])/g, (_, letter) => letter.toUpperCase()),
-    description: description ?? `The package ${name}`,
-  };
+  const isStrategy = name.startsWith("sampling-");
+  const template = join(TEMPLATES, isStrategy ? "strategy" : "package");
+  const kind = name.replace(/^sampling-/, "");
+  // As in batchSampling of the package sampling-batch.
+  const camel = isStrategy ? `${camelCase(kind)}Sampling` : camelCase(name);
+  const pascal = `${camel.charAt(0).toUpperCase()}${camel.slice(1)}`;
+  const text =
+    description ?? (isStrategy ? `The sampling strategy ${kind}` : `The package ${name}`);
+  const values = { name, layer: String(layer), kind, camel, pascal, description: text };
   return filesBelow(template).map((path) => {
     const target = join(folder, fill(path, values).replace(/\.template$/, ""));
     mkdirSync(dirname(join(root, target)), { recursive: true });
     writeFileSync(join(root, target), fill(readFileSync(join(template, path), "utf8"), values));
     return target;
   });
+}
+
+/** @param {string} kebab */
+function camelCase(kebab) {
+  return kebab.replace(/-([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 }
 
 /** @param {string} text @param {Record<string, string>} values */

@@ -46,4 +46,6 @@ try {
 }
 const install = spawnSync("pnpm", ["install", "--reporter=silent"], { stdio: "inherit" });
 if (install.status !== 0) stop("new-package: the files are there, but pnpm install failed");
+// Long names break lines elsewhere than in the templates.
+spawnSync("biome", ["check", "--write", `packages/${name}`], { stdio: "ignore" });
 console.log(`\nNext: pnpm turbo run test --filter=@fewnorm/${name}`);

@@ -40,26 +40,49 @@ function run(cwd, tool, ...parameters) {
   return { status, output: `${stdout}${stderr}` };
 }
 
-test("a new package builds, passes its test and lints", (t) => {
-  withWorkspace((root) => {
-    const files = createPackage(root, { name: "sampling-mine", layer: 2 });
-    t.ok(files.includes("packages/sampling-mine/src/sampling-mine.ts"));
-    const folder = join(root, "packages/sampling-mine");
-    const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-    t.equal(manifest.name, "@fewnorm/sampling-mine");
-    t.deepEqual(manifest.fewnorm, { layer: 2 });
+/** Links packages of this repository, built, as pnpm would. @param {string} folder @param {string[]} urls */
+function link(folder, urls) {
+  mkdirSync(join(folder, "node_modules/@fewnorm"), { recursive: true });
+  for (const url of urls) {
+    const target = fileURLToPath(new URL("../..", url));
+    const name = JSON.parse(readFileSync(join(target, "package.json"), "utf8")).name;
+    symlinkSync(target, join(folder, "node_modules", name), "dir");
+  }
+}
 
-    const build = run(folder, "tsc");
-    t.equal(build.status, 0, build.output || "builds");
-    const tests = run(folder, "run-tests");
-    t.equal(tests.output, "1 passed, 0 failed, 0 skipped\n");
-    const lint = run(root, "biome", "check", "packages");
-    t.equal(lint.status, 0, lint.output);
-    const graph = run(root, "check-graph");
-    t.equal(graph.output, "check-graph: 1 packages, no problems\n");
+/** @type {{ name: string, passed: RegExp, dependencies: string[] }[]} */
+const kinds = [
+  { name: "region-growing", passed: /^1 passed, 0 failed, 0 skipped\n$/, dependencies: [] },
+  {
+    name: "sampling-every-other",
+    passed: /^[1-9]\d* passed, 0 failed, 0 skipped\n$/,
+    dependencies: [
+      import.meta.resolve("@fewnorm/sampling"),
+      import.meta.resolve("@fewnorm/tensor"),
+    ].map((url) => new URL(".", url).href),
+  },
+];
+for (const { name, passed, dependencies } of kinds) {
+  test(`a new package such as ${name} builds, passes its test and lints`, (t) => {
+    withWorkspace((root) => {
+      createPackage(root, { name, layer: 2, description: "A package of tests" });
+      const folder = join(root, "packages", name);
+      const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+      t.equal(manifest.name, `@fewnorm/${name}`);
+      t.deepEqual(manifest.fewnorm, { layer: 2 });
+      link(folder, dependencies);
+
+      const build = run(folder, "tsc");
+      t.equal(build.status, 0, build.output || "builds");
+      t.match(run(folder, "run-tests").output, passed);
+      const lint = run(root, "biome", "check", "packages");
+      t.equal(lint.status, 0, lint.output);
+      const graph = run(root, "check-graph");
+      t.equal(graph.output, "check-graph: 1 packages, no problems\n");
+    });
+    t.end();
   });
-  t.end();
-});
+}
 
 test("createPackage refuses what cannot become a package", (t) => {
   withWorkspace((root) => {
