@@ -19,10 +19,11 @@ export function checkSpecs(specs: readonly StateSpec[]): void {
   }
 }
 
-/** @throws Error when the graph reads a state that is missing from `specs` or has another shape. */
+/** @throws Error when the graph reads or updates a state that is missing from `specs` or has another shape. */
 export function checkStates(graph: Graph, specs: readonly StateSpec[]): void {
   const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
-  for (const [name, id] of Object.entries(graph.states)) {
+  // A state whose old value nothing needs stands in `updates` alone.
+  for (const [name, id] of [...Object.entries(graph.states), ...Object.entries(graph.updates)]) {
     const { shape } = graph.nodes[id] as Node;
     const held = shapes.get(name);
     if (held === undefined) {
@@ -45,7 +46,7 @@ export function checkStates(graph: Graph, specs: readonly StateSpec[]): void {
 export function checkFeeds(graph: Graph, feeds: Feeds): Map<string, ArrayLike<number>> {
   const elements = new Map<string, ArrayLike<number>>();
   for (const [name, id] of Object.entries(graph.inputs)) {
-    const value: HostValue | undefined = feeds[name];
+    const value: HostValue | undefined = Object.hasOwn(feeds, name) ? feeds[name] : undefined;
     if (value === undefined) {
       throw new Error(
         `run: the input "${name}" was not fed; the graph needs ${list(graph.inputs)}`,
@@ -55,7 +56,7 @@ export function checkFeeds(graph: Graph, feeds: Feeds): Map<string, ArrayLike<nu
     elements.set(name, elementsOf(`run: input "${name}"`, value, shape, dtype));
   }
   for (const name of Object.keys(feeds)) {
-    if (!(name in graph.inputs)) {
+    if (!Object.hasOwn(graph.inputs, name)) {
       throw new Error(`run: there is no input "${name}"; the graph has ${list(graph.inputs)}`);
     }
   }
