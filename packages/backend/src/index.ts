@@ -1,3 +1,9 @@
 // The backend contract and the conformance suite that every backend passes.
 export * from "./backend.ts";
 export * from "./checks.ts";
+export {
+  type BackendFactory,
+  type ConformanceOptions,
+  conformance,
+  type TestFunction,
+} from "./conformance.ts";
