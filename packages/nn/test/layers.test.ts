@@ -1,0 +1,134 @@
+// Layers against plain loops in float64, and the initial values' distributions.
+
+import { createReferenceBackend } from "@fewnorm/backend-reference";
+import {
+  conv2d,
+  createScope,
+  crossEntropy,
+  dense,
+  globalAveragePool,
+  heNormal,
+  uniformFanIn,
+} from "@fewnorm/nn";
+import { key, normal, type Shape, sizeOf, type Tensor, trace } from "@fewnorm/tensor";
+import test from "tape";
+
+type Layer = (scope: ReturnType<typeof createScope>["scope"], x: Tensor) => Tensor;
+
+/** Runs a layer on x, with every state filled by `stateValue(name, shape)`. */
+async function run(
+  layer: Layer,
+  shape: Shape,
+  x: ArrayLike<number>,
+  stateValue: (name: string, shape: Shape) => ArrayLike<number>,
+): Promise<ArrayLike<number>> {
+  const backend = createReferenceBackend({ precision: "float64" });
+  let states: ReturnType<typeof createScope>["declarations"]["states"] = [];
+  const graph = trace((builder) => {
+    const { scope, declarations } = createScope(builder, "train");
+    builder.output("y", layer(scope, builder.input("x", shape)));
+    states = declarations.states;
+  });
+  const state = await backend.createState(states);
+  for (const spec of states) await state.write(spec.name, stateValue(spec.name, spec.shape));
+  const { y } = await (await backend.compile(graph, state)).run({ x });
+  await backend.dispose();
+  return y?.data ?? [];
+}
+
+function near(a: ArrayLike<number>, b: readonly number[]): boolean {
+  // float64 sums of tens of terms.
+  return a.length === b.length && b.every((value, i) => Math.abs(value - (a[i] ?? NaN)) < 1e-12);
+}
+
+test("dense is x·weightᵀ + bias", async (t) => {
+  const [n, inputs, units] = [3, 5, 4];
+  const x = normal(key(1), n * inputs);
+  const values: Record<string, Float64Array> = {
+    "fc.weight": normal(key(2), units * inputs),
+    "fc.bias": normal(key(3), units),
+  };
+  const y = await run(
+    (scope, input) => dense(scope, "fc", input, { units }),
+    [n, inputs],
+    x,
+    (name) => {
+      return values[name] as Float64Array;
+    },
+  );
+  const expected = Array.from({ length: n * units }, (_, at) => {
+    const [row, unit] = [Math.floor(at / units), at % units];
+    let sum = values["fc.bias"]?.[unit] as number;
+    for (let i = 0; i < inputs; i++) {
+      sum += (x[row * inputs + i] as number) * (values["fc.weight"]?.[unit * inputs + i] as number);
+    }
+    return sum;
+  });
+  t.ok(near(y, expected));
+  t.end();
+});
+
+test("conv2d adds bias and residual before ReLU, and names its states", async (t) => {
+  const shape = [1, 1, 2, 2];
+  const names: string[] = [];
+  const y = await run(
+    (scope, x) =>
+      conv2d(scope.at("layer1"), "conv1", x, {
+        channels: 1,
+        kernel: 1,
+        residual: x,
+        relu: true,
+      }),
+    shape,
+    [1, -2, 3, -4],
+    (name) => {
+      names.push(name);
+      return name.endsWith("bias") ? [0.5] : [2];
+    },
+  );
+  t.ok(near(y, [3.5, 0, 9.5, 0]), "relu(2x + 0.5 + x)");
+  t.deepEqual(names.sort(), ["layer1.conv1.bias", "layer1.conv1.weight"]);
+  t.end();
+});
+
+test("globalAveragePool is the mean of each map", async (t) => {
+  const y = await run(
+    (_, x) => globalAveragePool(x),
+    [1, 2, 1, 3],
+    [1, 2, 6, -1, 0, 4],
+    () => [],
+  );
+  t.ok(near(y, [3, 1]));
+  t.end();
+});
+
+test("crossEntropy of equal logits is log K", async (t) => {
+  const y = await run(
+    (scope, x) => crossEntropy(x, scope.builder.constant([0, 4], [2], "int32")),
+    [2, 5],
+    new Float64Array(10).fill(3),
+    () => [],
+  );
+  t.ok(near(y, [Math.log(5)]));
+  t.end();
+});
+
+test("initial values have the stated spread", (t) => {
+  const shape = [32, 16, 3, 3];
+  const n = sizeOf(shape);
+  const spread = (values: Float32Array) => {
+    const mean = values.reduce((a, b) => a + b, 0) / n;
+    return Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / n);
+  };
+  // A deviation from n = 4,608 values scatters by 1/√(2n) = 1%; 5% is five times that: one false
+  // alarm in a million.
+  const expected = Math.sqrt(2 / (32 * 9));
+  t.ok(Math.abs(spread(heNormal(shape, key(1))) / expected - 1) < 0.05, "He normal, fan-out");
+  const uniform = uniformFanIn(144)(shape, key(2));
+  t.ok(Math.abs(spread(uniform) / (1 / 12 / Math.sqrt(3)) - 1) < 0.05, "uniform, fan-in");
+  t.ok(
+    uniform.every((value) => Math.abs(value) <= 1 / 12),
+    "within the bound",
+  );
+  t.end();
+});
