@@ -1,16 +1,16 @@
 // The conformance suite that every backend passes, handed the test function of the caller.
 
-import type { Node } from "@fewnorm/tensor";
-import { foldIn, key } from "@fewnorm/tensor";
+import { foldIn, type Graph, type Key, key } from "@fewnorm/tensor";
 import type { Backend } from "./backend.ts";
+import { chainCases } from "./conformance/cases/chains.ts";
 import { primitiveCases } from "./conformance/cases/primitives.ts";
 import { type Assertions, compare, type Parties } from "./conformance/comparison.ts";
+import { contractCases } from "./conformance/contract.ts";
+import { randomGraph } from "./conformance/random-graph.ts";
 import { type Case, record } from "./conformance/recording.ts";
 
-type Assert = Assertions;
-
 /** Registers a test, as tape's `test` does. */
-export type TestFunction = (name: string, body: (t: Assert) => Promise<void>) => void;
+export type TestFunction = (name: string, body: (t: Assertions) => Promise<void>) => void;
 
 /** Makes a backend. The suite disposes it. */
 export type BackendFactory = () => Backend | Promise<Backend>;
@@ -19,6 +19,8 @@ export type BackendFactory = () => Backend | Promise<Backend>;
 export interface ConformanceOptions {
   /** Makes the backend whose results are taken for right: one that computes in float64. */
   readonly oracle: BackendFactory;
+  /** How many random graphs are compared (default 50), and the seed that they come from (default 3). */
+  readonly random?: { readonly graphs?: number; readonly seed?: number };
 }
 
 /**
@@ -38,7 +40,7 @@ export function conformance(
   createBackend: BackendFactory,
   options: ConformanceOptions,
 ): void {
-  const withBackends = (title: string, body: (t: Assert, parties: Parties) => Promise<void>) =>
+  const withBackends = (title: string, body: (t: Assertions, parties: Parties) => Promise<void>) =>
     test(`${name}: ${title}`, async (t) => {
       const parties = { backend: await createBackend(), oracle: await options.oracle() };
       try {
@@ -49,19 +51,42 @@ export function conformance(
       }
     });
 
+  for (const { name: title, check } of contractCases) {
+    withBackends(title, (t, { backend }) => check(t, backend));
+  }
   for (const [op, cases] of Object.entries(primitiveCases)) {
     withBackends(op, async (t, parties) => {
-      for (const [i, one] of cases.entries()) await compareCase(t, op, one, i, parties);
+      for (const [i, one] of cases.entries()) {
+        await compareCase(t, op, one, foldIn(key(1), i), parties);
+      }
     });
+  }
+  withBackends("chains", async (t, parties) => {
+    for (const [i, one] of chainCases.entries()) {
+      await compareCase(t, "chain", one, foldIn(key(2), i), parties);
+    }
+  });
+  const { graphs = 50, seed = 3 } = options.random ?? {};
+  withBackends(`${graphs} random graphs of seed ${seed}`, async (t, parties) => {
+    for (let i = 0; i < graphs; i++) {
+      const from = foldIn(key(seed), i);
+      const recording = record(randomGraph(from), foldIn(from, 0));
+      const title = `random graph ${i} of seed ${seed}: ${summary(recording.graph)}`;
+      await compare(t, title, parties, recording);
+    }
+  });
+}
+
+/** A case is run twice: with its operands fed, and with its operands held by the backend. */
+async function compareCase(t: Assertions, what: string, one: Case, from: Key, parties: Parties) {
+  for (const operandsAre of ["fed", "held"] as const) {
+    const title = `${what}: ${one.name}, operands ${operandsAre}`;
+    await compare(t, title, parties, record(one, from, operandsAre));
   }
 }
 
-async function compareCase(t: Assert, op: string, one: Case, index: number, parties: Parties) {
-  for (const operandsAre of ["fed", "held"] as const) {
-    const recording = record(one, foldIn(key(1), index), operandsAre);
-    const title = `${op} ${one.name}, operands ${operandsAre}`;
-    const contains = recording.graph.nodes.some((node: Node) => node.op === op);
-    t.ok(contains || op === "input" || op === "state", `${title}: the graph contains ${op}`);
-    await compare(t, title, parties, recording);
-  }
+/** The primitives of a graph in their order, each with the nodes that it takes. */
+function summary({ nodes }: Graph): string {
+  const steps = nodes.filter(({ op }) => op !== "input" && op !== "state");
+  return steps.map(({ id, op, inputs }) => `${id} = ${op}(${inputs.join(", ")})`).join(", ");
 }

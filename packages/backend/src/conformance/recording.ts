@@ -28,6 +28,8 @@ export interface Recorder {
   labels(count: number, classes: number): Tensor;
   /** A state of normally distributed numbers. */
   state(name: string, shape: Shape): Tensor;
+  /** The shapes of the states made by `state`. */
+  readonly states: Readonly<Record<string, Shape>>;
 }
 
 export interface Case {
@@ -66,8 +68,10 @@ export function record(one: Case, key: Key, operandsAre: "fed" | "held" = "fed")
     return builder.state(name, shape);
   }
 
+  const madeStates: Record<string, Shape> = {};
   const recorder: Recorder = {
     builder,
+    states: madeStates,
     values: (shape, { offset = 0, deviation = 1 } = {}) =>
       operand(
         shape,
@@ -90,6 +94,7 @@ export function record(one: Case, key: Key, operandsAre: "fed" | "held" = "fed")
     },
     state(name, shape) {
       states[name] ??= { shape, values: draw(shape, (value) => value) };
+      madeStates[name] = shape;
       return builder.state(name, shape);
     },
   };
