@@ -2,10 +2,14 @@
 
 import { foldIn, type Graph, type Key, key } from "@fewnorm/tensor";
 import type { Backend } from "./backend.ts";
-import { chainCases } from "./conformance/cases/chains.ts";
 import { primitiveCases } from "./conformance/cases/primitives.ts";
+import { reuseCases } from "./conformance/cases/reuse.ts";
+import { stepCases } from "./conformance/cases/steps.ts";
+import { viewCases } from "./conformance/cases/views.ts";
 import { type Assertions, compare, type Parties } from "./conformance/comparison.ts";
-import { contractCases } from "./conformance/contract.ts";
+import { lifetimeContract } from "./conformance/contract-lifetimes.ts";
+import { runContract } from "./conformance/contract-runs.ts";
+import { stateContract } from "./conformance/contract-state.ts";
 import { randomGraph } from "./conformance/random-graph.ts";
 import { type Case, record } from "./conformance/recording.ts";
 
@@ -51,21 +55,25 @@ export function conformance(
       }
     });
 
-  for (const { name: title, check } of contractCases) {
+  for (const { name: title, check } of [...stateContract, ...runContract, ...lifetimeContract]) {
     withBackends(title, (t, { backend }) => check(t, backend));
   }
   for (const [op, cases] of Object.entries(primitiveCases)) {
     withBackends(op, async (t, parties) => {
       for (const [i, one] of cases.entries()) {
+        const contains = containsPrimitive(one, op);
+        t.ok(contains, `${op}: ${one.name} ${contains ? "is" : "must be"} a case of ${op}`);
         await compareCase(t, op, one, foldIn(key(1), i), parties);
       }
     });
   }
-  withBackends("chains", async (t, parties) => {
-    for (const [i, one] of chainCases.entries()) {
-      await compareCase(t, "chain", one, foldIn(key(2), i), parties);
-    }
-  });
+  for (const [title, cases] of Object.entries(chains)) {
+    withBackends(title, async (t, parties) => {
+      for (const [i, one] of cases.entries()) {
+        await compareCase(t, title, one, foldIn(key(2), i), parties);
+      }
+    });
+  }
   const { graphs = 50, seed = 3 } = options.random ?? {};
   withBackends(`${graphs} random graphs of seed ${seed}`, async (t, parties) => {
     for (let i = 0; i < graphs; i++) {
@@ -75,6 +83,18 @@ export function conformance(
       await compare(t, title, parties, recording);
     }
   });
+}
+
+const chains = {
+  "views feed every kind of kernel": viewCases,
+  "values that are needed again": reuseCases,
+  "training steps": stepCases,
+};
+
+function containsPrimitive(one: Case, op: string): boolean {
+  const { graph, states } = record(one, key(1));
+  const updated = op === "state" && Object.keys(states).length > 0;
+  return updated || graph.nodes.some((node) => node.op === op);
 }
 
 /** A case is run twice: with its operands fed, and with its operands held by the backend. */

@@ -1,5 +1,4 @@
-// Cases of several primitives: views that feed every kind of kernel, values that are needed again after
-// a kernel that could have overwritten them, and a training step with sampled normalization folded in.
+// Chains: views and regions of many kinds, each feeding every kind of kernel.
 
 import {
   add,
@@ -7,47 +6,24 @@ import {
   addRows,
   conv2d,
   crop,
-  divide,
-  grad,
   joinRows,
   matmul,
-  mean,
   moments,
   multiply,
   normalize,
   normalizeGradSums,
   pad,
-  type RowRange,
   relu,
   reluGrad,
   reshape,
-  row,
   rows,
   slice,
   softmaxCrossEntropy,
-  sqrt,
-  subtract,
-  sum,
   sumChannels,
   type Tensor,
-  type WindowAttributes,
 } from "@fewnorm/tensor";
 import type { Case, Recorder } from "../recording.ts";
-
-const range = (count: number, offset = 0, modulo = 6, base = 0): RowRange => {
-  return { base, modulo, offset, count };
-};
-
-const sampled = range(2);
-const others = range(4, 2);
-
-const window: WindowAttributes = {
-  index: 0,
-  height: 4,
-  width: 3,
-  stride: [1, 1],
-  offset: [-1, -1],
-};
+import { others, range, sampled, window } from "./ranges.ts";
 
 /** Views and regions of [6, 4, 5, 5] tensors, each with 3 or more ways of being one. */
 const views: readonly { name: string; of: (r: Recorder) => Tensor }[] = [
@@ -305,167 +281,8 @@ const consumers: readonly { name: string; use: (r: Recorder, x: Tensor) => Tenso
   },
 ];
 
-const viewCases: readonly Case[] = views.flatMap((view) =>
+export const viewCases: readonly Case[] = views.flatMap((view) =>
   consumers.map((consumer): Case => {
     return { name: `${consumer.name} of ${view.name}`, build: (r) => consumer.use(r, view.of(r)) };
   }),
 );
-
-/** Values that are needed again. */
-const reuseCases: readonly Case[] = [
-  {
-    name: "rows added into something that is still needed",
-    build(r) {
-      const x = multiply(r.values([6, 3]), 2);
-      const part = multiply(r.values([2, 3]), 3);
-      const y = addRows(x, part, r.integers([5]), { range: sampled });
-      return { y, difference: subtract(y, x), part };
-    },
-  },
-  {
-    name: "rows of a tensor added to itself",
-    build(r) {
-      const start = r.integers([5, 3]);
-      const x = multiply(r.values([6, 3]), 2);
-      return addRows(x, rows(x, start, { range: sampled }), start, { range: sampled, index: 1 });
-    },
-  },
-  {
-    name: "a window of a tensor added to itself",
-    build(r) {
-      const origin = r.integers([1, 2, 2, 0]);
-      const x = multiply(r.values([2, 3, 6, 6]), 2);
-      return addCrop(x, crop(x, origin, window), origin, { ...window, index: 2 });
-    },
-  },
-  {
-    name: "addRows to an input and to a state",
-    build(r) {
-      const [x, w, part] = [r.values([6, 3]), r.state("w", [6, 3]), r.values([2, 3])];
-      const start = r.integers([5]);
-      return {
-        x: addRows(x, part, start, { range: sampled }),
-        w: addRows(w, part, start, { range: sampled }),
-        both: add(x, w),
-      };
-    },
-  },
-  {
-    name: "every intermediate is an output",
-    build(r) {
-      const a = relu(r.values([2, 3, 4, 4]));
-      const b = add(a, 1);
-      const c = conv2d(b, r.values([3, 3, 3, 3]), { padding: 1, residual: a });
-      const d = multiply(c, a);
-      return { a, b, c, d, again: d };
-    },
-  },
-  {
-    name: "outputs that are views of each other",
-    build(r) {
-      const start = r.integers([4]);
-      const x = multiply(r.values([6, 4]), 2);
-      const part = rows(x, start, { range: range(3) });
-      return { part, x, flat: reshape(part, [12]), vector: row(x, 1) };
-    },
-  },
-  {
-    name: "a long chain over tensors of changing size",
-    build(r) {
-      let x = r.values([4, 3, 9, 9]);
-      const first = x;
-      for (const [c, stride] of [
-        [8, 1],
-        [5, 2],
-        [16, 1],
-        [3, 2],
-        [4, 1],
-      ] as const) {
-        const [, from = 1] = x.shape;
-        const w = r.values([c, from, 3, 3], { deviation: 0.2 });
-        const y = conv2d(x, w, { padding: 1, stride });
-        const m = moments(y);
-        x = relu(subtract(y, reshape(row(m, 0), [c, 1, 1])));
-      }
-      return { x, total: add(sum(x), sum(first)) };
-    },
-  },
-  {
-    name: "a wide graph: many values alive at once",
-    build(r) {
-      const x = r.values([3, 5, 4, 4]);
-      const parts = Array.from({ length: 9 }, (_, i) => multiply(x, i - 4.5));
-      const forward = parts.reduce((total, part) => add(total, relu(part)));
-      return parts.toReversed().reduce((total, part) => subtract(total, relu(part)), forward);
-    },
-  },
-  {
-    name: "states updated by views of states and of inputs",
-    build(r) {
-      const start = r.integers([4]);
-      const [a, b, c] = [r.state("a", [6, 4]), r.state("b", [3, 4]), r.state("c", [2, 12])];
-      const x = r.values([24]);
-      r.builder.update("a", reshape(c, [6, 4]));
-      r.builder.update("b", rows(a, start, { range: range(3) }));
-      r.builder.update("c", reshape(x, [2, 12]));
-      return { b };
-    },
-  },
-  {
-    name: "momentum: a state's new value is used for another's",
-    build(r) {
-      const [w, v, g] = [r.state("w", [5, 3]), r.state("v", [5, 3]), r.values([5, 3])];
-      const next = add(multiply(v, 0.875), g);
-      r.builder.update("v", next);
-      r.builder.update("w", subtract(w, multiply(next, r.values([]))));
-      return { norm: sum(multiply(g, g)) };
-    },
-  },
-];
-
-/** One layer with normalization folded into it: the sampled rows first, then the others. */
-function foldedLayer(x: Tensor, w: Tensor, gamma: Tensor, beta: Tensor, start: Tensor): Tensor {
-  const part = (range: RowRange) => rows(x, start, { range });
-  const [o = 1] = w.shape;
-  const z = conv2d(part(sampled), w, { padding: 1 });
-  const statistics = moments(z);
-  const scale = divide(gamma, sqrt(add(row(statistics, 1), 2 ** -10)));
-  const shift = subtract(beta, multiply(scale, row(statistics, 0)));
-  const folded = multiply(w, reshape(scale, [o, 1, 1, 1]));
-  const zero = x.builder.constant(0, [o]);
-  return joinRows([
-    { part: normalize(z, zero, scale, shift, { relu: true }), start, range: sampled },
-    {
-      part: conv2d(part(others), folded, { padding: 1, bias: shift, relu: true }),
-      start,
-      range: others,
-    },
-  ]);
-}
-
-/** A small network's training step. Its ReLUs could only differ where a value is within rounding of 0. */
-const stepCases: readonly Case[] = [0, 2, 5].map((start): Case => {
-  return {
-    name: `training step with folded sampled normalization, first row ${start}`,
-    build(r) {
-      const shapes = { w1: [4, 3, 3, 3], w2: [5, 4, 3, 3], fc: [7, 5] };
-      const w1 = r.state("w1", shapes.w1);
-      const w2 = r.state("w2", shapes.w2);
-      const fc = r.state("fc", shapes.fc);
-      const [gamma, beta] = [r.state("gamma", [4]), r.state("beta", [4])];
-      const origin = r.integers([start]);
-      const a = foldedLayer(r.values([6, 3, 5, 5]), w1, gamma, beta, origin);
-      const b = foldedLayer(a, w2, r.positive([5]), r.values([5]), origin);
-      const logits = matmul(mean(b, [2, 3]), fc, { transposeB: true });
-      const loss = mean(softmaxCrossEntropy(logits, r.labels(6, 7)));
-      const parameters = { w1, w2, fc, gamma, beta };
-      const gradients = grad(loss, Object.values(parameters));
-      for (const [i, [name, value]] of Object.entries(parameters).entries()) {
-        r.builder.update(name, subtract(value, multiply(gradients[i] as Tensor, 0.125)));
-      }
-      return { loss, logits };
-    },
-  };
-});
-
-export const chainCases: readonly Case[] = [...viewCases, ...reuseCases, ...stepCases];

@@ -1,0 +1,131 @@
+// Chains: values that are needed again after a kernel that could have overwritten them.
+
+import {
+  add,
+  addCrop,
+  addRows,
+  conv2d,
+  crop,
+  moments,
+  multiply,
+  relu,
+  reshape,
+  row,
+  rows,
+  subtract,
+  sum,
+} from "@fewnorm/tensor";
+import type { Case } from "../recording.ts";
+import { range, sampled, window } from "./ranges.ts";
+
+/** Values that are needed again. */
+export const reuseCases: readonly Case[] = [
+  {
+    name: "rows added into something that is still needed",
+    build(r) {
+      const x = multiply(r.values([6, 3]), 2);
+      const part = multiply(r.values([2, 3]), 3);
+      const y = addRows(x, part, r.integers([5]), { range: sampled });
+      return { y, difference: subtract(y, x), part };
+    },
+  },
+  {
+    name: "rows of a tensor added to itself",
+    build(r) {
+      const start = r.integers([5, 3]);
+      const x = multiply(r.values([6, 3]), 2);
+      return addRows(x, rows(x, start, { range: sampled }), start, { range: sampled, index: 1 });
+    },
+  },
+  {
+    name: "a window of a tensor added to itself",
+    build(r) {
+      const origin = r.integers([1, 2, 2, 0]);
+      const x = multiply(r.values([2, 3, 6, 6]), 2);
+      return addCrop(x, crop(x, origin, window), origin, { ...window, index: 2 });
+    },
+  },
+  {
+    name: "addRows to an input and to a state",
+    build(r) {
+      const [x, w, part] = [r.values([6, 3]), r.state("w", [6, 3]), r.values([2, 3])];
+      const start = r.integers([5]);
+      return {
+        x: addRows(x, part, start, { range: sampled }),
+        w: addRows(w, part, start, { range: sampled }),
+        both: add(x, w),
+      };
+    },
+  },
+  {
+    name: "every intermediate is an output",
+    build(r) {
+      const a = relu(r.values([2, 3, 4, 4]));
+      const b = add(a, 1);
+      const c = conv2d(b, r.values([3, 3, 3, 3]), { padding: 1, residual: a });
+      const d = multiply(c, a);
+      return { a, b, c, d, again: d };
+    },
+  },
+  {
+    name: "outputs that are views of each other",
+    build(r) {
+      const start = r.integers([4]);
+      const x = multiply(r.values([6, 4]), 2);
+      const part = rows(x, start, { range: range(3) });
+      return { part, x, flat: reshape(part, [12]), vector: row(x, 1) };
+    },
+  },
+  {
+    name: "a long chain over tensors of changing size",
+    build(r) {
+      let x = r.values([4, 3, 9, 9]);
+      const first = x;
+      for (const [c, stride] of [
+        [8, 1],
+        [5, 2],
+        [16, 1],
+        [3, 2],
+        [4, 1],
+      ] as const) {
+        const [, from = 1] = x.shape;
+        const w = r.values([c, from, 3, 3], { deviation: 0.2 });
+        const y = conv2d(x, w, { padding: 1, stride });
+        const m = moments(y);
+        x = relu(subtract(y, reshape(row(m, 0), [c, 1, 1])));
+      }
+      return { x, total: add(sum(x), sum(first)) };
+    },
+  },
+  {
+    name: "a wide graph: many values alive at once",
+    build(r) {
+      const x = r.values([3, 5, 4, 4]);
+      const parts = Array.from({ length: 9 }, (_, i) => multiply(x, i - 4.5));
+      const forward = parts.reduce((total, part) => add(total, relu(part)));
+      return parts.toReversed().reduce((total, part) => subtract(total, relu(part)), forward);
+    },
+  },
+  {
+    name: "states updated by views of states and of inputs",
+    build(r) {
+      const start = r.integers([4]);
+      const [a, b, c] = [r.state("a", [6, 4]), r.state("b", [3, 4]), r.state("c", [2, 12])];
+      const x = r.values([24]);
+      r.builder.update("a", reshape(c, [6, 4]));
+      r.builder.update("b", rows(a, start, { range: range(3) }));
+      r.builder.update("c", reshape(x, [2, 12]));
+      return { b };
+    },
+  },
+  {
+    name: "momentum: a state's new value is used for another's",
+    build(r) {
+      const [w, v, g] = [r.state("w", [5, 3]), r.state("v", [5, 3]), r.values([5, 3])];
+      const next = add(multiply(v, 0.875), g);
+      r.builder.update("v", next);
+      r.builder.update("w", subtract(w, multiply(next, r.values([]))));
+      return { norm: sum(multiply(g, g)) };
+    },
+  },
+];

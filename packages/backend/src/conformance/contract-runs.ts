@@ -1,0 +1,128 @@
+// Cases of the contract: feeds and results.
+
+import {
+  add,
+  type HostValue,
+  multiply,
+  relu,
+  rows,
+  softmaxCrossEntropy,
+  subtract,
+  toNdArray,
+  trace,
+  type Values,
+} from "@fewnorm/tensor";
+import ndarray, { type NdArray } from "ndarray";
+import type { Feeds } from "../backend.ts";
+import { type ContractCase, countTo, equalValues, rejects } from "./contract-checks.ts";
+
+export const runContract: readonly ContractCase[] = [
+  {
+    name: "wrong feeds are errors that change nothing",
+    async check(t, backend) {
+      const graph = trace((builder) => {
+        const [x, w] = [builder.input("x", [2, 3]), builder.state("w", [2, 3])];
+        const start = builder.input("start", [1], "int32");
+        const part = rows(x, start, { range: { base: 0, modulo: 2, offset: 0, count: 1 } });
+        builder.output("part", part);
+        builder.update("w", add(w, x));
+      });
+      const state = await backend.createState([{ name: "w", shape: [2, 3] }]);
+      await state.write("w", countTo(6));
+      const executable = await backend.compile(graph, state);
+      const [x, start] = [countTo(6), [1]];
+      const bad: readonly (readonly [string, Feeds, typeof Error, RegExp])[] = [
+        ["nothing fed", {}, Error, /run.*"(x|start)"/],
+        ["a missing feed", { start }, Error, /run.*"x"/],
+        ["an unknown feed", { x, start, z: [1] }, Error, /run.*"z"/],
+        ["too few values", { x: countTo(5), start }, RangeError, /"x".*5/],
+        ["too many values", { x: countTo(12), start }, RangeError, /"x".*12/],
+        ["another shape", { x: toNdArray(x, [3, 2]), start }, RangeError, /"x".*\[3, 2\]/],
+        ["a fraction for an int32", { x, start: [0.5] }, TypeError, /"start".*0\.5/],
+      ];
+      for (const [what, feeds, kind, words] of bad) {
+        await rejects(t, () => executable.run(feeds), kind, words, what);
+        equalValues(t, await state.read("w"), countTo(6), `${what}: the state is as before`);
+      }
+      const { part } = await executable.run({ x, start });
+      equalValues(t, part as NdArray<Values>, [4, 5, 6], "a right run afterwards");
+    },
+  },
+  {
+    name: "a label out of range is an error that changes nothing",
+    async check(t, backend) {
+      const graph = trace((builder) => {
+        const [w, labels] = [builder.state("w", [2, 3]), builder.input("labels", [2], "int32")];
+        builder.output("loss", softmaxCrossEntropy(w, labels));
+        builder.update("w", multiply(w, 2));
+      });
+      const state = await backend.createState([{ name: "w", shape: [2, 3] }]);
+      await state.write("w", countTo(6));
+      const executable = await backend.compile(graph, state);
+      for (const wrong of [3, -1, 1000000]) {
+        await rejects(
+          t,
+          () => executable.run({ labels: [0, wrong] }),
+          RangeError,
+          /label/,
+          `${wrong}`,
+        );
+        equalValues(t, await state.read("w"), countTo(6), `${wrong}: the state is as before`);
+      }
+      await executable.run({ labels: [0, 2] });
+      equalValues(t, await state.read("w"), [2, 4, 6, 8, 10, 12], "a right run afterwards");
+    },
+  },
+  {
+    name: "inputs are fed from arrays of every kind, which are neither kept nor changed",
+    async check(t, backend) {
+      const graph = trace((builder) => {
+        builder.output("y", relu(subtract(builder.input("x", [2, 3]), 2)));
+      });
+      const executable = await backend.compile(graph);
+      const given = countTo(6);
+      const kinds: readonly HostValue[] = [
+        Array.from(given),
+        given,
+        Float64Array.from(given),
+        toNdArray(given, [2, 3]),
+        ndarray(Float32Array.of(1, 4, 2, 5, 3, 6), [3, 2]).transpose(1, 0),
+        ndarray(Float64Array.of(0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6), [2, 3], [6, 2], 1),
+      ];
+      for (const x of kinds) {
+        const { y } = await executable.run({ x });
+        equalValues(t, y as NdArray<Values>, [0, 0, 1, 2, 3, 4], x.constructor.name);
+      }
+      equalValues(t, toNdArray(given, [6]), countTo(6), "what was fed is as before");
+    },
+  },
+  {
+    name: "results are copies that the caller owns",
+    async check(t, backend) {
+      const graph = trace((builder) => {
+        const [x, w] = [builder.input("x", [3]), builder.state("w", [3])];
+        const y = multiply(x, 2);
+        for (const [name, tensor] of Object.entries({ y, again: y, x, w })) {
+          builder.output(name, tensor);
+        }
+      });
+      const state = await backend.createState([{ name: "w", shape: [3] }]);
+      await state.write("w", countTo(3));
+      const executable = await backend.compile(graph, state);
+      const given = countTo(3);
+      const first = await executable.run({ x: given });
+      const second = await executable.run({ x: [10, 20, 30] });
+      equalValues(t, first.y as NdArray<Values>, [2, 4, 6], "kept over the next run");
+      equalValues(t, first.x as NdArray<Values>, [1, 2, 3], "an input, kept over the next run");
+      second.y?.set(0, -1);
+      second.x?.set(0, -1);
+      second.w?.set(0, -1);
+      equalValues(t, second.again as NdArray<Values>, [20, 40, 60], "the same tensor's other name");
+      equalValues(t, toNdArray(given, [3]), countTo(3), "the feed that was an output");
+      equalValues(t, await state.read("w"), countTo(3), "the state that was an output");
+      const third = await executable.run({ x: given });
+      equalValues(t, third.y as NdArray<Values>, [2, 4, 6], "a run after the changes");
+      equalValues(t, third.w as NdArray<Values>, [1, 2, 3], "a state after the changes");
+    },
+  },
+];
