@@ -1,2 +1,3 @@
 // The CPU engine: WebAssembly SIMD, one plan for a whole step.
-export {};
+export type { Simd } from "./engine/binary.ts";
+export * from "./wasm-backend.ts";

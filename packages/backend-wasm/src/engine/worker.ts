@@ -1,0 +1,36 @@
+// A worker of the pool: waits in shared memory for jobs and does its share of each.
+
+import { BARRIER, JOB, instantiate, type WorkerStart } from "./control.ts";
+
+interface Port {
+  postMessage(message: unknown): void;
+}
+
+async function serve(start: WorkerStart, port: Port): Promise<void> {
+  const { module, memory, thread, threads, report } = start;
+  const engine = await instantiate(module, memory);
+  const job = new Int32Array(memory.buffer, JOB, 4);
+  let epoch = Atomics.load(job, 0);
+  port.postMessage("ready");
+  for (;;) {
+    Atomics.wait(job, 0, epoch);
+    const now = Atomics.load(job, 0);
+    if (now === epoch) continue;
+    epoch = now;
+    const [, plan = 0, from = 0, count = 0] = job;
+    if (plan === 0) return;
+    engine.run(plan >>> 0, from, count, thread, threads, BARRIER);
+    if (report) port.postMessage("done");
+  }
+}
+
+if (typeof process !== "undefined" && process.versions?.node !== undefined) {
+  const name = "node:worker_threads";
+  const { parentPort, workerData } = (await import(
+    name
+  )) as typeof import("node:worker_threads");
+  if (parentPort !== null) await serve(workerData as WorkerStart, parentPort);
+} else {
+  const scope = globalThis as unknown as Port & { onmessage: unknown };
+  scope.onmessage = ({ data }: { data: WorkerStart }) => void serve(data, scope);
+}

@@ -1,0 +1,103 @@
+// A graph compiled for the engine: its program, linked into memory, and how it is run.
+
+import { checkFeeds, type Executable, type Fetches, type NodeTime } from "@fewnorm/backend";
+import { type Graph, sizeOf, toNdArray } from "@fewnorm/tensor";
+import type { Heap } from "./engine/heap.ts";
+import type { Pool } from "./engine/pool.ts";
+import { addressOf, link, linkedWords } from "./plan/link.ts";
+import { lower } from "./plan/lower.ts";
+import type { FixedMemory } from "./plan/lowering.ts";
+import type { Place } from "./plan/program.ts";
+import { schedule } from "./plan/schedule.ts";
+
+/** Memory for intermediate results, one for all executables of a backend. */
+export interface Workspace {
+  readonly address: number;
+  /** Makes room for a plan; may move the workspace. */
+  reserve(bytes: number): void;
+}
+
+/** What executables share. */
+export interface EngineContext {
+  readonly heap: Heap;
+  readonly pool: Pool;
+  readonly workspace: Workspace;
+}
+
+export function createExecutable(
+  context: EngineContext,
+  graph: Graph,
+  stateAddress: (name: string) => number,
+): Executable {
+  const { heap, pool, workspace } = context;
+  const owned: number[] = [];
+  const fixed: FixedMemory = {
+    state: stateAddress,
+    constant(values, dtype) {
+      const address = heap.allocate(4 * values.length);
+      owned.push(address);
+      const view = dtype === "int32" ? heap.integers : heap.floats;
+      view(address, values.length).set(values);
+      return address;
+    },
+  };
+  const { program, feeds, outputs } = lower(graph, pool.threads, fixed);
+  const plan = schedule(program);
+  const { instructions } = program;
+  const address = heap.allocate(4 * linkedWords(program));
+  owned.push(address);
+  workspace.reserve(plan.workspaceBytes);
+  let linkedTo = -1;
+  let disposed = false;
+
+  function prepare(values: ReturnType<typeof checkFeeds>): void {
+    if (disposed) throw new Error("run: the executable was disposed; compile the graph again");
+    if (linkedTo !== workspace.address) {
+      link(program, plan, heap, address, workspace.address);
+      linkedTo = workspace.address;
+    }
+    for (const [name, place] of feeds) {
+      const elements = values.get(name) as ArrayLike<number>;
+      const id = graph.inputs[name] as number;
+      const view = graph.nodes[id]?.dtype === "int32" ? heap.integers : heap.floats;
+      view(locate(place), elements.length).set(elements);
+    }
+  }
+
+  const locate = (place: Place) => addressOf(place, plan, workspace.address);
+
+  function fetch(): Fetches {
+    const fetches: Fetches = {};
+    for (const [name, { place, shape }] of outputs) {
+      const id = graph.outputs[name] as number;
+      const view = graph.nodes[id]?.dtype === "int32" ? heap.integers : heap.floats;
+      fetches[name] = toNdArray(view(locate(place), sizeOf(shape)).slice(), shape);
+    }
+    return fetches;
+  }
+
+  return {
+    graph,
+    workspaceBytes: plan.workspaceBytes,
+    async run(values = {}) {
+      prepare(checkFeeds(graph, values));
+      await pool.run(address, 0, instructions.length);
+      return fetch();
+    },
+    async profile(values = {}) {
+      prepare(checkFeeds(graph, values));
+      const times = new Map<number, number>();
+      for (let i = 0; i < instructions.length; i++) {
+        const node = instructions[i]?.node as number;
+        const start = performance.now();
+        await pool.run(address, i, 1);
+        times.set(node, (times.get(node) ?? 0) + performance.now() - start);
+      }
+      return [...times].map(([node, milliseconds]): NodeTime => ({ nodes: [node], milliseconds }));
+    },
+    async dispose() {
+      disposed = true;
+      for (const block of owned.splice(0)) heap.free(block);
+    },
+  };
+}

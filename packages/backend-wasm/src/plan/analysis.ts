@@ -1,0 +1,80 @@
+// What the planner must know of a graph beforehand: when values are last used, which parts can be computed in the
+// place where a join needs them, which updates can be computed in the state's own memory.
+
+import type { Graph, Node, Primitive } from "@fewnorm/tensor";
+
+export interface Analysis {
+  /** The last node that uses a value or a view of it; Infinity when it must outlive the run. */
+  readonly lastUse: readonly number[];
+  /** Parts that are computed straight into a join's memory: part → join and position. */
+  readonly placed: ReadonlyMap<number, { readonly join: number; readonly index: number }>;
+  /** Nodes computed straight into a state's memory: node → state's name. */
+  readonly direct: ReadonlyMap<number, string>;
+}
+
+/** Primitives whose results may be views of their operands. */
+const views: ReadonlySet<Primitive> = new Set(["reshape", "rows", "joinRows", "broadcast"]);
+
+/** Primitives that can write their rows to mapped places. */
+const mappable: ReadonlySet<Primitive> = new Set([
+  ...(["add", "subtract", "multiply", "divide", "sqrt", "relu", "reluGrad"] as const),
+  ...(["conv2d", "conv2dInputGrad", "normalize", "normalizeInputGrad"] as const),
+  ...(["addRows", "crop", "addCrop", "softmaxCrossEntropy", "softmaxCrossEntropyGrad"] as const),
+]);
+
+/** Primitives that read an element of an operand before they write that element of the result, and no other. */
+const elementwise: ReadonlySet<Primitive> = new Set([
+  ...(["add", "subtract", "multiply", "divide", "sqrt", "relu", "reluGrad"] as const),
+]);
+
+export const isLeaf = ({ op }: Node): boolean =>
+  op === "input" || op === "state" || op === "constant";
+
+export function analyse(graph: Graph): Analysis {
+  const { nodes } = graph;
+  const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
+  const lastUse = findLastUses(graph, ends);
+  const placed = new Map<number, { join: number; index: number }>();
+  for (const node of nodes) {
+    if (node.op !== "joinRows") continue;
+    const parts = node.attributes.ranges.length;
+    for (let index = 0; index < parts; index++) {
+      const part = nodes[node.inputs[index] as number] as Node;
+      const start = nodes[node.inputs[parts + index] as number] as Node;
+      if (!mappable.has(part.op) || ends.has(part.id) || placed.has(part.id)) continue;
+      if (isLeaf(start)) placed.set(part.id, { join: node.id, index });
+    }
+  }
+  return { lastUse, placed, direct: findDirectUpdates(graph, lastUse, placed) };
+}
+
+function findLastUses({ nodes }: Graph, ends: ReadonlySet<number>): number[] {
+  const lastUse = nodes.map(({ id }) => (ends.has(id) ? Number.POSITIVE_INFINITY : id));
+  for (let id = nodes.length - 1; id >= 0; id--) {
+    const { inputs, op } = nodes[id] as Node;
+    const last = views.has(op) ? (lastUse[id] as number) : id;
+    for (const from of inputs) lastUse[from] = Math.max(lastUse[from] as number, last);
+  }
+  return lastUse;
+}
+
+/** An update can be computed in place when nothing reads the old value afterwards. */
+function findDirectUpdates(
+  graph: Graph,
+  lastUse: readonly number[],
+  placed: ReadonlyMap<number, unknown>,
+): Map<number, string> {
+  const direct = new Map<number, string>();
+  const outputs = new Set(Object.values(graph.outputs));
+  const uses = new Map<number, number>();
+  for (const id of Object.values(graph.updates)) uses.set(id, (uses.get(id) ?? 0) + 1);
+  for (const [name, id] of Object.entries(graph.updates)) {
+    const node = graph.nodes[id] as Node;
+    const state = graph.states[name];
+    if (!elementwise.has(node.op) || outputs.has(id) || placed.has(id) || uses.get(id) !== 1) {
+      continue;
+    }
+    if (state === undefined || (lastUse[state] as number) <= id) direct.set(id, name);
+  }
+  return direct;
+}

@@ -1,0 +1,138 @@
+// Element-wise instructions: strides, merging of axes, division between threads.
+
+import { type Node, type Shape, sizeOf } from "@fewnorm/tensor";
+import { EW_COPY, OP_ELEMENTWISE } from "../opcodes.ts";
+import { rowMajorStrides, storedAxes, storedRowMajor } from "./layout.ts";
+import { bytesOf, type Lowering, SMALL, stridesOf, type Value } from "./lowering.ts";
+import { type Access, at, mapName, mapped, type Place, type RowMapping } from "./program.ts";
+
+/** An operand seen along the axes of an operation: strides in elements, 0 where it is repeated. */
+export interface Strided {
+  readonly place: Place;
+  /** Of the whole value. */
+  readonly bytes: number;
+  readonly strides: readonly number[];
+  readonly map?: RowMapping | undefined;
+}
+
+/** A value broadcast to `shape`, by logical axis. */
+export function broadcastTo(value: Value, shape: Shape): Strided {
+  const strides = stridesOf(value);
+  const missing = shape.length - value.shape.length;
+  return {
+    place: value.place,
+    bytes: value.uniform === undefined ? bytesOf(value.shape) : 4,
+    strides: shape.map((_, axis) =>
+      axis < missing || value.shape[axis - missing] === 1 ? 0 : (strides[axis - missing] as number),
+    ),
+    map: value.map,
+  };
+}
+
+interface Axis {
+  readonly size: number;
+  /** Of out, a and b. */
+  readonly strides: readonly number[];
+}
+
+/** Joins neighbouring axes that every operand walks through as if they were one; the first `keep` stay apart. */
+export function mergeAxes(axes: readonly Axis[], keep: number): Axis[] {
+  const merged: Axis[] = [];
+  for (const axis of axes) {
+    const outer = merged.at(-1);
+    const fits =
+      merged.length > keep &&
+      outer?.strides.every((stride, i) => stride === axis.size * (axis.strides[i] as number));
+    if (outer !== undefined && fits) {
+      merged[merged.length - 1] = { size: outer.size * axis.size, strides: axis.strides };
+    } else {
+      merged.push(axis);
+    }
+  }
+  return merged;
+}
+
+/**
+ * out = a ∘ b over `shape`; strides are by axis of `shape`, which are walked through in the order `order`.
+ */
+export function emitElementwise(
+  low: Lowering,
+  node: Node,
+  kind: number,
+  shape: Shape,
+  operands: readonly [out: Strided, a: Strided, b?: Strided],
+  order: readonly number[] = storedAxes(shape.length),
+): void {
+  const [out, a, b = { ...a, strides: shape.map(() => 0), map: undefined, bytes: 4 }] = operands;
+  const all = [out, a, b];
+  const rows = all.some(({ map }) => map !== undefined);
+  const single = sizeOf(shape) < SMALL;
+  let axes = order.map(
+    (axis): Axis => ({
+      size: shape[axis] as number,
+      strides: all.map(({ strides }) => strides[axis] as number),
+    }),
+  );
+  if (!rows) axes = axes.filter(({ size }) => size > 1);
+  const divide = rows || (!single && (axes[0]?.size ?? 1) >= low.threads);
+  axes = mergeAxes(axes, divide ? 1 : 0);
+  if (rows && axes.length === 1) axes.push({ size: 1, strides: [0, 0, 0] });
+  if (axes.length === 0) axes.push({ size: 1, strides: [0, 0, 0] });
+  const accesses = all
+    .slice(0, operands.length)
+    .map((operand, i) => accessOf(operand, i, axes, single));
+  low.emit({
+    op: OP_ELEMENTWISE,
+    args: [
+      kind,
+      Number(single),
+      axes.length,
+      ...all.flatMap(({ place, map }) => [at(place), mapped(map)]),
+      ...axes.map(({ size }) => size),
+      ...[0, 1, 2].flatMap((i) => axes.map(({ strides }) => strides[i] as number)),
+    ],
+    accesses,
+    node: node.id,
+  });
+}
+
+/** What an operand touches, and whether each thread touches the rows that are its own everywhere else. */
+function accessOf(operand: Strided, i: number, axes: readonly Axis[], single: boolean): Access {
+  const { place, bytes, map } = operand;
+  const [first] = axes as [Axis];
+  const own = 4 * first.size * (first.strides[i] as number) === bytes || map !== undefined;
+  const kind = axes.length === 1 ? "flat" : "rows";
+  const key = single ? "single" : own ? `${kind}:${first.size}${mapName(map)}` : "";
+  // A mapped operand's rows lie anywhere in the whole of its buffer.
+  const whole = map === undefined ? { place, bytes } : wholeOf(place);
+  return { ...whole, key, write: i === 0 };
+}
+
+export function wholeOf({ buffer }: Place): { place: Place; bytes: number } {
+  return { place: { buffer, offset: 0 }, bytes: buffer.bytes };
+}
+
+/** Copies a value, of any map or uniform, to another of its shape. */
+export function copyValue(low: Lowering, node: Node, to: Value, from: Value): void {
+  const { shape } = to;
+  emitElementwise(low, node, EW_COPY, shape, [broadcastTo(to, shape), broadcastTo(from, shape)]);
+}
+
+/** The elements of a dense value in row-major order (or back, with `into`), at `place`. */
+export function copyRowMajor(
+  low: Lowering,
+  node: Node,
+  value: Value,
+  place: Place,
+  into: "value" | "place",
+): void {
+  const { shape } = value;
+  const bytes = bytesOf(shape);
+  const stored = { place: value.place, bytes, strides: stridesOf(value) };
+  const plain = { place, bytes, strides: rowMajorStrides(shape) };
+  const operands = into === "value" ? ([stored, plain] as const) : ([plain, stored] as const);
+  const order = into === "value" ? storedAxes(shape.length) : shape.map((_, axis) => axis);
+  emitElementwise(low, node, EW_COPY, shape, operands, order);
+}
+
+export const needsTransposition = (shape: Shape): boolean => !storedRowMajor(shape);

@@ -1,0 +1,222 @@
+// Turns a graph's nodes into instructions. This file holds what the rules share: values, memory, copies.
+
+import { type Graph, type Node, type Shape, sizeOf } from "@fewnorm/tensor";
+import { OP_FILL } from "../opcodes.ts";
+import type { Analysis } from "./analysis.ts";
+import { copyValue } from "./elementwise.ts";
+import { storedStrides } from "./layout.ts";
+import { at, type Buffer, type Instruction, type Place, type RowMapping, writes } from "./program.ts";
+
+/** Tensors with fewer elements than this are not worth dividing between threads. */
+export const SMALL = 4096;
+
+/** Where a node's result lies. Its bytes may be rows of a larger tensor, or one number that stands for all. */
+export interface Value {
+  readonly shape: Shape;
+  readonly place: Place;
+  readonly map?: RowMapping | undefined;
+  /** All elements are this; `place` holds it once. */
+  readonly uniform?: number | undefined;
+}
+
+/** Memory that belongs to the executable or the state, not to the workspace. */
+export interface FixedMemory {
+  constant(values: ArrayLike<number>, dtype: "float32" | "int32"): number;
+  state(name: string): number;
+}
+
+export interface Lowering {
+  readonly graph: Graph;
+  readonly analysis: Analysis;
+  readonly threads: number;
+  readonly scratch: Buffer;
+  value(node: number): Value;
+  /** Says where the host writes an input. */
+  feed(name: string, place: Place): void;
+  /** The memory of a joinRows node. */
+  joinPlace(join: number): Place;
+  /** New workspace memory. */
+  allocate(bytes: number): Place;
+  /** Makes room for `bytes` of scratch memory for each thread. */
+  needScratch(bytes: number): void;
+  constant(values: ArrayLike<number>, dtype?: "float32" | "int32"): Place;
+  state(name: string): Place;
+  emit(instruction: Instruction): void;
+  /** As `emit`, before everything else: for what depends on states and constants only. */
+  emitFirst(instruction: Instruction): void;
+  /** Where a node's result goes. With `over`: values whose memory it may take when nothing needs them any more. */
+  result(node: Node, over?: readonly Value[]): Value;
+  /** `value` without map and not uniform: the stored elements one after another. */
+  dense(node: Node, value: Value): Value;
+  /** `value`, not uniform. */
+  spread(node: Node, value: Value): Value;
+}
+
+export const bytesOf = (shape: Shape): number => 4 * sizeOf(shape);
+
+export function createLowering(
+  graph: Graph,
+  analysis: Analysis,
+  threads: number,
+  fixed: FixedMemory,
+) {
+  const first: Instruction[] = [];
+  const main: Instruction[] = [];
+  const buffers: Buffer[] = [];
+  const values = new Map<number, Value>();
+  const hosted = new Map<Buffer, number[]>();
+  const joins = new Map<number, Place>();
+  const feeds = new Map<string, Place>();
+
+  function addBuffer(kind: Buffer["kind"], bytes: number, address = 0): Buffer {
+    const id = buffers.length;
+    const buffer: Buffer = { id, kind, bytes, address, fed: false, fetched: false };
+    buffers.push(buffer);
+    return buffer;
+  }
+
+  const scratch = addBuffer("workspace", 0);
+  scratch.fed = true;
+  scratch.fetched = true;
+
+  function joinPlace(join: number): Place {
+    const known = joins.get(join);
+    if (known !== undefined) return known;
+    const place = lowering.allocate(bytesOf((graph.nodes[join] as Node).shape));
+    joins.set(join, place);
+    // Everything that will live there, so that nothing takes the memory over too early.
+    const parts = [...analysis.placed].filter(([, { join: target }]) => target === join);
+    hosted.set(place.buffer, [join, ...parts.map(([part]) => part)]);
+    return place;
+  }
+
+  function dying({ place, map, uniform, shape }: Value, node: Node): boolean {
+    const { buffer, offset } = place;
+    if (buffer.kind !== "workspace" || map !== undefined || uniform !== undefined) return false;
+    if (offset !== 0 || buffer.bytes !== bytesOf(shape) || sizeOf(shape) !== sizeOf(node.shape)) {
+      return false;
+    }
+    const owners = hosted.get(buffer) ?? [];
+    return owners.every((owner) => (analysis.lastUse[owner] as number) <= node.id);
+  }
+
+  const lowering: Lowering = {
+    graph,
+    analysis,
+    threads,
+    scratch,
+    value: (node) => values.get(node) as Value,
+    feed: (name, place) => feeds.set(name, place),
+    joinPlace,
+    allocate: (bytes) => ({ buffer: addBuffer("workspace", bytes), offset: 0 }),
+    needScratch(bytes) {
+      const each = Math.ceil((bytes + 64) / 64) * 64;
+      scratch.bytes = Math.max(scratch.bytes, each * threads);
+    },
+    constant(data, dtype = "float32") {
+      const address = fixed.constant(data, dtype);
+      return { buffer: addBuffer("constant", 4 * data.length, address), offset: 0 };
+    },
+    state(name) {
+      const address = fixed.state(name);
+      const known = buffers.find((other) => other.kind === "state" && other.address === address);
+      return { buffer: known ?? addBuffer("state", 0, address), offset: 0 };
+    },
+    emit: (instruction) => main.push(instruction),
+    emitFirst: (instruction) => first.push(instruction),
+    result(node, over = []) {
+      const { shape } = node;
+      const placement = analysis.placed.get(node.id);
+      if (placement !== undefined) {
+        return { shape, place: joinPlace(placement.join), map: rangeMap(lowering, placement) };
+      }
+      const name = analysis.direct.get(node.id);
+      if (name !== undefined) return { shape, place: lowering.state(name) };
+      const taken = over.find((value) => dying(value, node));
+      return { shape, place: taken?.place ?? lowering.allocate(bytesOf(shape)) };
+    },
+    dense(node, value) {
+      const { map, shape } = value;
+      if (map === undefined) return lowering.spread(node, value);
+      const copy = { shape, place: lowering.allocate(bytesOf(shape)) };
+      copyValue(lowering, node, copy, value);
+      return copy;
+    },
+    spread(node, value) {
+      const { uniform, shape } = value;
+      if (uniform === undefined) return value;
+      const length = sizeOf(shape);
+      if (length === 1) return { shape, place: value.place };
+      if (length <= SMALL) {
+        return { shape, place: lowering.constant(new Float32Array(length).fill(uniform)) };
+      }
+      const place = lowering.allocate(4 * length);
+      emitFill(lowering, node, place, shape, uniform);
+      return { shape, place };
+    },
+  };
+
+  return {
+    low: lowering,
+    feeds,
+    /** Records a node's value. */
+    define(id: number, value: Value): void {
+      values.set(id, value);
+      const owners = hosted.get(value.place.buffer);
+      if (owners === undefined) hosted.set(value.place.buffer, [id]);
+      else if (!owners.includes(id)) owners.push(id);
+    },
+    program: () => ({ threads, instructions: [...first, ...main], buffers }),
+  };
+}
+
+/** The rows that a part of a join fills. */
+export function rangeMap(
+  { graph, value }: Lowering,
+  { join, index }: { readonly join: number; readonly index: number },
+): RowMapping {
+  const node = graph.nodes[join] as Node;
+  if (node.op !== "joinRows") throw new Error(`rangeMap: node ${join} is no joinRows`);
+  const { ranges, indices } = node.attributes;
+  const start = value(node.inputs[ranges.length + index] as number);
+  const range = ranges[index] as (typeof ranges)[number];
+  return rowMapping(start, indices[index] as number, range);
+}
+
+/** The map of a cyclic range whose start is element `index` of a value. */
+export function rowMapping(
+  start: Value,
+  index: number,
+  { base, modulo, offset }: { readonly base: number; readonly modulo: number; readonly offset: number },
+): RowMapping {
+  const { buffer, offset: from } = start.place;
+  const step = start.uniform === undefined ? 4 * index : 0;
+  return { start: { buffer, offset: from + step }, base, modulo, offset };
+}
+
+const floatBits = (value: number): number => new Int32Array(new Float32Array([value]).buffer)[0] ?? 0;
+
+/** Fills memory with one number. */
+export function emitFill(
+  low: Lowering,
+  node: Node,
+  place: Place,
+  shape: Shape,
+  value: number,
+): void {
+  const size = sizeOf(shape);
+  const single = size < SMALL;
+  const rows = shape[0] ?? 1;
+  const key = single ? "single" : `rows:${rows}`;
+  low.emit({
+    op: OP_FILL,
+    args: [Number(single), at(place), rows, size / rows, floatBits(value)],
+    accesses: [writes(place, 4 * size, key)],
+    node: node.id,
+  });
+}
+
+/** Strides by logical axis of a value's stored elements, 0 everywhere for a uniform one. */
+export function stridesOf({ shape, uniform }: Value): number[] {
+  return uniform === undefined ? storedStrides(shape) : shape.map(() => 0);
+}

@@ -1,0 +1,81 @@
+// The program between graph and memory: instructions over buffers that have no addresses yet.
+
+/** A piece of memory. `state` and `constant` buffers have addresses of their own; the workspace is planned. */
+export interface Buffer {
+  readonly id: number;
+  readonly kind: "workspace" | "state" | "constant";
+  /** May grow while instructions are recorded (scratch). */
+  bytes: number;
+  /** Address of a state or constant. */
+  readonly address: number;
+  /** Alive before the first instruction (filled by the host), or after the last (read by the host). */
+  fed: boolean;
+  fetched: boolean;
+}
+
+/** A place in a buffer, in bytes. */
+export interface Place {
+  readonly buffer: Buffer;
+  readonly offset: number;
+}
+
+/** A cyclic range of rows; `start` is where the first is read. */
+export interface RowMapping {
+  readonly start: Place;
+  readonly base: number;
+  readonly modulo: number;
+  readonly offset: number;
+}
+
+/**
+ * An argument of an instruction: a number, an address, the address of a row map (0 without one), or the bytes of
+ * one thread's share of a buffer.
+ */
+export type Argument =
+  | number
+  | { readonly place: Place }
+  | { readonly map: RowMapping | undefined }
+  | { readonly shareOf: Buffer };
+
+/**
+ * Memory that an instruction reads or writes. Instructions whose accesses have one range and one key touch each
+ * byte of it on the same thread; "" says nothing of the kind is known. "single": only thread 0 works.
+ */
+export interface Access {
+  readonly place: Place;
+  readonly bytes: number;
+  readonly key: string;
+  readonly write: boolean;
+}
+
+export interface Instruction {
+  readonly op: number;
+  readonly args: readonly Argument[];
+  readonly accesses: readonly Access[];
+  /** The graph's node that it belongs to. */
+  readonly node: number;
+}
+
+export interface Program {
+  readonly threads: number;
+  readonly instructions: readonly Instruction[];
+  readonly buffers: readonly Buffer[];
+}
+
+export const at = (place: Place | undefined): Argument => (place === undefined ? 0 : { place });
+export const mapped = (map: RowMapping | undefined): Argument => ({ map });
+
+/** Equal maps have equal names. */
+export function mapName(map: RowMapping | undefined): string {
+  if (map === undefined) return "";
+  const { start, base, modulo, offset } = map;
+  return `@${start.buffer.id}+${start.offset}:${base}:${modulo}:${offset}`;
+}
+
+export function reads(place: Place, bytes: number, key = ""): Access {
+  return { place, bytes, key, write: false };
+}
+
+export function writes(place: Place, bytes: number, key = ""): Access {
+  return { place, bytes, key, write: true };
+}

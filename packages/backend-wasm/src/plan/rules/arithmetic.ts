@@ -1,0 +1,49 @@
+// Element-wise arithmetic.
+
+import type { NodeOf } from "@fewnorm/tensor";
+import {
+  EW_ADD,
+  EW_DIVIDE,
+  EW_MULTIPLY,
+  EW_RELU,
+  EW_RELU_GRAD,
+  EW_SQRT,
+  EW_SUBTRACT,
+} from "../../opcodes.ts";
+import { broadcastTo, emitElementwise } from "../elementwise.ts";
+import type { Lowering, Value } from "../lowering.ts";
+import { operand, type Rules } from "./rule.ts";
+
+type Arithmetic =
+  | "add"
+  | "subtract"
+  | "multiply"
+  | "divide"
+  | "sqrt"
+  | "relu"
+  | "reluGrad";
+
+const rule =
+  <P extends Arithmetic>(kind: number) =>
+  (low: Lowering, node: NodeOf<P>): Value => {
+    const { shape } = node;
+    const values = node.inputs.map((_, i) => operand(low, node, i));
+    const out = low.result(node as NodeOf<Arithmetic>, values);
+    const [a, b] = values.map((value) => broadcastTo(value, shape));
+    emitElementwise(low, node as NodeOf<Arithmetic>, kind, shape, [
+      broadcastTo(out, shape),
+      a as NonNullable<typeof a>,
+      b,
+    ]);
+    return out;
+  };
+
+export const arithmeticRules: Rules<Arithmetic> = {
+  add: rule(EW_ADD),
+  subtract: rule(EW_SUBTRACT),
+  multiply: rule(EW_MULTIPLY),
+  divide: rule(EW_DIVIDE),
+  sqrt: rule(EW_SQRT),
+  relu: rule(EW_RELU),
+  reluGrad: rule(EW_RELU_GRAD),
+};

@@ -1,0 +1,29 @@
+// Inputs, states, constants.
+
+import { bytesOf } from "../lowering.ts";
+import { toStored } from "../layout.ts";
+import { copyRowMajor, needsTransposition } from "../elementwise.ts";
+import type { Rules } from "./rule.ts";
+
+export const leafRules: Rules<"input" | "state" | "constant"> = {
+  // The host writes row-major elements; images are turned round by the plan, on all threads.
+  input(low, node) {
+    const { shape } = node;
+    const fed = low.allocate(bytesOf(shape));
+    fed.buffer.fed = true;
+    low.feed(node.attributes.name, fed);
+    if (!needsTransposition(shape)) return { shape, place: fed };
+    const value = { shape, place: low.allocate(bytesOf(shape)) };
+    copyRowMajor(low, node, value, fed, "value");
+    return value;
+  },
+  state: (low, { shape, attributes }) => ({ shape, place: low.state(attributes.name) }),
+  constant(low, { shape, dtype, attributes: { values } }) {
+    if (typeof values === "number") {
+      return { shape, place: low.constant([values], dtype), uniform: values };
+    }
+    const stored = dtype === "int32" ? new Int32Array(values.length) : new Float32Array(values.length);
+    toStored(values, shape, stored);
+    return { shape, place: low.constant(stored, dtype) };
+  },
+};

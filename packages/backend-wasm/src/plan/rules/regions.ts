@@ -1,0 +1,128 @@
+// Regions with a dynamic origin: rows, joins, windows.
+
+import { type Node, type Shape, sizeOf, type WindowAttributes } from "@fewnorm/tensor";
+import { OP_ADD_CROP, OP_ADD_ROWS, OP_CROP } from "../../opcodes.ts";
+import { isLeaf } from "../analysis.ts";
+import { copyValue } from "../elementwise.ts";
+import { bytesOf, type Lowering, rangeMap, rowMapping, type Value } from "../lowering.ts";
+import { type Access, type Argument, at, mapped, type Place, reads } from "../program.ts";
+import { imagesAccess } from "./convolution.ts";
+import { operand, type Rules } from "./rule.ts";
+
+/** Where a pair of origins, or one start, is read. */
+function indexPlace({ place, uniform }: Value, index: number): Place {
+  return { buffer: place.buffer, offset: place.offset + (uniform === undefined ? 4 * index : 0) };
+}
+
+/** A base to add to: 0 stands for zeros. */
+function baseOf(low: Lowering, node: Node): Value | undefined {
+  const base = operand(low, node, 0);
+  return base.uniform === 0 ? undefined : low.spread(node, base);
+}
+
+const startAccess = ({ place, shape }: Value): Access => reads(place, bytesOf(shape));
+
+/** The arguments that describe a window, in the order of assembly/regions.ts. */
+function windowArguments(origin: Place, map: Shape, window: WindowAttributes): Argument[] {
+  const [images = 1, channels = 1, height = 1, width = 1] = map;
+  return [
+    ...[at(origin), ...window.stride, ...window.offset],
+    ...[images, channels, height, width, window.height, window.width],
+  ];
+}
+
+export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addCrop"> = {
+  rows(low, node) {
+    const { shape, attributes } = node;
+    const x = operand(low, node, 0);
+    if (x.uniform !== undefined) return { ...x, shape };
+    const start = operand(low, node, 1);
+    const map = rowMapping(start, attributes.index, attributes.range);
+    const view = { shape, place: low.dense(node, x).place, map };
+    // The planner takes starts as known before the step; a computed one is read once and for all here.
+    if (isLeaf(low.graph.nodes[node.inputs[1] as number] as Node)) return view;
+    const out = low.result(node);
+    copyValue(low, node, out, view);
+    return out;
+  },
+
+  joinRows(low, node) {
+    const { shape, attributes } = node;
+    const place = low.joinPlace(node.id);
+    attributes.ranges.forEach((_, index) => {
+      const part = node.inputs[index] as number;
+      const placement = low.analysis.placed.get(part);
+      if (placement?.join === node.id && placement.index === index) return;
+      const value = low.value(part);
+      const map = rangeMap(low, { join: node.id, index });
+      copyValue(low, node, { shape: value.shape, place, map }, value);
+    });
+    return { shape, place };
+  },
+
+  addRows(low, node) {
+    const { shape, attributes } = node;
+    const { base: first, modulo, count } = attributes.range;
+    const base = baseOf(low, node);
+    const part = low.spread(node, operand(low, node, 1));
+    const start = operand(low, node, 2);
+    const range = rowMapping(start, attributes.index, attributes.range);
+    const out = low.result(node, base === undefined ? [] : [base]);
+    const rows = shape[0] ?? 1;
+    low.emit({
+      op: OP_ADD_ROWS,
+      args: [
+        ...[at(base?.place), mapped(base?.map), at(part.place), mapped(part.map)],
+        ...[mapped(range), modulo, first, count, at(out.place), mapped(out.map)],
+        ...[rows, (4 * sizeOf(shape)) / rows],
+      ],
+      accesses: [
+        ...(base === undefined ? [] : [imagesAccess(base, false)]),
+        { ...imagesAccess(part, false), key: "" },
+        startAccess(start),
+        imagesAccess(out, true),
+      ],
+      node: node.id,
+    });
+    return out;
+  },
+
+  crop(low, node) {
+    const x = low.spread(node, operand(low, node, 0));
+    const origin = operand(low, node, 1);
+    const out = low.result(node);
+    low.emit({
+      op: OP_CROP,
+      args: [
+        ...windowArguments(indexPlace(origin, node.attributes.index), x.shape, node.attributes),
+        ...[at(x.place), mapped(x.map), at(out.place), mapped(out.map)],
+      ],
+      accesses: [imagesAccess(x, false), startAccess(origin), imagesAccess(out, true)],
+      node: node.id,
+    });
+    return out;
+  },
+
+  addCrop(low, node) {
+    const base = baseOf(low, node);
+    const part = low.spread(node, operand(low, node, 1));
+    const origin = operand(low, node, 2);
+    const out = low.result(node, base === undefined ? [] : [base]);
+    low.emit({
+      op: OP_ADD_CROP,
+      args: [
+        ...windowArguments(indexPlace(origin, node.attributes.index), node.shape, node.attributes),
+        ...[at(base?.place), mapped(base?.map), at(part.place), mapped(part.map)],
+        ...[at(out.place), mapped(out.map)],
+      ],
+      accesses: [
+        ...(base === undefined ? [] : [imagesAccess(base, false)]),
+        imagesAccess(part, false),
+        startAccess(origin),
+        imagesAccess(out, true),
+      ],
+      node: node.id,
+    });
+    return out;
+  },
+};

@@ -1,0 +1,52 @@
+// The type of a lowering rule, and what several families of rules share.
+
+import type { Node, NodeOf, Primitive } from "@fewnorm/tensor";
+import { OP_COMBINE } from "../../opcodes.ts";
+import type { Lowering, Value } from "../lowering.ts";
+import { SMALL } from "../lowering.ts";
+import { at, type Place, reads, writes } from "../program.ts";
+
+/** Emits the instructions of a node and says where its value lies. */
+export type Rule<P extends Primitive> = (low: Lowering, node: NodeOf<P>) => Value;
+
+export type Rules<P extends Primitive> = { readonly [K in P]: Rule<K> };
+
+/** The value of a node's operand. */
+export function operand(low: Lowering, node: { readonly inputs: readonly number[] }, index: number) {
+  return low.value(node.inputs[index] as number);
+}
+
+/** N, C and the pixels of an image, of [N, C] or [N, C, H, W]. */
+export function imagesOf(shape: readonly number[]) {
+  const [images = 1, channels = 1, height = 1, width = 1] = shape;
+  return { images, channels, pixels: height * width };
+}
+
+/** Adds up what the threads have left in `partial`: `rows` of `length` floats, `rowFloats` apart. */
+export function emitCombine(
+  low: Lowering,
+  node: Node,
+  partial: { readonly place: Place; readonly bytes: number },
+  out: Place,
+  size: { readonly rows: number; readonly length: number; readonly rowFloats: number },
+): void {
+  const single = size.rows * size.length < SMALL;
+  low.emit({
+    op: OP_COMBINE,
+    args: [
+      Number(single),
+      at(partial.place),
+      partial.bytes,
+      low.threads,
+      at(out),
+      size.rows,
+      size.length,
+      size.rowFloats,
+    ],
+    accesses: [
+      reads(partial.place, partial.bytes * low.threads),
+      writes(out, 4 * size.rows * size.length, single ? "single" : `rows:${size.rows}`),
+    ],
+    node: node.id,
+  });
+}

@@ -1,0 +1,92 @@
+// The backend: an engine chosen for this environment, its threads and memory.
+
+import { type Backend, checkStates, type State } from "@fewnorm/backend";
+import { canShareMemory, loadEngine, type Simd } from "./engine/binary.ts";
+import { HEAP_BASE } from "./engine/control.ts";
+import { createHeap } from "./engine/heap.ts";
+import { createPool } from "./engine/pool.ts";
+import { createExecutable, type EngineContext } from "./executable.ts";
+import { createEngineState, type EngineState } from "./state.ts";
+
+export interface WasmBackendOptions {
+  /** Threads that share the work, this one included in Node. Default: the number of cores. */
+  readonly threads?: number;
+  /** Default "auto": relaxed SIMD (fused multiply-add) where there is any, plain SIMD otherwise. */
+  readonly simd?: Simd | "auto";
+}
+
+/** Tensors are addressed with 32 bits. */
+const MAX_TENSOR_BYTES = 2 ** 31 - 1;
+
+async function coreCount(): Promise<number> {
+  const cores = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator
+    ?.hardwareConcurrency;
+  if (typeof process === "undefined" || process.versions?.node === undefined) return cores ?? 1;
+  const name = "node:os";
+  const os = (await import(name)) as typeof import("node:os");
+  return os.availableParallelism();
+}
+
+/**
+ * The CPU engine: WebAssembly SIMD on all cores. A run with one number of threads is bit-identical every time;
+ * different numbers of threads agree up to the rounding of sums over the batch. Without shared memory (pages
+ * that are not cross-origin isolated) it runs on one thread.
+ * @throws RangeError for an impossible number of threads, Error without WebAssembly SIMD.
+ */
+export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
+  const wanted = options.threads ?? (await coreCount());
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
+    throw new RangeError(
+      `createWasmBackend: threads is ${wanted}; it must be a whole number from 1 to 256`,
+    );
+  }
+  const threads = canShareMemory() ? wanted : 1;
+  const binary = await loadEngine(options.simd ?? "auto", threads > 1);
+  const heap = createHeap(HEAP_BASE, binary.shared);
+  const pool = await createPool(binary, heap.memory, threads);
+  let workspace = { address: 0, bytes: 0 };
+  const context: EngineContext = {
+    heap,
+    pool,
+    workspace: {
+      get address() {
+        return workspace.address;
+      },
+      reserve(bytes) {
+        if (bytes <= workspace.bytes) return;
+        heap.free(workspace.address);
+        workspace = { address: heap.allocate(bytes), bytes };
+      },
+    },
+  };
+  const states = new WeakSet<State>();
+  let disposed = false;
+  const alive = (where: string) => {
+    if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
+  };
+  return {
+    name: "wasm",
+    description: `wasm (${binary.simd} SIMD, ${threads} ${threads === 1 ? "thread" : "threads"})`,
+    precision: "float32",
+    limits: { maxTensorBytes: MAX_TENSOR_BYTES, threads },
+    async createState(specs) {
+      alive("createState");
+      const state = createEngineState(heap, specs);
+      states.add(state);
+      return state;
+    },
+    async compile(graph, state) {
+      alive("compile");
+      if (state !== undefined && !states.has(state)) {
+        throw new Error("compile: the state belongs to another backend; create it on this one");
+      }
+      checkStates(graph, state?.specs ?? []);
+      return createExecutable(context, graph, (name) => (state as EngineState).address(name));
+    },
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      await pool.dispose();
+    },
+  };
+}
