@@ -9,6 +9,7 @@ import { lower } from "./plan/lower.ts";
 import type { FixedMemory } from "./plan/lowering.ts";
 import type { Place } from "./plan/program.ts";
 import { schedule } from "./plan/schedule.ts";
+import type { EngineState } from "./state.ts";
 
 /** Memory for intermediate results, one for all executables of a backend. */
 export interface Workspace {
@@ -22,17 +23,19 @@ export interface EngineContext {
   readonly heap: Heap;
   readonly pool: Pool;
   readonly workspace: Workspace;
+  /** @throws Error after the backend's `dispose`. */
+  checkAlive(where: string): void;
 }
 
 export function createExecutable(
   context: EngineContext,
   graph: Graph,
-  stateAddress: (name: string) => number,
+  state: EngineState | undefined,
 ): Executable {
   const { heap, pool, workspace } = context;
   const owned: number[] = [];
   const fixed: FixedMemory = {
-    state: stateAddress,
+    state: (name) => (state as EngineState).address(name),
     constant(values, dtype) {
       const address = heap.allocate(4 * values.length);
       owned.push(address);
@@ -49,9 +52,16 @@ export function createExecutable(
   workspace.reserve(plan.workspaceBytes);
   let linkedTo = -1;
   let disposed = false;
+  const checkLabels = labelCheck(graph);
+
+  function checkAlive(): void {
+    if (disposed) throw new Error("run: the executable was disposed; compile the graph again");
+    context.checkAlive("run");
+    state?.checkAlive("run");
+  }
 
   function prepare(values: ReturnType<typeof checkFeeds>): void {
-    if (disposed) throw new Error("run: the executable was disposed; compile the graph again");
+    checkLabels(values);
     if (linkedTo !== workspace.address) {
       link(program, plan, heap, address, workspace.address);
       linkedTo = workspace.address;
@@ -80,11 +90,13 @@ export function createExecutable(
     graph,
     workspaceBytes: plan.workspaceBytes,
     async run(values = {}) {
+      checkAlive();
       prepare(checkFeeds(graph, values));
       await pool.run(address, 0, instructions.length);
       return fetch();
     },
     async profile(values = {}) {
+      checkAlive();
       prepare(checkFeeds(graph, values));
       const times = new Map<number, number>();
       for (let i = 0; i < instructions.length; i++) {
@@ -99,5 +111,30 @@ export function createExecutable(
       disposed = true;
       for (const block of owned.splice(0)) heap.free(block);
     },
+  };
+}
+
+/** A check of the fed labels of cross-entropies, made before anything is changed. */
+function labelCheck(graph: Graph): (feeds: ReadonlyMap<string, ArrayLike<number>>) => void {
+  const classes = new Map<string, number>();
+  for (const node of graph.nodes) {
+    if (node.op !== "softmaxCrossEntropy" && node.op !== "softmaxCrossEntropyGrad") continue;
+    const [logits, labels] = node.inputs.map((id) => graph.nodes[id]);
+    const count = logits?.shape[1] ?? 1;
+    if (labels?.op !== "input") continue;
+    const { name } = labels.attributes;
+    classes.set(name, Math.min(classes.get(name) ?? count, count));
+  }
+  return (feeds) => {
+    for (const [name, count] of classes) {
+      const labels = feeds.get(name) ?? [];
+      for (let i = 0; i < labels.length; i++) {
+        const label = labels[i] as number;
+        if (label >= 0 && label < count) continue;
+        throw new RangeError(
+          `run: label ${label} at ${i} of input "${name}" is not one of 0 … ${count - 1}; check the data`,
+        );
+      }
+    }
   };
 }

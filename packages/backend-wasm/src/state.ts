@@ -6,11 +6,18 @@ import type { Heap } from "./engine/heap.ts";
 import { fromStored, toStored } from "./plan/layout.ts";
 
 export interface EngineState extends State {
+  readonly heap: Heap;
   /** Where a value lies. @throws Error for an unknown name. */
   address(name: string): number;
+  /** @throws Error after `dispose`. */
+  checkAlive(where: string): void;
 }
 
-export function createEngineState(heap: Heap, specs: readonly StateSpec[]): EngineState {
+export function createEngineState(
+  heap: Heap,
+  specs: readonly StateSpec[],
+  checkBackend: (where: string) => void,
+): EngineState {
   checkSpecs(specs);
   const places = new Map(
     specs.map((spec) => {
@@ -20,15 +27,24 @@ export function createEngineState(heap: Heap, specs: readonly StateSpec[]): Engi
       return [spec.name, { address, size, shape: spec.shape }] as const;
     }),
   );
+  let disposed = false;
+  const checkAlive = (where: string) => {
+    checkBackend(where);
+    if (disposed) throw new Error(`${where}: the state was disposed; create it again`);
+  };
   const find = (where: string, name: string) => {
+    checkAlive(where);
     const place = places.get(name);
     if (place === undefined) {
-      throw new Error(`${where}: there is no state "${name}"; it was not created, or is disposed`);
+      const names = [...places.keys()].map((known) => `"${known}"`).join(", ");
+      throw new Error(`${where}: there is no state "${name}"; there are ${names || "none"}`);
     }
     return place;
   };
   return {
     specs,
+    heap,
+    checkAlive,
     address: (name) => find("compile", name).address,
     async read(name) {
       const { address, size, shape } = find("read", name);
@@ -40,6 +56,7 @@ export function createEngineState(heap: Heap, specs: readonly StateSpec[]): Engi
       toStored(elements, shape, heap.floats(address, size) as Float32Array);
     },
     async dispose() {
+      disposed = true;
       for (const { address } of places.values()) heap.free(address);
       places.clear();
     },

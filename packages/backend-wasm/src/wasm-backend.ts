@@ -1,6 +1,6 @@
 // The backend: an engine chosen for this environment, its threads and memory.
 
-import { type Backend, checkStates, type State } from "@fewnorm/backend";
+import { type Backend, checkStates } from "@fewnorm/backend";
 import { canShareMemory, loadEngine, type Simd } from "./engine/binary.ts";
 import { HEAP_BASE } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
@@ -44,10 +44,14 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const binary = await loadEngine(options.simd ?? "auto", threads > 1);
   const heap = createHeap(HEAP_BASE, binary.shared);
   const pool = await createPool(binary, heap.memory, threads);
+  let disposed = false;
   let workspace = { address: 0, bytes: 0 };
   const context: EngineContext = {
     heap,
     pool,
+    checkAlive(where) {
+      if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
+    },
     workspace: {
       get address() {
         return workspace.address;
@@ -59,29 +63,24 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
       },
     },
   };
-  const states = new WeakSet<State>();
-  let disposed = false;
-  const alive = (where: string) => {
-    if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
-  };
   return {
     name: "wasm",
     description: `wasm (${binary.simd} SIMD, ${threads} ${threads === 1 ? "thread" : "threads"})`,
     precision: "float32",
     limits: { maxTensorBytes: MAX_TENSOR_BYTES, threads },
     async createState(specs) {
-      alive("createState");
-      const state = createEngineState(heap, specs);
-      states.add(state);
-      return state;
+      context.checkAlive("createState");
+      return createEngineState(heap, specs, context.checkAlive);
     },
     async compile(graph, state) {
-      alive("compile");
-      if (state !== undefined && !states.has(state)) {
+      context.checkAlive("compile");
+      if (state !== undefined && (state as Partial<EngineState>).heap !== heap) {
         throw new Error("compile: the state belongs to another backend; create it on this one");
       }
-      checkStates(graph, state?.specs ?? []);
-      return createExecutable(context, graph, (name) => (state as EngineState).address(name));
+      const own = state as EngineState | undefined;
+      own?.checkAlive("compile");
+      checkStates(graph, own?.specs ?? []);
+      return createExecutable(context, graph, own);
     },
     async dispose() {
       if (disposed) return;

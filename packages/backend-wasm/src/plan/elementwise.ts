@@ -19,14 +19,23 @@ export interface Strided {
 export function broadcastTo(value: Value, shape: Shape): Strided {
   const strides = stridesOf(value);
   const missing = shape.length - value.shape.length;
+  const repeated = (axis: number) =>
+    axis < missing || (value.shape[axis - missing] === 1 && shape[axis] !== 1);
   return {
     place: value.place,
     bytes: value.uniform === undefined ? bytesOf(value.shape) : 4,
     strides: shape.map((_, axis) =>
-      axis < missing || value.shape[axis - missing] === 1 ? 0 : (strides[axis - missing] as number),
+      repeated(axis) ? 0 : (strides[axis - missing] as number),
     ),
     map: value.map,
   };
+}
+
+/** `value`, without its map where its rows are not the rows of `shape`. */
+export function withRowsOf(low: Lowering, node: Node, value: Value, shape: Shape): Value {
+  const { map, shape: own } = value;
+  const same = own.length === shape.length && own[0] === shape[0];
+  return map === undefined || same ? value : low.dense(node, value);
 }
 
 interface Axis {

@@ -5,7 +5,7 @@ import { OP_FILL } from "../opcodes.ts";
 import type { Analysis } from "./analysis.ts";
 import { copyValue } from "./elementwise.ts";
 import { storedStrides } from "./layout.ts";
-import { at, type Buffer, type Instruction, type Place, type RowMapping, writes } from "./program.ts";
+import { at, type Buffer, type Instruction, type Place, type RowMapping, reads, writes } from "./program.ts";
 
 /** Tensors with fewer elements than this are not worth dividing between threads. */
 export const SMALL = 4096;
@@ -122,7 +122,7 @@ export function createLowering(
       const known = buffers.find((other) => other.kind === "state" && other.address === address);
       return { buffer: known ?? addBuffer("state", 0, address), offset: 0 };
     },
-    emit: (instruction) => main.push(instruction),
+    emit: (instruction) => main.push(withStarts(instruction)),
     emitFirst: (instruction) => first.push(instruction),
     result(node, over = []) {
       const { shape } = node;
@@ -168,6 +168,16 @@ export function createLowering(
     },
     program: () => ({ threads, instructions: [...first, ...main], buffers }),
   };
+}
+
+/** The starts of row maps are read, too. */
+function withStarts(instruction: Instruction): Instruction {
+  const starts = instruction.args.flatMap((argument) =>
+    typeof argument === "object" && "map" in argument && argument.map !== undefined
+      ? [reads(argument.map.start, 4)]
+      : [],
+  );
+  return { ...instruction, accesses: [...instruction.accesses, ...starts] };
 }
 
 /** The rows that a part of a join fills. */

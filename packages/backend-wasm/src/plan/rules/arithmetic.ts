@@ -10,7 +10,7 @@ import {
   EW_SQRT,
   EW_SUBTRACT,
 } from "../../opcodes.ts";
-import { broadcastTo, emitElementwise } from "../elementwise.ts";
+import { broadcastTo, emitElementwise, withRowsOf } from "../elementwise.ts";
 import type { Lowering, Value } from "../lowering.ts";
 import { operand, type Rules } from "./rule.ts";
 
@@ -27,10 +27,11 @@ const rule =
   <P extends Arithmetic>(kind: number) =>
   (low: Lowering, node: NodeOf<P>): Value => {
     const { shape } = node;
-    const values = node.inputs.map((_, i) => operand(low, node, i));
-    const out = low.result(node as NodeOf<Arithmetic>, values);
+    const typed = node as NodeOf<Arithmetic>;
+    const values = node.inputs.map((_, i) => withRowsOf(low, typed, operand(low, node, i), shape));
+    const out = low.result(typed, values);
     const [a, b] = values.map((value) => broadcastTo(value, shape));
-    emitElementwise(low, node as NodeOf<Arithmetic>, kind, shape, [
+    emitElementwise(low, typed, kind, shape, [
       broadcastTo(out, shape),
       a as NonNullable<typeof a>,
       b,

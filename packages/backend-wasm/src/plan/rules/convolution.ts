@@ -11,7 +11,6 @@ import {
   OP_PACK,
   OP_PACK_INPUT_GRAD,
 } from "../../opcodes.ts";
-import { isLeaf } from "../analysis.ts";
 import { emitElementwise, wholeOf } from "../elementwise.ts";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, mapName, mapped, type Place, reads, writes } from "../program.ts";
@@ -112,7 +111,8 @@ function emitPack(
     accesses: [reads(weights.value.place, bytesOf(weights.value.shape)), writes(packed, bytes)],
     node: node.id,
   };
-  const early = isLeaf(low.graph.nodes[weights.node] as Node) && bytes <= EARLY_BYTES;
+  const { op: source } = low.graph.nodes[weights.node] as Node;
+  const early = (source === "state" || source === "constant") && bytes <= EARLY_BYTES;
   if (early) low.emitFirst(instruction);
   else low.emit(instruction);
   return packed;

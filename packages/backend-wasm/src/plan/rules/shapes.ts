@@ -2,7 +2,14 @@
 
 import { sizeOf } from "@fewnorm/tensor";
 import { EW_COPY } from "../../opcodes.ts";
-import { copyRowMajor, copyValue, emitElementwise, needsTransposition, type Strided } from "../elementwise.ts";
+import {
+  copyRowMajor,
+  copyValue,
+  emitElementwise,
+  needsTransposition,
+  type Strided,
+  withRowsOf,
+} from "../elementwise.ts";
 import { bytesOf, emitFill, stridesOf } from "../lowering.ts";
 import type { Place } from "../program.ts";
 import { operand, type Rules } from "./rule.ts";
@@ -42,7 +49,7 @@ export const shapeRules: Rules<"reshape" | "broadcast" | "slice" | "pad"> = {
     const x = operand(low, node, 0);
     if (x.uniform !== undefined) return { ...x, shape };
     const out = low.result(node);
-    copyValue(low, node, out, x);
+    copyValue(low, node, out, withRowsOf(low, node, x, shape));
     return out;
   },
   slice(low, node) {
