@@ -9,7 +9,8 @@ import { showShape } from "./shape.ts";
 /**
  * ∂loss/∂x for each tensor of `wrt`, recorded in the same graph. Zero where the loss does not
  * depend on it.
- * @throws RangeError unless the loss has one element. @throws Error at a primitive without gradient.
+ * @throws RangeError unless the loss has one element. @throws TypeError for tensors of another graph.
+ * @throws Error at a primitive without gradient.
  */
 export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   const { builder } = loss;
@@ -17,6 +18,9 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     throw new RangeError(
       `grad: the loss is ${showShape(loss.shape)}; reduce it to one element, with mean() or sum()`,
     );
+  }
+  if (wrt.some((tensor) => tensor.builder !== builder)) {
+    throw new TypeError("grad: a tensor belongs to another graph than the loss; use one trace's");
   }
   const dependent = dependentOn(builder, loss.id, wrt);
   const parts = new Map<number, Tensor[]>([[loss.id, [builder.constant(1, loss.shape)]]]);

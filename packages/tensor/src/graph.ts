@@ -59,10 +59,12 @@ export interface Builder {
 export function createBuilder(): Builder {
   const nodes: Node[] = [];
   const known = new Map<string, number>();
-  const inputs: Record<string, number> = {};
-  const states: Record<string, number> = {};
-  const outputs: Record<string, number> = {};
-  const updates: Record<string, number> = {};
+  const [inputs, states, outputs, updates] = [
+    emptyTable(),
+    emptyTable(),
+    emptyTable(),
+    emptyTable(),
+  ];
   const customGradients = new Map<
     number,
     { inputs: readonly Tensor[]; vjp: VectorJacobianProduct }
@@ -74,7 +76,6 @@ export function createBuilder(): Builder {
     from: readonly Tensor[],
     attributes: Attributes[P],
   ): Tensor {
-    for (const tensor of from) own(op, tensor);
     const { shape, dtype } = shapeRules[op](from, attributes);
     checkShape(op, shape);
     const node: NodeOf<P> = {
@@ -148,10 +149,14 @@ export function createBuilder(): Builder {
           `update: "${name}" is ${showShape(shape)}, its next value ${showShape(tensor.shape)}`,
         );
       }
+      if (tensor.dtype !== "float32") {
+        throw new TypeError(`update: "${name}" is float32, its next value ${tensor.dtype}`);
+      }
       updates[name] = tensor.id;
     },
     append(op, from, attributes) {
-      const identity = JSON.stringify([op, from.map((tensor) => tensor.id), attributes]);
+      for (const tensor of from) own(op, tensor);
+      const identity = JSON.stringify([op, from.map((tensor) => tensor.id), attributes], exactly);
       const id = known.get(identity);
       if (id !== undefined) return builder.tensor(id);
       const made = push(op, from, attributes);
@@ -172,6 +177,7 @@ export function createBuilder(): Builder {
       return { builder, id, shape, dtype };
     },
     setCustomGradient(result, from, vjp) {
+      for (const tensor of [result, ...from]) own("customGradient", tensor);
       // A node of its own, never shared with an equal one that is differentiated the usual way.
       const made = push("reshape", [result], { shape: result.shape });
       customGradients.set(made.id, { inputs: from, vjp });
@@ -180,6 +186,15 @@ export function createBuilder(): Builder {
     finish: () => prune({ nodes, inputs, states, outputs, updates }),
   };
   return builder;
+}
+
+/** Without a prototype, so that no name (`constructor`, …) is there from the start. */
+const emptyTable = (): Record<string, number> => Object.create(null);
+
+/** For JSON.stringify: numbers that JSON does not tell apart, such as NaN and Infinity, or 0 and −0. */
+function exactly(_: string, value: unknown): unknown {
+  const plain = typeof value !== "number" || (Number.isFinite(value) && !Object.is(value, -0));
+  return plain ? value : `number ${Object.is(value, -0) ? "-0" : value}`;
 }
 
 /** Records `body` and returns its graph. */

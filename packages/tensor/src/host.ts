@@ -1,26 +1,30 @@
 // Values on the host: ndarrays and typed arrays in and out.
 
-import ndarray, { type NdArray } from "ndarray";
+import ndarray, { type NdArray, type TypedArray } from "ndarray";
 import { type DType, type Shape, sameShape, showShape, sizeOf } from "./shape.ts";
 
 /** Typed arrays that hold a tensor's elements. */
 export type Values = Float32Array | Float64Array | Int32Array;
 
-/** What can be fed: elements in row-major order, or an ndarray of any strides. */
-export type HostValue = ArrayLike<number> | NdArray<Values>;
+/** An ndarray of numbers, of any kind and any strides. */
+export type HostArray = NdArray<TypedArray | number[]>;
+
+/** What can be fed: elements in row-major order, or an ndarray. */
+export type HostValue = ArrayLike<number> | HostArray;
 
 /** A row-major ndarray over `values`, without a copy. */
 export function toNdArray<V extends Values>(values: V, shape: Shape): NdArray<V> {
   return ndarray(values, [...shape]) as NdArray<V>;
 }
 
-function isNdArray(value: HostValue): value is NdArray<Values> {
+function isNdArray(value: HostValue): value is HostArray {
   return "stride" in value && "data" in value && "shape" in value;
 }
 
 /**
  * The elements of `value` in row-major order.
- * @throws RangeError when it does not have the shape; TypeError when an int32 element is not a whole number.
+ * @throws RangeError when it does not have the shape; TypeError when it is no array, or an int32 element
+ * is not a whole number of 32 bits.
  */
 export function elementsOf(
   where: string,
@@ -28,6 +32,9 @@ export function elementsOf(
   shape: Shape,
   dtype: DType = "float32",
 ): ArrayLike<number> {
+  if (typeof value !== "object" || value === null) {
+    throw new TypeError(`${where}: ${value} is not an array; give an array or an ndarray`);
+  }
   const elements = isNdArray(value) ? flatten(where, value, shape) : value;
   if (elements.length !== sizeOf(shape)) {
     throw new RangeError(
@@ -36,15 +43,16 @@ export function elementsOf(
   }
   if (dtype === "int32" && !(elements instanceof Int32Array)) {
     for (let i = 0; i < elements.length; i++) {
-      if (!Number.isInteger(elements[i])) {
-        throw new TypeError(`${where}: value ${elements[i]} at ${i} is not a whole number`);
+      const element = elements[i] as number;
+      if (!Number.isInteger(element) || Math.abs(element + 0.5) > 2 ** 31) {
+        throw new TypeError(`${where}: ${element} at ${i} is not a whole number of 32 bits`);
       }
     }
   }
   return elements;
 }
 
-function flatten(where: string, array: NdArray<Values>, shape: Shape): ArrayLike<number> {
+function flatten(where: string, array: HostArray, shape: Shape): ArrayLike<number> {
   if (!sameShape(array.shape, shape)) {
     throw new RangeError(
       `${where}: the ndarray is ${showShape(array.shape)}; it must be ${showShape(shape)}`,
@@ -57,8 +65,8 @@ function flatten(where: string, array: NdArray<Values>, shape: Shape): ArrayLike
     contiguous &&= stride[axis] === plain || shape[axis] === 1;
     plain *= shape[axis] as number;
   }
-  if (contiguous) return data.subarray(offset, offset + plain);
-  const elements = data.slice(0, 0).constructor as new (length: number) => Values;
+  if (contiguous && !Array.isArray(data)) return data.subarray(offset, offset + plain);
+  const elements = data.constructor as new (length: number) => typeof data;
   const out = new elements(plain);
   const position = shape.map(() => 0);
   let from = offset;

@@ -204,10 +204,18 @@ export interface RowsPart extends RowsOptions {
   readonly start: Tensor;
 }
 
-/** Puts parts together by rows. The ranges must cover every row exactly once, whatever the starts. */
+/**
+ * Puts parts together by rows. The ranges must cover every row exactly once, whatever the starts:
+ * those with one base and modulo turn together, by the same start.
+ * @throws RangeError when they do not.
+ */
 export function joinRows(parts: readonly RowsPart[]): Tensor {
   const [first] = parts;
   if (first === undefined) throw new RangeError("joinRows: there are no parts; give at least one");
+  if (!coversAllRows(parts)) {
+    const ranges = parts.map(({ range }) => JSON.stringify(range)).join(", ");
+    throw new RangeError(`joinRows: the ranges ${ranges} do not cover every row exactly once`);
+  }
   return first.part.builder.append(
     "joinRows",
     [...parts.map(({ part }) => part), ...parts.map(({ start }) => start)],
@@ -216,6 +224,30 @@ export function joinRows(parts: readonly RowsPart[]): Tensor {
       indices: parts.map(({ index = 0 }) => index),
     },
   );
+}
+
+function coversAllRows(parts: readonly RowsPart[]): boolean {
+  const open = [...parts];
+  let covered = 0;
+  while (open.length > 0) {
+    const first = open.find(({ range }) => range.base === covered);
+    if (first === undefined) return false;
+    const { base, modulo } = first.range;
+    const ring = open.filter(({ range }) => range.base === base && range.modulo === modulo);
+    const turnTogether = ring.every(
+      ({ start, index = 0 }) => start.id === first.start.id && index === (first.index ?? 0),
+    );
+    const offsets = new Set(
+      ring.flatMap(({ range: { offset, count } }) =>
+        Array.from({ length: count }, (_, i) => (offset + i) % modulo),
+      ),
+    );
+    const rows = ring.reduce((total, { range }) => total + range.count, 0);
+    if (!turnTogether || offsets.size !== modulo || rows !== modulo) return false;
+    for (const part of ring) open.splice(open.indexOf(part), 1);
+    covered += modulo;
+  }
+  return true;
 }
 
 /** base with `part` added at a cyclic range of its rows. */

@@ -184,6 +184,7 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     if (!axes.every((axis) => Number.isInteger(axis) && axis >= 0 && axis < shape.length)) {
       fail("sum", `axes ${showShape(axes)} are not all axes of ${showShape(shape)}`);
     }
+    if (new Set(axes).size < axes.length) fail("sum", `axes ${showShape(axes)} occur twice`);
     return float(shape.filter((_, axis) => !axes.includes(axis)));
   },
   slice(inputs, { start, stride, shape }) {
