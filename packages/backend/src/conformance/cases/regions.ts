@@ -113,8 +113,10 @@ export const joinRowsCases: readonly Case[] = joins.flatMap(({ name, ranges, sta
       build(r) {
         const all = r.integers([77, ...starts]);
         return joinRows(
-          ranges.map((range, i) => {
-            return { part: r.values([range.count, ...rest]), start: all, range, index: i + 1 };
+          ranges.map((range) => {
+            // The ranges of one ring share their start.
+            const index = 1 + ranges.findIndex(({ base }) => base === range.base);
+            return { part: r.values([range.count, ...rest]), start: all, range, index };
           }),
         );
       },

@@ -8,10 +8,13 @@ import {
   crop,
   moments,
   multiply,
+  normalize,
   relu,
+  reluGrad,
   reshape,
   row,
   rows,
+  sqrt,
   subtract,
   sum,
 } from "@fewnorm/tensor";
@@ -65,6 +68,26 @@ export const reuseCases: readonly Case[] = [
       const c = conv2d(b, r.values([3, 3, 3, 3]), { padding: 1, residual: a });
       const d = multiply(c, a);
       return { a, b, c, d, again: d };
+    },
+  },
+  {
+    name: "a value needed again after each kernel that could overwrite it",
+    build(r) {
+      const shape = [2, 3, 4, 4];
+      const x = multiply(r.values(shape), 2);
+      const vectors = [r.values([3]), r.values([3]), r.values([3]), r.values([3])] as const;
+      const [mean, scale, shift, other] = vectors;
+      const kernels = {
+        sum: add(x, r.values(shape)),
+        root: sqrt(add(multiply(x, x), 1)),
+        relu: relu(x),
+        reluGrad: reluGrad(x, r.values(shape)),
+        normalized: normalize(x, mean, scale, shift, { relu: true }),
+        residual: normalize(r.values(shape), mean, scale, shift, { residual: x }),
+        gradient: r.builder.append("normalizeInputGrad", [x, x, scale, mean, shift, other], {}),
+        convolved: conv2d(r.values(shape), r.values([3, 3, 3, 3]), { padding: 1, residual: x }),
+      };
+      return { ...kernels, x };
     },
   },
   {
