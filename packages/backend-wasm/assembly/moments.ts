@@ -1,11 +1,12 @@
-// Mean and variance of each channel, by Chan's formula over blocks of images: the variance survives a mean far
-// larger than the deviation, since every square is taken of a difference from the block's own mean.
+// Mean and variance of each channel, by Chan's formula over blocks of images. The variance survives a mean far
+// larger than the deviation: squares are taken of differences from the block's mean m as float32 can hold it, what
+// m lacks is found from the sum of the same differences, and blocks are merged in double precision.
 
 import { mapFirst, rowOf, share } from "./common";
 import { zero } from "./padding";
 import { addPixels } from "./sums";
 
-/** Partial results of a thread: count (float), then the means [C], then the sums of squares [C]. */
+/** Partial results of a thread, float64: count, then the means [C], then the sums of squares [C]. */
 @unmanaged
 class Moments {
   x: usize;
@@ -16,7 +17,7 @@ class Moments {
   block: i32; // images treated together
   partial: usize;
   partialBytes: i32; // of one thread
-  scratch: usize; // 2·C floats for each thread
+  scratch: usize; // 3·C floats for each thread: mean, Σ (x − mean), Σ (x − mean)²
   scratchBytes: i32;
 }
 
@@ -27,82 +28,88 @@ export function momentsPartial(args: usize, thread: i32, threads: i32): void {
   const end = share(m.images, thread + 1, threads);
   const partial = m.partial + thread * m.partialBytes;
   const mean = m.scratch + thread * m.scratchBytes;
-  const squares = mean + m.channels * 4;
-  zero(partial, (1 + 2 * m.channels) * 4);
+  zero(partial, (1 + 2 * m.channels) * 8);
   for (let n = share(m.images, thread, threads); n < end; n += m.block) {
     const last = min(n + m.block, end);
     const count = (last - n) * m.pixels;
-    zero(mean, m.channels * 8);
+    zero(mean, m.channels * 12);
     for (let i = n; i < last; i++) {
       addPixels(m.x + <usize>rowOf(m.xMap, first, i) * imageBytes, m.pixels, m.channels, mean);
     }
     for (let c = 0; c < m.channels; c++) f32.store(mean + c * 4, f32.load(mean + c * 4) / <f32>count);
     for (let i = n; i < last; i++) {
-      addSquares(m.x + <usize>rowOf(m.xMap, first, i) * imageBytes, m.pixels, m.channels, mean, squares);
+      addDifferences(m.x + <usize>rowOf(m.xMap, first, i) * imageBytes, m.pixels, m.channels, mean);
     }
-    merge(partial, <f32>count, mean, squares, m.channels);
+    mergeBlock(partial, <f64>count, mean, m.channels);
   }
 }
 
-/** Adds (count, mean, squares) to a partial result. */
-function merge(into: usize, count: f32, mean: usize, squares: usize, channels: i32): void {
-  const before = f32.load(into);
-  const total = before + count;
-  f32.store(into, total);
-  into += 4;
+/** Merges a mean and a sum of squares over `count` values into those of `before` values at `into`. */
+// @ts-ignore: decorator
+@inline
+function merge(into: usize, channels: i32, before: f64, count: f64, mean: f64, squares: f64): void {
+  const old = f64.load(into);
+  const share = count / (before + count);
+  const delta = mean - old;
+  f64.store(into, old + delta * share);
+  const at = into + channels * 8;
+  f64.store(at, f64.load(at) + squares + delta * delta * before * share);
+}
+
+function mergeBlock(into: usize, count: f64, mean: usize, channels: i32): void {
+  const before = f64.load(into);
+  f64.store(into, before + count);
   for (let c = 0; c < channels; c++) {
-    const old = f32.load(into);
-    const delta = f32.load(mean) - old;
-    f32.store(into, old + delta * (count / total));
-    const at = into + channels * 4;
-    f32.store(at, f32.load(at) + f32.load(squares) + delta * delta * (before * (count / total)));
-    into += 4;
+    const lack = <f64>f32.load(mean + channels * 4) / count;
+    const squares = <f64>f32.load(mean + channels * 8) - lack * lack * count;
+    into += 8;
+    merge(into, channels, before, count, <f64>f32.load(mean) + lack, max(squares, 0));
     mean += 4;
-    squares += 4;
   }
 }
 
-/** to[c] += Σ (x[c] − mean[c])². */
-function addSquares(x: usize, pixels: i32, channels: i32, mean: usize, to: usize): void {
+/** Adds Σ (x − mean) and Σ (x − mean)² to what follows the means. */
+function addDifferences(x: usize, pixels: i32, channels: i32, mean: usize): void {
   const next = channels * 4;
   let c = 0;
-  for (; c <= channels - 16; c += 16) {
-    const m0 = v128.load(mean + c * 4);
-    const m1 = v128.load(mean + c * 4, 16);
-    const m2 = v128.load(mean + c * 4, 32);
-    const m3 = v128.load(mean + c * 4, 48);
-    let a = f32x4.splat(0);
-    let b = a;
-    let d = a;
-    let e = a;
-    let p = x + c * 4;
+  for (; c <= next - 32; c += 32) {
+    const m0 = v128.load(mean + c);
+    const m1 = v128.load(mean + c, 16);
+    let a0 = f32x4.splat(0);
+    let a1 = a0;
+    let b0 = a0;
+    let b1 = a0;
+    let p = x + c;
     for (let i = 0; i < pixels; i++) {
       const u = f32x4.sub(v128.load(p), m0);
-      a = f32x4.add(a, f32x4.mul(u, u));
+      a0 = f32x4.add(a0, u);
+      b0 = f32x4.add(b0, f32x4.mul(u, u));
       const v = f32x4.sub(v128.load(p, 16), m1);
-      b = f32x4.add(b, f32x4.mul(v, v));
-      const w = f32x4.sub(v128.load(p, 32), m2);
-      d = f32x4.add(d, f32x4.mul(w, w));
-      const z = f32x4.sub(v128.load(p, 48), m3);
-      e = f32x4.add(e, f32x4.mul(z, z));
+      a1 = f32x4.add(a1, v);
+      b1 = f32x4.add(b1, f32x4.mul(v, v));
       p += next;
     }
-    const at = to + c * 4;
-    v128.store(at, f32x4.add(v128.load(at), a));
-    v128.store(at, f32x4.add(v128.load(at, 16), b), 16);
-    v128.store(at, f32x4.add(v128.load(at, 32), d), 32);
-    v128.store(at, f32x4.add(v128.load(at, 48), e), 48);
+    const first = mean + next + c;
+    v128.store(first, f32x4.add(v128.load(first), a0));
+    v128.store(first, f32x4.add(v128.load(first, 16), a1), 16);
+    const second = first + next;
+    v128.store(second, f32x4.add(v128.load(second), b0));
+    v128.store(second, f32x4.add(v128.load(second, 16), b1), 16);
   }
-  for (; c < channels; c++) {
-    const m = f32.load(mean + c * 4);
+  for (; c < next; c += 4) {
+    const m = f32.load(mean + c);
     let a: f32 = 0;
-    let p = x + c * 4;
+    let b: f32 = 0;
+    let p = x + c;
     for (let i = 0; i < pixels; i++) {
       const u = f32.load(p) - m;
-      a += u * u;
+      a += u;
+      b += u * u;
       p += next;
     }
-    f32.store(to + c * 4, f32.load(to + c * 4) + a);
+    const first = mean + next + c;
+    f32.store(first, f32.load(first) + a);
+    f32.store(first + next, f32.load(first + next) + b);
   }
 }
 
@@ -119,14 +126,20 @@ class MomentsCombine {
 export function momentsCombine(args: usize, thread: i32, threads: i32): void {
   if (thread > 0) return;
   const m = changetype<MomentsCombine>(args);
+  const sums = m.channels * 8;
+  let total = f64.load(m.partial);
   for (let t = 1; t < m.parts; t++) {
     const part = m.partial + t * m.partialBytes;
-    const count = f32.load(part);
-    if (count > 0) merge(m.partial, count, part + 4, part + 4 + m.channels * 4, m.channels);
+    const count = f64.load(part);
+    if (count == 0) continue;
+    for (let c = 8; c <= sums; c += 8) {
+      merge(m.partial + c, m.channels, total, count, f64.load(part + c), f64.load(part + c + sums));
+    }
+    total += count;
   }
-  const total = f32.load(m.partial);
   for (let c = 0; c < m.channels; c++) {
-    f32.store(m.out + c * 4, f32.load(m.partial + 4 + c * 4));
-    f32.store(m.out + (m.channels + c) * 4, f32.load(m.partial + 4 + (m.channels + c) * 4) / total);
+    const mean = m.partial + 8 + c * 8;
+    f32.store(m.out + c * 4, <f32>f64.load(mean));
+    f32.store(m.out + (m.channels + c) * 4, <f32>(f64.load(mean + sums) / total));
   }
 }

@@ -32,9 +32,9 @@ export const normalizationRules: Rules<
   moments(low, node) {
     const x = low.spread(node, operand(low, node, 0));
     const { images, channels, pixels } = imagesOf(x.shape);
-    const partialBytes = 4 * (1 + 2 * channels);
+    const partialBytes = 8 * (1 + 2 * channels);
     const partial = low.allocate(partialBytes * low.threads);
-    low.needScratch(8 * channels);
+    low.needScratch(12 * channels);
     low.emit({
       op: OP_MOMENTS_PARTIAL,
       args: [
