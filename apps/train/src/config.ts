@@ -1,0 +1,150 @@
+// What a training is made of: from the command line, a checkpoint and defaults, and back into a checkpoint.
+
+import { resolve } from "node:path";
+import type { Checkpoint, Settings } from "@fewnorm/train";
+import { usageError } from "./failure.ts";
+
+export const scheduleNames = ["cosine", "step", "constant"] as const;
+
+/** Everything that can be chosen. Epochs and steps are counted in whole numbers. */
+export interface Config {
+  /** Absent: the embedded data set. */
+  readonly data?: string | undefined;
+  readonly model: string;
+  readonly norm: string;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly lr: number;
+  readonly schedule: (typeof scheduleNames)[number];
+  /** Epochs; fractions are allowed. */
+  readonly warmup: number;
+  /** Epochs after which the schedule `step` lowers the rate. */
+  readonly milestones: readonly number[];
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly augment: boolean;
+  readonly seed: number;
+  readonly out?: string | undefined;
+  readonly resume: boolean;
+  readonly backend: string;
+  readonly threads?: number | undefined;
+  /** Steps; absent: an epoch. */
+  readonly checkpointEvery?: number | undefined;
+  readonly evalEvery: number;
+  /** The first images of the data set; absent: all. */
+  readonly trainImages?: number | undefined;
+  readonly testImages?: number | undefined;
+  readonly jsonl?: string | undefined;
+  readonly quiet: boolean;
+}
+
+export const defaults: Omit<Config, "milestones"> = {
+  model: "resnet20",
+  norm: "bs:1/4",
+  epochs: 10,
+  batch: 128,
+  lr: 0.1,
+  schedule: "cosine",
+  warmup: 2,
+  momentum: 0.9,
+  weightDecay: 5e-4,
+  augment: true,
+  seed: 1,
+  resume: false,
+  backend: "wasm",
+  evalEvery: 1,
+  quiet: false,
+};
+
+/** What the command line says, else what the resumed checkpoint says, else the defaults. */
+export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | undefined): Config {
+  const merged = { ...defaults, ...(checkpoint && remembered(checkpoint)), ...given };
+  const { epochs } = merged;
+  const halfway = [Math.floor(epochs / 2), Math.floor((3 * epochs) / 4)];
+  const config: Config = { milestones: halfway, ...merged };
+  if (!scheduleNames.includes(config.schedule)) {
+    throw usageError(
+      `there is no schedule ${config.schedule}; schedules are ${scheduleNames.join(", ")}`,
+    );
+  }
+  if (config.warmup >= epochs && given.warmup === undefined) {
+    // The default suits trainings of some length; a short one warms up for a part of it.
+    return { ...config, warmup: epochs / 5 };
+  }
+  if (config.warmup >= epochs) {
+    throw usageError(
+      `--warmup ${config.warmup} is not shorter than the training of ${epochs} epochs; give less`,
+    );
+  }
+  return config;
+}
+
+/** What the results depend on: a training is resumed with the same only. */
+export function settingsOf(config: Config): Settings {
+  const { norm, lr, schedule, warmup, momentum, weightDecay, epochs, milestones } = config;
+  const { trainImages, testImages } = config;
+  return {
+    norm,
+    lr,
+    schedule,
+    warmup,
+    momentum,
+    weightDecay,
+    // A constant rate does not depend on the number of epochs: such a training can be made longer.
+    ...(schedule === "constant" ? {} : { epochs }),
+    ...(schedule === "step" ? { milestones: milestones.join(",") } : {}),
+    ...(trainImages === undefined ? {} : { trainImages }),
+    ...(testImages === undefined ? {} : { testImages }),
+  };
+}
+
+/** What may change when a training is resumed, but by default does not. */
+export function notesOf(config: Config, threads: number): Settings {
+  const { data, backend, checkpointEvery, evalEvery, epochs } = config;
+  return {
+    epochs,
+    backend,
+    threads,
+    evalEvery,
+    ...(data === undefined ? {} : { data: resolve(data) }),
+    ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
+  };
+}
+
+const kinds: Readonly<Record<string, "string" | "number" | "boolean">> = {
+  data: "string",
+  model: "string",
+  norm: "string",
+  epochs: "number",
+  batch: "number",
+  lr: "number",
+  schedule: "string",
+  warmup: "number",
+  milestones: "string",
+  momentum: "number",
+  weightDecay: "number",
+  augment: "boolean",
+  seed: "number",
+  backend: "string",
+  threads: "number",
+  checkpointEvery: "number",
+  evalEvery: "number",
+  trainImages: "number",
+  testImages: "number",
+};
+
+/** The choices that a checkpoint was made with. */
+function remembered({ settings, notes }: Checkpoint): Partial<Config> {
+  const all: Settings = { ...notes, ...settings };
+  const known = Object.entries(kinds).flatMap(([name, kind]) => {
+    const value = all[name];
+    if (value === undefined) return [];
+    if (typeof value !== kind) {
+      throw new Error(
+        `train: the checkpoint's ${name} is ${value}; it was not made by this command`,
+      );
+    }
+    return [[name, name === "milestones" ? String(value).split(",").map(Number) : value]];
+  });
+  return Object.fromEntries(known) as Partial<Config>;
+}

@@ -1,0 +1,64 @@
+// The text of --help.
+
+import { backendNames, modelNames, normForms } from "@fewnorm/presets";
+import { defaults } from "./config.ts";
+
+const width = Math.max(...normForms.map(({ form }) => form.length));
+const norms = normForms.map(({ form, meaning }) => `  ${form.padEnd(width)}  ${meaning}`);
+
+export const help = `Trains a convolutional network on images, and tests it.
+
+Usage: pnpm train [options]
+
+Data and model
+  --data PATH            CIFAR-10 in its binary version (the folder, or the .tar.gz), or a folder with
+                         MNIST's IDX files; without it, the small data set that comes with fewnorm
+  --train-images N       use the first N training images only
+  --test-images N        use the first N test images only
+  --model NAME           ${modelNames.join(", ")} (default ${defaults.model})
+  --norm NAME            the normalization, see below (default ${defaults.norm})
+
+Training
+  --epochs N             default ${defaults.epochs}
+  --batch N              images in a step (default ${defaults.batch})
+  --lr RATE              the largest learning rate (default ${defaults.lr})
+  --schedule NAME        cosine: falls to 0 along a cosine; step: a tenth after each milestone;
+                         constant (default ${defaults.schedule})
+  --warmup EPOCHS        the rate rises from 0 over so many epochs first (default ${defaults.warmup}, or a fifth
+                         of a shorter training)
+  --milestones E,E       epochs for --schedule step (default: 1/2 and 3/4 of the training)
+  --momentum M           default ${defaults.momentum}
+  --weight-decay D       default ${defaults.weightDecay}
+  --augment              pad by 4, crop and mirror the training images; the default
+  --no-augment           take them as they are
+  --seed N               a whole number; the same seed gives the same result (default ${defaults.seed})
+
+Output
+  --out DIR              keeps checkpoints and summary.json there; without it nothing is written
+  --resume               goes on from the checkpoint in --out; all other options then default to
+                         those that it was made with
+  --checkpoint-every N   steps from one checkpoint to the next (default: an epoch)
+  --eval-every N         epochs from one test to the next (default ${defaults.evalEvery})
+  --jsonl FILE           appends every measurement to FILE, as one JSON object a line
+  --quiet                prints the summary only
+
+Machine
+  --backend NAME         ${backendNames.join(", ")} (default ${defaults.backend})
+  --threads N            default: what the backend thinks best. Another number changes results in
+                         the last digits.
+
+Norms
+${norms.join("\n")}
+  With @exact (default), @sampled, @sampled-all or @detached behind: the gradient through the
+  statistics, as in bs:4@detached.
+
+Examples
+  pnpm train --epochs 3
+  pnpm train --data cifar-10-batches-bin --norm bs:32 --epochs 30 --out runs/bs32
+  pnpm train --out runs/bs32 --resume
+
+Ctrl-C finishes the step and writes a checkpoint; a second one ends at once.
+
+Exit status: 0 done; 1 something is wrong, and one line on stderr says what (with FEWNORM_DEBUG=1,
+where); 2 the command line is wrong; 130 interrupted by Ctrl-C, 143 by SIGTERM.
+`;

@@ -1,0 +1,72 @@
+// The end of a training: the lines for people, and summary.json for programs.
+
+import { join } from "node:path";
+import type { DoneEvent, Settings } from "@fewnorm/train";
+import { replaceFile } from "@fewnorm/train/node";
+import { duration, percent, rate, shortNumber } from "./words.ts";
+
+/** What summary.json holds. */
+export interface Summary {
+  readonly settings: Settings;
+  readonly epochs: number;
+  readonly steps: number;
+  /** Trainable numbers. */
+  readonly parameters: number;
+  /** After the last epoch, 0 … 1. */
+  readonly testAccuracy: number | undefined;
+  readonly testLoss: number | undefined;
+  readonly testImages: number | undefined;
+  /** Mean over the last epoch. */
+  readonly trainingLoss: number | undefined;
+  /** Of this run's steps; tests and checkpoints are not counted. */
+  readonly imagesPerSecond: number | undefined;
+  /** Of this run, everything included. */
+  readonly seconds: number;
+  /** What computed it. */
+  readonly engine: string;
+  readonly checkpoint: string | undefined;
+}
+
+/** The summary of a training that is done. */
+export function summarize(
+  done: DoneEvent,
+  rest: Omit<
+    Summary,
+    "epochs" | "steps" | "testAccuracy" | "testLoss" | "testImages" | "trainingLoss"
+  >,
+): Summary {
+  const { evaluation, trainingLoss, epoch, step } = done;
+  return {
+    epochs: epoch,
+    steps: step,
+    testAccuracy: evaluation?.accuracy,
+    testLoss: evaluation?.loss,
+    testImages: evaluation?.count,
+    trainingLoss,
+    ...rest,
+  };
+}
+
+/** Writes summary.json, beside and renamed, and returns its path. */
+export async function writeSummary(folder: string, summary: Summary): Promise<string> {
+  const path = join(folder, "summary.json");
+  await replaceFile(path, `${JSON.stringify(summary, null, 2)}\n`);
+  return path;
+}
+
+/** A few lines that say how it went. */
+export function describeSummary(summary: Summary): string {
+  const { testAccuracy, testLoss, testImages, trainingLoss, imagesPerSecond } = summary;
+  const known = (value: number | undefined, show: (value: number) => string) =>
+    value === undefined ? "not measured" : show(value);
+  const lines: [string, string][] = [
+    [
+      "test accuracy",
+      `${known(testAccuracy, percent)} of ${testImages ?? 0} images, loss ${known(testLoss, shortNumber)}`,
+    ],
+    ["training loss", `${known(trainingLoss, shortNumber)} in the last epoch`],
+    ["speed", `${rate(imagesPerSecond)}, ${duration(summary.seconds)} in all`],
+    ["checkpoint", summary.checkpoint ?? "none, since there is no --out"],
+  ];
+  return lines.map(([name, value]) => `${`${name}:`.padEnd(15)}${value}`).join("\n");
+}
