@@ -1,0 +1,257 @@
+// ∂L/∂w of a 3 × 3 convolution at stride 1 in Winograd's domain: dw = Gᵀ[Σ over tiles (A g Aᵀ) ⊗ (Bᵀ x B)]G. Each
+// thread sums over its tiles into its own memory; `combineWinograd` adds the threads up and transforms back.
+
+import { madd, mapFirst, rowOf, share } from "./common";
+import { Geometry } from "./convolve";
+import { zero } from "./padding";
+import { lineOf, planeBytes, roundUp, transformStrip } from "./winograd";
+import { tap0, tap1, tap2, transformGradient } from "./winograd-transform";
+
+/** The arguments of `convolveWeightGrad`; `band` counts strips of tiles. */
+@unmanaged
+class WinogradWeightGrad extends Geometry {
+  x: usize;
+  xMap: usize;
+  g: usize;
+  gMap: usize;
+  sums: usize; // [threads][36][O rounded up to 4][C rounded up to 4]
+  sumsBytes: i32;
+}
+
+export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i32): void {
+  const c = changetype<WinogradWeightGrad>(args);
+  const sums = c.sums + thread * c.sumsBytes;
+  zero(sums, c.sumsBytes);
+  const down = (c.outHeight + 3) / 4;
+  const across = (c.outWidth + 3) / 4;
+  const begin = share(c.images * down, thread, threads);
+  const end = share(c.images * down, thread + 1, threads);
+  if (begin == end) return;
+  const xFirst = mapFirst(c.xMap);
+  const gFirst = mapFirst(c.gMap);
+  const xRow = c.width * c.channels * 4;
+  const gRow = c.outWidth * c.outputs * 4;
+
+  const inputs = roundUp(c.channels, 4);
+  const outputs = roundUp(c.outputs, 4);
+  const most = c.band * across;
+  const xPlane = planeBytes(most, inputs);
+  const gPlane = planeBytes(most, outputs);
+  const xLine = roundUp((across * 4 + 2) * c.channels * 4 + 16, 16);
+  const gLine = roundUp(across * 4 * c.outputs * 4 + 16, 16);
+  const zeros = c.scratch + thread * c.scratchBytes;
+  const zeroBytes = roundUp(max(xRow, gRow), 16);
+  const xLines = zeros + zeroBytes;
+  const gLines = xLines + 6 * xLine;
+  const v = gLines + 6 * gLine;
+  const w = v + 36 * xPlane;
+  zero(zeros, zeroBytes + 6 * (xLine + gLine));
+
+  for (let first = begin; first < end; first += c.band) {
+    const strips = min(c.band, end - first);
+    for (let s = 0; s < strips; s++) {
+      const n = (first + s) / down;
+      const row = ((first + s) % down) * 4;
+      const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * (c.height * xRow);
+      const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * (c.outHeight * gRow);
+      const tile = s * across;
+      transformStrip(c, x, row - c.paddingY, across, zeros, xLines, xLine, v + tile * inputs * 4, inputs * 4, xPlane);
+      gradientStrip(c, g, row, across, zeros, gLines, gLine, w + tile * outputs * 4, outputs * 4, gPlane);
+    }
+    for (let plane = 0; plane < 36; plane++) {
+      accumulate(
+        w + plane * gPlane, outputs * 4, v + plane * xPlane, inputs * 4, strips * across,
+        sums + plane * outputs * inputs * 4,
+      );
+    }
+  }
+}
+
+/** A g Aᵀ of a strip's tiles, as `transformStrip`. */
+function gradientStrip(
+  c: Geometry, g: usize, row: i32, across: i32, zeros: usize, lines: usize, lineBytes: i32,
+  w: usize, tileBytes: i32, plane: i32,
+): void {
+  const pixel = c.outputs * 4;
+  const bytes = c.outWidth * pixel;
+  const p0 = g + row * bytes;
+  const p1 = lineOf(g, row + 1, c.outHeight, bytes, zeros);
+  const p2 = lineOf(g, row + 2, c.outHeight, bytes, zeros);
+  const p3 = lineOf(g, row + 3, c.outHeight, bytes, zeros);
+  for (let i = 0; i <= bytes - 16; i += 16) {
+    transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes);
+  }
+  if (bytes & 15) {
+    const i = bytes - 16;
+    transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes);
+  }
+  for (let i = 0; i < 6; i++) {
+    let tile = w;
+    let from = lines;
+    for (let t = 0; t < across; t++) {
+      for (let k = 0; k < pixel; k += 16) {
+        const p = from + k;
+        const p2 = p + pixel * 2;
+        transformGradient(p, p + pixel, p2, p2 + pixel, tile + k, plane);
+      }
+      from += pixel * 4;
+      tile += tileBytes;
+    }
+    lines += lineBytes;
+    w += plane * 6;
+  }
+}
+
+/** sums[o][c] += Σ over tiles of g[tile][o]·x[tile][c], for all o and c. Rows in bytes. */
+function accumulate(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, sums: usize): void {
+  for (let o = 0; o < gRow; o += 16) {
+    let k = 0;
+    for (; k <= xRow - 32; k += 32) accumulate4x2(g + o, gRow, x + k, xRow, tiles, sums + k);
+    if (k < xRow) accumulate4x1(g + o, gRow, x + k, xRow, tiles, sums + k);
+    sums += xRow * 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function accumulate4x2(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0: usize): void {
+  const s1 = s0 + xRow;
+  const s2 = s1 + xRow;
+  const s3 = s2 + xRow;
+  let a00 = v128.load(s0);
+  let a01 = v128.load(s0, 16);
+  let a10 = v128.load(s1);
+  let a11 = v128.load(s1, 16);
+  let a20 = v128.load(s2);
+  let a21 = v128.load(s2, 16);
+  let a30 = v128.load(s3);
+  let a31 = v128.load(s3, 16);
+  for (let t = 0; t < tiles; t++) {
+    const x0 = v128.load(x);
+    const x1 = v128.load(x, 16);
+    const g0 = v128.load32_splat(g);
+    a00 = madd(g0, x0, a00);
+    a01 = madd(g0, x1, a01);
+    const g1 = v128.load32_splat(g, 4);
+    a10 = madd(g1, x0, a10);
+    a11 = madd(g1, x1, a11);
+    const g2 = v128.load32_splat(g, 8);
+    a20 = madd(g2, x0, a20);
+    a21 = madd(g2, x1, a21);
+    const g3 = v128.load32_splat(g, 12);
+    a30 = madd(g3, x0, a30);
+    a31 = madd(g3, x1, a31);
+    g += gRow;
+    x += xRow;
+  }
+  v128.store(s0, a00);
+  v128.store(s0, a01, 16);
+  v128.store(s1, a10);
+  v128.store(s1, a11, 16);
+  v128.store(s2, a20);
+  v128.store(s2, a21, 16);
+  v128.store(s3, a30);
+  v128.store(s3, a31, 16);
+}
+
+// @ts-ignore: decorator
+@inline
+function accumulate4x1(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0: usize): void {
+  const s1 = s0 + xRow;
+  const s2 = s1 + xRow;
+  const s3 = s2 + xRow;
+  let a0 = v128.load(s0);
+  let a1 = v128.load(s1);
+  let a2 = v128.load(s2);
+  let a3 = v128.load(s3);
+  for (let t = 0; t < tiles; t++) {
+    const x0 = v128.load(x);
+    a0 = madd(v128.load32_splat(g), x0, a0);
+    a1 = madd(v128.load32_splat(g, 4), x0, a1);
+    a2 = madd(v128.load32_splat(g, 8), x0, a2);
+    a3 = madd(v128.load32_splat(g, 12), x0, a3);
+    g += gRow;
+    x += xRow;
+  }
+  v128.store(s0, a0);
+  v128.store(s1, a1);
+  v128.store(s2, a2);
+  v128.store(s3, a3);
+}
+
+/** out [O][3][3][C] = Gᵀ(Σ over threads of sums)G. Uses the first thread's sums as its scratch. */
+@unmanaged
+class CombineWinograd {
+  sums: usize;
+  sumsBytes: i32;
+  outputs: i32;
+  channels: i32;
+  out: usize;
+}
+
+export function combineWinograd(args: usize, thread: i32, threads: i32): void {
+  const a = changetype<CombineWinograd>(args);
+  const row = roundUp(a.channels, 4) * 4;
+  const plane = roundUp(a.outputs, 4) * row;
+  const end = share(a.outputs, thread + 1, threads);
+  for (let o = share(a.outputs, thread, threads); o < end; o++) {
+    const out = a.out + o * 9 * a.channels * 4;
+    for (let k = 0; k < a.channels; k += 4) {
+      const sums = a.sums + o * row + k * 4;
+      combineVector(sums, plane, a.sumsBytes, threads, out + k * 4, a.channels * 4, min(4, a.channels - k));
+    }
+  }
+}
+
+/** Four channels: down the columns into planes 0 … 17, then along the rows into `out`. */
+function combineVector(sums: usize, plane: i32, part: i32, parts: i32, out: usize, tap: i32, channels: i32): void {
+  for (let x = 0; x < 6; x++) {
+    const p = sums + x * plane;
+    const m0 = total(p, part, parts);
+    const m1 = total(p + plane * 6, part, parts);
+    const m2 = total(p + plane * 12, part, parts);
+    const m3 = total(p + plane * 18, part, parts);
+    const m4 = total(p + plane * 24, part, parts);
+    const m5 = total(p + plane * 30, part, parts);
+    const sumA = f32x4.add(m1, m2);
+    const sumB = f32x4.add(m3, m4);
+    v128.store(p, tap0(m0, sumA, sumB));
+    v128.store(p + plane * 6, tap1(f32x4.sub(m1, m2), f32x4.sub(m3, m4)));
+    v128.store(p + plane * 12, tap2(sumA, sumB, m5));
+  }
+  for (let y = 0; y < 3; y++) {
+    const m1 = v128.load(sums + plane);
+    const m2 = v128.load(sums + plane * 2);
+    const m3 = v128.load(sums + plane * 3);
+    const m4 = v128.load(sums + plane * 4);
+    const sumA = f32x4.add(m1, m2);
+    const sumB = f32x4.add(m3, m4);
+    storeFirst(out, tap0(v128.load(sums), sumA, sumB), channels);
+    storeFirst(out + tap, tap1(f32x4.sub(m1, m2), f32x4.sub(m3, m4)), channels);
+    storeFirst(out + tap * 2, tap2(sumA, sumB, v128.load(sums + plane * 5)), channels);
+    sums += plane * 6;
+    out += tap * 3;
+  }
+}
+
+function total(p: usize, part: i32, parts: i32): v128 {
+  let sum = v128.load(p);
+  for (let i = 1; i < parts; i++) {
+    p += part;
+    sum = f32x4.add(sum, v128.load(p));
+  }
+  return sum;
+}
+
+/** Stores the first n (four at most) lanes. */
+// @ts-ignore: decorator
+@inline
+function storeFirst(to: usize, v: v128, n: i32): void {
+  if (n == 4) {
+    v128.store(to, v);
+    return;
+  }
+  f32.store(to, f32x4.extract_lane(v, 0));
+  if (n > 1) f32.store(to, f32x4.extract_lane(v, 1), 4);
+  if (n > 2) f32.store(to, f32x4.extract_lane(v, 2), 8);
+}

@@ -1,0 +1,332 @@
+// 3 × 3 convolution at stride 1 by Winograd's F(4 × 4, 3 × 3); the input gradient is the same with the weights
+// turned round. A thread takes a band of tile rows ("strips"), transforms their input, multiplies the 36 planes
+// [tiles][C]·[C][O], and transforms the products into outputs, so that both stay in its cache.
+
+import { madd, mapFirst, relu4, rowOf, share } from "./common";
+import { Geometry } from "./convolve";
+import { zero } from "./padding";
+import { output0, output1, output2, output3, transformInput } from "./winograd-transform";
+
+/** The arguments of `convolve`; `band` counts strips, the weights are those of `packWinograd`. */
+@unmanaged
+class WinogradConvolve extends Geometry {
+  x: usize;
+  xMap: usize;
+  weights: usize; // packed
+  bias: usize;
+  residual: usize;
+  residualMap: usize;
+  out: usize;
+  outMap: usize;
+  relu: i32;
+}
+
+// @ts-ignore: decorator
+@inline
+export function roundUp(n: i32, unit: i32): i32 {
+  return ((n + unit - 1) / unit) * unit;
+}
+
+/** Bytes between the 36 planes of [tiles][channels]: not a power of two, or all would share one cache set. */
+// @ts-ignore: decorator
+@inline
+export function planeBytes(tiles: i32, channels: i32): i32 {
+  return tiles * channels * 4 + 64;
+}
+
+export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
+  const c = changetype<WinogradConvolve>(args);
+  const down = (c.outHeight + 3) / 4;
+  const across = (c.outWidth + 3) / 4;
+  const begin = share(c.images * down, thread, threads);
+  const end = share(c.images * down, thread + 1, threads);
+  if (begin == end) return;
+  const xFirst = mapFirst(c.xMap);
+  const residualFirst = mapFirst(c.residualMap);
+  const outFirst = mapFirst(c.outMap);
+  const rowBytes = c.width * c.channels * 4;
+  const imageBytes = c.height * rowBytes;
+  const outBytes = c.outHeight * c.outWidth * c.outputs * 4;
+
+  const depth = roundUp(c.channels, 4);
+  const wide = roundUp(c.outputs, 8);
+  const most = roundUp(c.band * across, 4);
+  const inPlane = planeBytes(most, depth);
+  const outPlane = planeBytes(most, wide);
+  const lineBytes = roundUp((across * 4 + 2) * c.channels * 4 + 16, 16);
+  const zeros = c.scratch + thread * c.scratchBytes;
+  const lines = zeros + roundUp(rowBytes, 16);
+  const v = lines + 6 * lineBytes;
+  const m = v + 36 * inPlane;
+  const tile = m + 36 * outPlane;
+  zero(zeros, rowBytes);
+  zero(lines, 6 * lineBytes);
+
+  for (let first = begin; first < end; first += c.band) {
+    const strips = min(c.band, end - first);
+    for (let s = 0; s < strips; s++) {
+      const n = (first + s) / down;
+      const row = ((first + s) % down) * 4 - c.paddingY;
+      const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * imageBytes;
+      transformStrip(c, x, row, across, zeros, lines, lineBytes, v + s * across * depth * 4, depth * 4, inPlane);
+    }
+    multiply(v, inPlane, depth * 4, c.channels, c.weights, m, outPlane, wide, strips * across);
+    for (let s = 0; s < strips; s++) {
+      const n = (first + s) / down;
+      const row = ((first + s) % down) * 4;
+      const offset = row * c.outWidth * c.outputs * 4;
+      const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes + offset;
+      const residual = c.residual
+        ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes + offset
+        : 0;
+      finishStrip(c, m + s * across * wide * 4, outPlane, wide, tile, out, residual, min(4, c.outHeight - row), across);
+    }
+  }
+}
+
+/**
+ * Bᵀ d B of the tiles whose input begins at `row`: first down the columns of the whole strip, since neighbouring
+ * tiles share those, then along the rows of each tile. `lines` [6][columns][C] holds zeros outside the image.
+ */
+export function transformStrip(
+  c: Geometry, x: usize, row: i32, across: i32, zeros: usize, lines: usize, lineBytes: i32,
+  v: usize, tileBytes: i32, plane: i32,
+): void {
+  const pixel = c.channels * 4;
+  const bytes = c.width * pixel;
+  let p0 = lineOf(x, row, c.height, bytes, zeros);
+  let p1 = lineOf(x, row + 1, c.height, bytes, zeros);
+  let p2 = lineOf(x, row + 2, c.height, bytes, zeros);
+  let p3 = lineOf(x, row + 3, c.height, bytes, zeros);
+  let p4 = lineOf(x, row + 4, c.height, bytes, zeros);
+  let p5 = lineOf(x, row + 5, c.height, bytes, zeros);
+  const to = lines + c.paddingX * pixel;
+  for (let i = 0; i <= bytes - 16; i += 16) {
+    transformInput(p0 + i, p1 + i, p2 + i, p3 + i, p4 + i, p5 + i, to + i, lineBytes);
+  }
+  // The last vector of a row that is no multiple of four overlaps the one before.
+  if (bytes & 15) {
+    const i = bytes - 16;
+    transformInput(p0 + i, p1 + i, p2 + i, p3 + i, p4 + i, p5 + i, to + i, lineBytes);
+  }
+  for (let i = 0; i < 6; i++) {
+    let tile = v;
+    let from = lines;
+    for (let t = 0; t < across; t++) {
+      for (let k = 0; k < pixel; k += 16) {
+        const p = from + k;
+        const p2 = p + pixel * 2;
+        const p4 = p2 + pixel * 2;
+        transformInput(p, p + pixel, p2, p2 + pixel, p4, p4 + pixel, tile + k, plane);
+      }
+      from += pixel * 4;
+      tile += tileBytes;
+    }
+    lines += lineBytes;
+    v += plane * 6;
+  }
+}
+
+/** The address of a row, or of zeros where there is none. */
+// @ts-ignore: decorator
+@inline
+export function lineOf(x: usize, row: i32, height: i32, bytes: i32, zeros: usize): usize {
+  return row >= 0 && row < height ? x + row * bytes : zeros;
+}
+
+/** m[36][tiles][wide] = v[36][tiles][depth]·weights[36][wide/8][depth][8], in register tiles of 4 × 8. */
+function multiply(
+  v: usize, inPlane: i32, rowBytes: i32, depth: i32, weights: usize, m: usize, outPlane: i32, wide: i32, tiles: i32,
+): void {
+  const outRow = wide * 4;
+  for (let plane = 0; plane < 36; plane++) {
+    for (let o = 0; o < outRow; o += 32) {
+      let p0 = v;
+      let to = m + o;
+      for (let t = 0; t < tiles; t += 4) {
+        let p1 = p0 + rowBytes;
+        let p2 = p1 + rowBytes;
+        let p3 = p2 + rowBytes;
+        const next = p3 + rowBytes;
+        let w = weights;
+        let a00 = f32x4.splat(0);
+        let a01 = f32x4.splat(0);
+        let a10 = f32x4.splat(0);
+        let a11 = f32x4.splat(0);
+        let a20 = f32x4.splat(0);
+        let a21 = f32x4.splat(0);
+        let a30 = f32x4.splat(0);
+        let a31 = f32x4.splat(0);
+        for (let k = 0; k < depth; k++) {
+          const w0 = v128.load(w);
+          const w1 = v128.load(w, 16);
+          const x0 = v128.load32_splat(p0);
+          a00 = madd(x0, w0, a00);
+          a01 = madd(x0, w1, a01);
+          const x1 = v128.load32_splat(p1);
+          a10 = madd(x1, w0, a10);
+          a11 = madd(x1, w1, a11);
+          const x2 = v128.load32_splat(p2);
+          a20 = madd(x2, w0, a20);
+          a21 = madd(x2, w1, a21);
+          const x3 = v128.load32_splat(p3);
+          a30 = madd(x3, w0, a30);
+          a31 = madd(x3, w1, a31);
+          p0 += 4;
+          p1 += 4;
+          p2 += 4;
+          p3 += 4;
+          w += 32;
+        }
+        v128.store(to, a00);
+        v128.store(to, a01, 16);
+        to += outRow;
+        v128.store(to, a10);
+        v128.store(to, a11, 16);
+        to += outRow;
+        v128.store(to, a20);
+        v128.store(to, a21, 16);
+        to += outRow;
+        v128.store(to, a30);
+        v128.store(to, a31, 16);
+        to += outRow;
+        p0 = next;
+      }
+      weights += depth * 32;
+    }
+    v += inPlane;
+    m += outPlane;
+  }
+}
+
+/** act(AᵀmA + bias + residual) of a strip's tiles, clipped to `rows` and to the image's width. */
+function finishStrip(
+  c: WinogradConvolve, m: usize, plane: i32, wide: i32, tile: usize, out: usize, residual: usize, rows: i32, across: i32,
+): void {
+  const pixel = c.outputs * 4;
+  const row = c.outWidth * pixel;
+  const wideBytes = wide * 4;
+  const lineBytes = wideBytes * 6;
+  for (let t = 0; t < across; t++) {
+    let from = m;
+    let line = tile;
+    for (let j = 0; j < 6; j++) {
+      for (let o = 0; o < pixel; o += 16) {
+        let p = from + o;
+        const m0 = v128.load(p);
+        p += plane * 6;
+        const m1 = v128.load(p);
+        p += plane * 6;
+        const m2 = v128.load(p);
+        p += plane * 6;
+        const m3 = v128.load(p);
+        p += plane * 6;
+        const m4 = v128.load(p);
+        p += plane * 6;
+        const m5 = v128.load(p);
+        const sumA = f32x4.add(m1, m2);
+        const sumB = f32x4.add(m3, m4);
+        const differenceA = f32x4.sub(m1, m2);
+        const differenceB = f32x4.sub(m3, m4);
+        let to = line + o;
+        v128.store(to, output0(m0, sumA, sumB));
+        to += lineBytes;
+        v128.store(to, output1(differenceA, differenceB));
+        to += lineBytes;
+        v128.store(to, output2(sumA, sumB));
+        to += lineBytes;
+        v128.store(to, output3(differenceA, differenceB, m5));
+      }
+      from += plane;
+      line += wideBytes;
+    }
+    const cols = min(4, c.outWidth - t * 4);
+    let to = out;
+    let add = residual;
+    line = tile;
+    for (let r = 0; r < rows; r++) {
+      for (let o = 0; o < pixel; o += 16) {
+        finishVector(
+          line + o, wideBytes, c.bias ? c.bias + o : 0, add ? add + o : 0, to + o, pixel, cols,
+          (pixel - o) / 4, c.relu != 0,
+        );
+      }
+      line += lineBytes;
+      to += row;
+      if (add) add += row;
+    }
+    m += wideBytes;
+    out += pixel * 4;
+    if (residual) residual += pixel * 4;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function finishVector(
+  p: usize, step: i32, bias: usize, residual: usize, out: usize, pixel: i32, cols: i32, channels: i32, relu: bool,
+): void {
+  let m0 = v128.load(p);
+  p += step;
+  const m1 = v128.load(p);
+  p += step;
+  const m2 = v128.load(p);
+  p += step;
+  const m3 = v128.load(p);
+  p += step;
+  const m4 = v128.load(p);
+  p += step;
+  const m5 = v128.load(p);
+  const sumA = f32x4.add(m1, m2);
+  const sumB = f32x4.add(m3, m4);
+  const differenceA = f32x4.sub(m1, m2);
+  const differenceB = f32x4.sub(m3, m4);
+  let y0 = output0(m0, sumA, sumB);
+  let y1 = output1(differenceA, differenceB);
+  let y2 = output2(sumA, sumB);
+  let y3 = output3(differenceA, differenceB, m5);
+  if (bias) {
+    const b = v128.load(bias);
+    y0 = f32x4.add(y0, b);
+    y1 = f32x4.add(y1, b);
+    y2 = f32x4.add(y2, b);
+    y3 = f32x4.add(y3, b);
+  }
+  if (cols == 4 && channels >= 4) {
+    if (residual) {
+      const q = residual + pixel * 2;
+      y0 = f32x4.add(y0, v128.load(residual));
+      y1 = f32x4.add(y1, v128.load(residual + pixel));
+      y2 = f32x4.add(y2, v128.load(q));
+      y3 = f32x4.add(y3, v128.load(q + pixel));
+    }
+    if (relu) {
+      y0 = relu4(y0);
+      y1 = relu4(y1);
+      y2 = relu4(y2);
+      y3 = relu4(y3);
+    }
+    v128.store(out, y0);
+    v128.store(out + pixel, y1);
+    v128.store(out + pixel * 2, y2);
+    v128.store(out + pixel * 3, y3);
+  } else {
+    finishPixel(y0, residual, out, channels, relu);
+    if (cols > 1) finishPixel(y1, residual ? residual + pixel : 0, out + pixel, channels, relu);
+    if (cols > 2) finishPixel(y2, residual ? residual + pixel * 2 : 0, out + pixel * 2, channels, relu);
+    if (cols > 3) finishPixel(y3, residual ? residual + pixel * 3 : 0, out + pixel * 3, channels, relu);
+  }
+}
+
+/** The first `channels` (four at most) of one pixel. */
+function finishPixel(y: v128, residual: usize, out: usize, channels: i32, relu: bool): void {
+  if (residual) y = f32x4.add(y, v128.load(residual));
+  if (relu) y = relu4(y);
+  if (channels >= 4) {
+    v128.store(out, y);
+    return;
+  }
+  f32.store(out, f32x4.extract_lane(y, 0));
+  if (channels > 1) f32.store(out, f32x4.extract_lane(y, 1), 4);
+  if (channels > 2) f32.store(out, f32x4.extract_lane(y, 2), 8);
+}
