@@ -29,7 +29,12 @@ function sourceHash() {
 
 async function compile(features) {
   let binary;
-  const args = [...options, ...features.flatMap((name) => ["--enable", name]), "--outFile", "e.wasm"];
+  const args = [
+    ...options,
+    ...features.flatMap((name) => ["--enable", name]),
+    "--outFile",
+    "e.wasm",
+  ];
   const { error, stderr } = await main(args, {
     readFile: (name, base) => {
       const file = join(base, name);

@@ -5,6 +5,11 @@ import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import test from "tape";
 
-conformance(test, "wasm, plain SIMD, 1 thread", () => createWasmBackend({ threads: 1, simd: "plain" }), {
-  oracle: () => createReferenceBackend({ precision: "float64" }),
-});
+conformance(
+  test,
+  "wasm, plain SIMD, 1 thread",
+  () => createWasmBackend({ threads: 1, simd: "plain" }),
+  {
+    oracle: () => createReferenceBackend({ precision: "float64" }),
+  },
+);

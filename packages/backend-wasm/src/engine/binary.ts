@@ -38,7 +38,8 @@ function decode(base64: string): Uint8Array<ArrayBuffer> {
 function withOwnMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const pattern = [3, ...ascii("env"), 6, ...ascii("memory"), 2, 3];
   const at = bytes.findIndex((_, i) => pattern.every((byte, j) => bytes[i + j] === byte));
-  if (at < 0) throw new Error("withOwnMemory: the engine does not import memory; rebuild the package");
+  if (at < 0)
+    throw new Error("withOwnMemory: the engine does not import memory; rebuild the package");
   const copy = bytes.slice();
   copy[at + pattern.length - 1] = 1;
   return copy;

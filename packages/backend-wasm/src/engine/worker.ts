@@ -1,6 +1,6 @@
 // A worker of the pool: waits in shared memory for jobs and does its share of each.
 
-import { BARRIER, JOB, instantiate, type WorkerStart } from "./control.ts";
+import { BARRIER, instantiate, JOB, type WorkerStart } from "./control.ts";
 
 interface Port {
   postMessage(message: unknown): void;
@@ -26,9 +26,7 @@ async function serve(start: WorkerStart, port: Port): Promise<void> {
 
 if (typeof process !== "undefined" && process.versions?.node !== undefined) {
   const name = "node:worker_threads";
-  const { parentPort, workerData } = (await import(
-    name
-  )) as typeof import("node:worker_threads");
+  const { parentPort, workerData } = (await import(name)) as typeof import("node:worker_threads");
   if (parentPort !== null) await serve(workerData as WorkerStart, parentPort);
 } else {
   const scope = globalThis as unknown as Port & { onmessage: unknown };

@@ -24,9 +24,7 @@ export function broadcastTo(value: Value, shape: Shape): Strided {
   return {
     place: value.place,
     bytes: value.uniform === undefined ? bytesOf(value.shape) : 4,
-    strides: shape.map((_, axis) =>
-      repeated(axis) ? 0 : (strides[axis - missing] as number),
-    ),
+    strides: shape.map((_, axis) => (repeated(axis) ? 0 : (strides[axis - missing] as number))),
     map: value.map,
   };
 }

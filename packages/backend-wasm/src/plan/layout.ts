@@ -31,7 +31,11 @@ export function storedRowMajor(shape: Shape): boolean {
 }
 
 /** Row-major elements in stored order. */
-export function toStored(values: ArrayLike<number>, shape: Shape, to: Float32Array | Int32Array): void {
+export function toStored(
+  values: ArrayLike<number>,
+  shape: Shape,
+  to: Float32Array | Int32Array,
+): void {
   if (storedRowMajor(shape)) {
     to.set(values);
     return;

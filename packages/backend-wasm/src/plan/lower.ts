@@ -3,10 +3,16 @@
 import type { Graph, Node, Shape } from "@fewnorm/tensor";
 import { analyse, isLeaf } from "./analysis.ts";
 import { copyRowMajor, copyValue, needsTransposition } from "./elementwise.ts";
-import { bytesOf, createLowering, type FixedMemory, type Lowering, type Value } from "./lowering.ts";
+import {
+  bytesOf,
+  createLowering,
+  type FixedMemory,
+  type Lowering,
+  type Value,
+} from "./lowering.ts";
 import type { Place, Program } from "./program.ts";
-import type { Rule } from "./rules/rule.ts";
 import { rules } from "./rules/index.ts";
+import type { Rule } from "./rules/rule.ts";
 
 /** A program with the places where the host writes feeds and reads results, row-major. */
 export interface LoweredGraph {

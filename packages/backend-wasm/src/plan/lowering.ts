@@ -5,7 +5,15 @@ import { OP_FILL } from "../opcodes.ts";
 import type { Analysis } from "./analysis.ts";
 import { copyValue } from "./elementwise.ts";
 import { storedStrides } from "./layout.ts";
-import { at, type Buffer, type Instruction, type Place, type RowMapping, reads, writes } from "./program.ts";
+import {
+  at,
+  type Buffer,
+  type Instruction,
+  type Place,
+  type RowMapping,
+  reads,
+  writes,
+} from "./program.ts";
 
 /** Tensors with fewer elements than this are not worth dividing between threads. */
 export const SMALL = 4096;
@@ -197,14 +205,19 @@ export function rangeMap(
 export function rowMapping(
   start: Value,
   index: number,
-  { base, modulo, offset }: { readonly base: number; readonly modulo: number; readonly offset: number },
+  {
+    base,
+    modulo,
+    offset,
+  }: { readonly base: number; readonly modulo: number; readonly offset: number },
 ): RowMapping {
   const { buffer, offset: from } = start.place;
   const step = start.uniform === undefined ? 4 * index : 0;
   return { start: { buffer, offset: from + step }, base, modulo, offset };
 }
 
-const floatBits = (value: number): number => new Int32Array(new Float32Array([value]).buffer)[0] ?? 0;
+const floatBits = (value: number): number =>
+  new Int32Array(new Float32Array([value]).buffer)[0] ?? 0;
 
 /** Fills memory with one number. */
 export function emitFill(

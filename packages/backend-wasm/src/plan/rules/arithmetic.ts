@@ -14,14 +14,7 @@ import { broadcastTo, emitElementwise, withRowsOf } from "../elementwise.ts";
 import type { Lowering, Value } from "../lowering.ts";
 import { operand, type Rules } from "./rule.ts";
 
-type Arithmetic =
-  | "add"
-  | "subtract"
-  | "multiply"
-  | "divide"
-  | "sqrt"
-  | "relu"
-  | "reluGrad";
+type Arithmetic = "add" | "subtract" | "multiply" | "divide" | "sqrt" | "relu" | "reluGrad";
 
 const rule =
   <P extends Arithmetic>(kind: number) =>

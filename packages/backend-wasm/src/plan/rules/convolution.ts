@@ -13,7 +13,16 @@ import {
 } from "../../opcodes.ts";
 import { emitElementwise, wholeOf } from "../elementwise.ts";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
-import { type Access, type Argument, at, mapName, mapped, type Place, reads, writes } from "../program.ts";
+import {
+  type Access,
+  type Argument,
+  at,
+  mapName,
+  mapped,
+  type Place,
+  reads,
+  writes,
+} from "../program.ts";
 import { emitCombine, operand, type Rules } from "./rule.ts";
 
 /** Scratch memory of a thread that a band of rows should fit: half of a second-level cache or less. */
@@ -125,127 +134,137 @@ function weightsOf(low: Lowering, node: Node, index: number) {
   return { node: id, value: low.dense(node, low.value(id)) };
 }
 
-export const convolutionRules: Rules<
-  "conv2d" | "conv2dInputGrad" | "conv2dWeightGrad" | "matmul"
-> = {
-  conv2d(low, node) {
-    const { attributes, shape } = node;
-    const x = low.spread(node, operand(low, node, 0));
-    const weights = weightsOf(low, node, 1);
-    const bias = attributes.bias ? low.dense(node, operand(low, node, 2)) : undefined;
-    const residual = attributes.residual
-      ? low.spread(node, operand(low, node, attributes.bias ? 3 : 2))
-      : undefined;
-    const sizes = { x: x.shape, w: weights.value.shape, y: shape, attributes };
-    const { band, bytes } = forwardBand(sizes);
-    low.needScratch(bytes);
-    const [o = 1, depth = 1, kh = 1, kw = 1] = sizes.w;
-    const { groups } = attributes;
-    const k = depth * kh * kw;
-    const packedBytes = 4 * groups * blocks(o / groups) * k;
-    const packed = emitPack(low, node, OP_PACK, weights, packedBytes, [groups, o / groups, k, k, 1]);
-    const separate = residual !== undefined && residual.place.buffer !== x.place.buffer;
-    const out = low.result(node, separate ? [residual] : []);
-    low.emit({
-      op: OP_CONV,
-      args: [
-        ...geometry(low, sizes, band),
-        ...[at(x.place), mapped(x.map), at(packed), at(bias?.place)],
-        ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
-        Number(attributes.relu),
-      ],
-      accesses: [
-        imagesAccess(x, false),
-        reads(packed, packedBytes),
-        ...(bias === undefined ? [] : [reads(bias.place, bytesOf(bias.shape))]),
-        ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
-        imagesAccess(out, true),
-      ],
-      node: node.id,
-    });
-    return out;
-  },
+export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeightGrad" | "matmul"> =
+  {
+    conv2d(low, node) {
+      const { attributes, shape } = node;
+      const x = low.spread(node, operand(low, node, 0));
+      const weights = weightsOf(low, node, 1);
+      const bias = attributes.bias ? low.dense(node, operand(low, node, 2)) : undefined;
+      const residual = attributes.residual
+        ? low.spread(node, operand(low, node, attributes.bias ? 3 : 2))
+        : undefined;
+      const sizes = { x: x.shape, w: weights.value.shape, y: shape, attributes };
+      const { band, bytes } = forwardBand(sizes);
+      low.needScratch(bytes);
+      const [o = 1, depth = 1, kh = 1, kw = 1] = sizes.w;
+      const { groups } = attributes;
+      const k = depth * kh * kw;
+      const packedBytes = 4 * groups * blocks(o / groups) * k;
+      const packed = emitPack(low, node, OP_PACK, weights, packedBytes, [
+        groups,
+        o / groups,
+        k,
+        k,
+        1,
+      ]);
+      const separate = residual !== undefined && residual.place.buffer !== x.place.buffer;
+      const out = low.result(node, separate ? [residual] : []);
+      low.emit({
+        op: OP_CONV,
+        args: [
+          ...geometry(low, sizes, band),
+          ...[at(x.place), mapped(x.map), at(packed), at(bias?.place)],
+          ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
+          Number(attributes.relu),
+        ],
+        accesses: [
+          imagesAccess(x, false),
+          reads(packed, packedBytes),
+          ...(bias === undefined ? [] : [reads(bias.place, bytesOf(bias.shape))]),
+          ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
+          imagesAccess(out, true),
+        ],
+        node: node.id,
+      });
+      return out;
+    },
 
-  conv2dInputGrad(low, node) {
-    const { attributes, shape } = node;
-    const g = low.spread(node, operand(low, node, 0));
-    const weights = weightsOf(low, node, 1);
-    const sizes = { x: shape, w: weights.value.shape, y: g.shape, attributes };
-    const { band, bytes } = inputGradBand(sizes);
-    low.needScratch(bytes);
-    const [o = 1, inputs = 1, kh = 1, kw = 1] = sizes.w;
-    const { groups, stride } = attributes;
-    const packedBytes = 4 * groups * blocks(inputs) * kh * kw * (o / groups);
-    const packed = emitPack(low, node, OP_PACK_INPUT_GRAD, weights, packedBytes, [
-      ...[groups, inputs, o / groups, kh, kw],
-      ...stride,
-    ]);
-    const out = low.result(node);
-    low.emit({
-      op: OP_CONV_INPUT_GRAD,
-      args: [
-        ...geometry(low, sizes, band),
-        ...[at(g.place), mapped(g.map), at(packed), at(out.place), mapped(out.map)],
-      ],
-      accesses: [imagesAccess(g, false), reads(packed, packedBytes), imagesAccess(out, true)],
-      node: node.id,
-    });
-    return out;
-  },
+    conv2dInputGrad(low, node) {
+      const { attributes, shape } = node;
+      const g = low.spread(node, operand(low, node, 0));
+      const weights = weightsOf(low, node, 1);
+      const sizes = { x: shape, w: weights.value.shape, y: g.shape, attributes };
+      const { band, bytes } = inputGradBand(sizes);
+      low.needScratch(bytes);
+      const [o = 1, inputs = 1, kh = 1, kw = 1] = sizes.w;
+      const { groups, stride } = attributes;
+      const packedBytes = 4 * groups * blocks(inputs) * kh * kw * (o / groups);
+      const packed = emitPack(low, node, OP_PACK_INPUT_GRAD, weights, packedBytes, [
+        ...[groups, inputs, o / groups, kh, kw],
+        ...stride,
+      ]);
+      const out = low.result(node);
+      low.emit({
+        op: OP_CONV_INPUT_GRAD,
+        args: [
+          ...geometry(low, sizes, band),
+          ...[at(g.place), mapped(g.map), at(packed), at(out.place), mapped(out.map)],
+        ],
+        accesses: [imagesAccess(g, false), reads(packed, packedBytes), imagesAccess(out, true)],
+        node: node.id,
+      });
+      return out;
+    },
 
-  conv2dWeightGrad(low, node) {
-    const { attributes, shape } = node;
-    const x = low.spread(node, operand(low, node, 0));
-    const g = low.spread(node, operand(low, node, 1));
-    const sizes = { x: x.shape, w: shape, y: g.shape, attributes };
-    const { band, bytes } = forwardBand(sizes);
-    low.needScratch(bytes);
-    const [o = 1, inputs = 1, kh = 1, kw = 1] = shape;
-    const rowFloats = 4 * Math.ceil((kw * inputs) / 4);
-    const sums = { bytes: 4 * o * kh * rowFloats, place: low.allocate(0) };
-    sums.place.buffer.bytes = sums.bytes * low.threads;
-    low.emit({
-      op: OP_CONV_WEIGHT_GRAD,
-      args: [
-        ...geometry(low, sizes, band),
-        ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(sums.place), sums.bytes],
-      ],
-      accesses: [
-        imagesAccess(x, false),
-        imagesAccess(g, false),
-        writes(sums.place, sums.bytes * low.threads, "thread"),
-      ],
-      node: node.id,
-    });
-    const out = low.result(node);
-    emitCombine(low, node, sums, out.place, { rows: o * kh, length: kw * inputs, rowFloats });
-    return out;
-  },
+    conv2dWeightGrad(low, node) {
+      const { attributes, shape } = node;
+      const x = low.spread(node, operand(low, node, 0));
+      const g = low.spread(node, operand(low, node, 1));
+      const sizes = { x: x.shape, w: shape, y: g.shape, attributes };
+      const { band, bytes } = forwardBand(sizes);
+      low.needScratch(bytes);
+      const [o = 1, inputs = 1, kh = 1, kw = 1] = shape;
+      const rowFloats = 4 * Math.ceil((kw * inputs) / 4);
+      const sums = { bytes: 4 * o * kh * rowFloats, place: low.allocate(0) };
+      sums.place.buffer.bytes = sums.bytes * low.threads;
+      low.emit({
+        op: OP_CONV_WEIGHT_GRAD,
+        args: [
+          ...geometry(low, sizes, band),
+          ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(sums.place), sums.bytes],
+        ],
+        accesses: [
+          imagesAccess(x, false),
+          imagesAccess(g, false),
+          writes(sums.place, sums.bytes * low.threads, "thread"),
+        ],
+        node: node.id,
+      });
+      const out = low.result(node);
+      emitCombine(low, node, sums, out.place, { rows: o * kh, length: kw * inputs, rowFloats });
+      return out;
+    },
 
-  matmul(low, node) {
-    const { transposeA, transposeB } = node.attributes;
-    const [rows = 1, columns = 1] = node.shape;
-    const a = operand(low, node, 0);
-    const depth = (transposeA ? a.shape[0] : a.shape[1]) ?? 1;
-    const left = transposeA ? transposed(low, node, a) : low.dense(node, a);
-    const weights = weightsOf(low, node, 1);
-    const packedBytes = 4 * blocks(columns) * depth;
-    const strides = transposeB ? [depth, 1] : [1, columns];
-    const packed = emitPack(low, node, OP_PACK, weights, packedBytes, [1, columns, depth, ...strides]);
-    const out = low.result(node);
-    low.emit({
-      op: OP_MATMUL,
-      args: [at(left.place), at(packed), at(out.place), rows, depth, columns],
-      accesses: [
-        reads(left.place, bytesOf(left.shape)),
-        reads(packed, packedBytes),
-        writes(out.place, 4 * rows * columns, `quads:${rows}`),
-      ],
-      node: node.id,
-    });
-    return out;
-  },
-};
+    matmul(low, node) {
+      const { transposeA, transposeB } = node.attributes;
+      const [rows = 1, columns = 1] = node.shape;
+      const a = operand(low, node, 0);
+      const depth = (transposeA ? a.shape[0] : a.shape[1]) ?? 1;
+      const left = transposeA ? transposed(low, node, a) : low.dense(node, a);
+      const weights = weightsOf(low, node, 1);
+      const packedBytes = 4 * blocks(columns) * depth;
+      const strides = transposeB ? [depth, 1] : [1, columns];
+      const packed = emitPack(low, node, OP_PACK, weights, packedBytes, [
+        1,
+        columns,
+        depth,
+        ...strides,
+      ]);
+      const out = low.result(node);
+      low.emit({
+        op: OP_MATMUL,
+        args: [at(left.place), at(packed), at(out.place), rows, depth, columns],
+        accesses: [
+          reads(left.place, bytesOf(left.shape)),
+          reads(packed, packedBytes),
+          writes(out.place, 4 * rows * columns, `quads:${rows}`),
+        ],
+        node: node.id,
+      });
+      return out;
+    },
+  };
 
 /** A matrix with its axes exchanged, as a copy. */
 function transposed(low: Lowering, node: Node, value: Value): Value {

@@ -1,8 +1,8 @@
 // Inputs, states, constants.
 
-import { bytesOf } from "../lowering.ts";
-import { toStored } from "../layout.ts";
 import { copyRowMajor, needsTransposition } from "../elementwise.ts";
+import { toStored } from "../layout.ts";
+import { bytesOf } from "../lowering.ts";
 import type { Rules } from "./rule.ts";
 
 export const leafRules: Rules<"input" | "state" | "constant"> = {
@@ -22,7 +22,8 @@ export const leafRules: Rules<"input" | "state" | "constant"> = {
     if (typeof values === "number") {
       return { shape, place: low.constant([values], dtype), uniform: values };
     }
-    const stored = dtype === "int32" ? new Int32Array(values.length) : new Float32Array(values.length);
+    const stored =
+      dtype === "int32" ? new Int32Array(values.length) : new Float32Array(values.length);
     toStored(values, shape, stored);
     return { shape, place: low.constant(stored, dtype) };
   },

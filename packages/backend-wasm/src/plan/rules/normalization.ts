@@ -62,9 +62,7 @@ export const normalizationRules: Rules<
     const { relu } = node.attributes;
     const x = low.spread(node, operand(low, node, 0));
     const [mean, scale, shift] = vectors(low, node, [1, 2, 3]) as [Value, Value, Value];
-    const residual = node.attributes.residual
-      ? low.spread(node, operand(low, node, 4))
-      : undefined;
+    const residual = node.attributes.residual ? low.spread(node, operand(low, node, 4)) : undefined;
     const { images, channels, pixels } = imagesOf(node.shape);
     const out = low.result(node, residual === undefined ? [x] : [x, residual]);
     low.emit({

@@ -12,7 +12,11 @@ export type Rule<P extends Primitive> = (low: Lowering, node: NodeOf<P>) => Valu
 export type Rules<P extends Primitive> = { readonly [K in P]: Rule<K> };
 
 /** The value of a node's operand. */
-export function operand(low: Lowering, node: { readonly inputs: readonly number[] }, index: number) {
+export function operand(
+  low: Lowering,
+  node: { readonly inputs: readonly number[] },
+  index: number,
+) {
   return low.value(node.inputs[index] as number);
 }
 

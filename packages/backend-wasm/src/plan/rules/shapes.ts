@@ -85,4 +85,3 @@ export const shapeRules: Rules<"reshape" | "broadcast" | "slice" | "pad"> = {
     return out;
   },
 };
-
