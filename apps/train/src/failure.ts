@@ -2,7 +2,8 @@
 
 /** A mistake in how the command was called: exit status 2 instead of 1. */
 export function usageError(message: string): Error {
-  return Object.assign(new Error(`train: ${message}; see pnpm train --help`), { exitCode: 2 });
+  const end = message.endsWith("?") ? " See" : "; see";
+  return Object.assign(new Error(`train: ${message}${end} pnpm train --help`), { exitCode: 2 });
 }
 
 /** The exit status that an error asks for. */

@@ -84,6 +84,7 @@ async function trainWith(config: Config, from: Resume | undefined): Promise<numb
     );
     let done: DoneEvent | undefined;
     let parameters = 0;
+    let checkpoint = from?.where;
     try {
       const events = train(trainer, dataset, {
         epochs,
@@ -105,6 +106,7 @@ async function trainWith(config: Config, from: Resume | undefined): Promise<numb
         progress.see(event);
         record(event);
         if (event.type === "start") ({ parameters } = event);
+        if (event.type === "checkpoint") checkpoint = event.where;
         if (event.type === "done") done = event;
       }
     } finally {
@@ -126,7 +128,7 @@ async function trainWith(config: Config, from: Resume | undefined): Promise<numb
       imagesPerSecond: meter.overall(),
       seconds: (performance.now() - began) / 1000,
       engine: backend.description,
-      checkpoint: out === undefined ? undefined : (await readCheckpoint(out)).where,
+      checkpoint,
     });
     if (out !== undefined) await writeSummary(out, summary);
     console.log(describeSummary(summary));

@@ -10,6 +10,10 @@ export interface BackendOptions {
 }
 
 const backends: Readonly<Record<string, (options: BackendOptions) => Promise<Backend>>> = {
+  async wasm({ threads }) {
+    const { createWasmBackend } = await import("@fewnorm/backend-wasm");
+    return createWasmBackend(threads === undefined ? {} : { threads });
+  },
   async reference() {
     const { createReferenceBackend } = await import("@fewnorm/backend-reference");
     return createReferenceBackend({ precision: "float32" });

@@ -92,7 +92,9 @@ function problemOf(part: string, head: string, whole: string): string {
   const inWhole = part === whole ? "" : ` in "${whole}"`;
   if (Object.hasOwn(strategies, head)) return `"${part}"${inWhole} has no size, as in "${head}:4"`;
   if (head === "none") return `"none"${inWhole} is not a sample that could be mixed`;
-  const near = nearestName(head, ["none", "bn", ...Object.keys(strategies)]);
+  // A name with a size can only be meant for one that takes a size.
+  const sized = Object.keys(strategies);
+  const near = nearestName(head, part === head ? ["none", "bn", ...sized] : sized);
   const meant = near === undefined ? "" : `, did you mean "${near}${part.slice(head.length)}"?`;
   return `there is no norm "${part}"${inWhole}${meant}`;
 }
