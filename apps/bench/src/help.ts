@@ -1,0 +1,60 @@
+// The text of --help.
+
+import { backendNames, modelNames, normForms } from "@fewnorm/presets";
+import { defaults } from "./options.ts";
+import type { Suite } from "./suite.ts";
+
+export function helpText(suites: readonly Suite[]): string {
+  const width = Math.max(...suites.map(({ name }) => name.length));
+  const formWidth = Math.max(...normForms.map(({ form }) => form.length));
+  return `Measures what normalization costs on this machine, and what it is good for.
+
+Usage: pnpm bench [SUITE...] [options]
+
+Suites (without one: ${suites
+    .filter(({ byDefault }) => byDefault)
+    .map(({ name }) => name)
+    .join(", ")})
+${suites.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join("\n")}
+
+Options
+  --time SECONDS     for each suite (default ${defaults.time}); every case is measured three times at least, so
+                     that a slow machine may take longer
+  --norms LIST       norms to measure, such as bs:8,fs:1/16,vdn:4@detached; the baselines none and bn
+                     are measured anyway (default: a choice of each kind)
+  --strategy MODULE  measures a sampling strategy of your own as well: the name of an installed
+                     package, or the path of its folder or of a .js file. It is the export "strategy",
+                     or else the default export, or else the first export that is a strategy; each
+                     may be a function that makes one without arguments. May be given repeatedly.
+  --batch N          images in a batch (default 128, in accuracy 64)
+  --model NAME       for step and accuracy: ${modelNames.join(", ")}
+                     (default: resnet20 in step, a network a third of its size in accuracy)
+  --shapes LIST      for norm: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
+  --full             for norm: 32x64x56x56 as well
+  --backend NAME     ${backendNames.join(", ")} (default ${defaults.backend})
+  --threads N        default: what the backend thinks best
+  --seed N           of data, weights, samples and the order of measurements (default ${defaults.seed})
+  --json FILE        writes every sample, with machine, versions and commit
+  --help             prints this
+
+Norms
+${normForms.map(({ form, meaning }) => `  ${form.padEnd(formWidth)}  ${meaning}`).join("\n")}
+  With @exact (default), @sampled, @sampled-all or @detached behind: the gradient through the
+  statistics, as in bs:4@detached.
+
+How it measures: what is compared runs in turns, in rounds of a random order, after warming up. Ratios
+are medians over the rounds of the ratios within a round; in brackets are 95% intervals (bootstrap of the
+median). Other work on the machine widens them. Data are the images that come with fewnorm (a subset of
+Fashion-MNIST).
+
+Ctrl-C ends it and shows what has been measured so far; a second one ends at once.
+
+Examples
+  pnpm bench
+  pnpm bench step --model resnet56 --norms bs:4,bs:16 --time 120
+  pnpm bench norm step --strategy ./my-strategy.js --json samples.json
+
+Exit status: 0 done; 1 something is wrong, and one line on stderr says what (with FEWNORM_DEBUG=1,
+where); 2 the command line is wrong; 130 interrupted by Ctrl-C, 143 by SIGTERM.
+`;
+}

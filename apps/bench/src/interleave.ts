@@ -1,0 +1,73 @@
+// Measures several cases side by side: in rounds, each in a random order, every sample kept.
+
+import { foldIn, type Key, permutation } from "@fewnorm/tensor";
+
+/** Something whose time is measured. */
+export interface Case {
+  readonly name: string;
+  /** Makes ready what one run needs; not timed. */
+  prepare?(round: number): void;
+  run(): Promise<unknown>;
+}
+
+/** A case's samples, by round. */
+export interface Series {
+  readonly name: string;
+  readonly milliseconds: number[];
+}
+
+/** Options of {@link interleave}. */
+export interface InterleaveOptions {
+  /** What the orders are drawn from. */
+  readonly key: Key;
+  /** No round begins after this, in `now`'s milliseconds … */
+  readonly deadline: number;
+  /** … as long as there have been so many; default 3. */
+  readonly minRounds?: number;
+  /** Default 300. */
+  readonly maxRounds?: number;
+  /** Ends the measurement after the run that is going on. */
+  readonly signal?: AbortSignal;
+  readonly onRound?: (round: number) => void;
+  readonly now?: () => number;
+}
+
+/**
+ * Runs every case once to warm up, then round by round in an order drawn for each round, so that what
+ * drifts – clock rates, other work on the machine – falls on all cases alike. An interrupted round leaves
+ * some cases with one sample more than others.
+ */
+export async function interleave(
+  cases: readonly Case[],
+  options: InterleaveOptions,
+): Promise<Series[]> {
+  const { key, deadline, minRounds = 3, maxRounds = 300, signal, onRound } = options;
+  const now = options.now ?? (() => performance.now());
+  const series = cases.map(({ name }): Series => ({ name, milliseconds: [] }));
+
+  /** One run of a case; undefined when interrupted. */
+  async function once(index: number, round: number): Promise<number | undefined> {
+    // Signals and terminals are served by the event loop, which backends may never return to by themselves.
+    await new Promise((resolve) => setImmediate(resolve));
+    if (signal?.aborted) return undefined;
+    const { prepare, run } = cases[index] as Case;
+    prepare?.(round);
+    const begin = now();
+    await run();
+    return now() - begin;
+  }
+
+  for (let i = 0; i < cases.length; i++) {
+    if ((await once(i, 0)) === undefined) return series;
+  }
+  for (let round = 0; round < maxRounds; round++) {
+    if (round >= minRounds && now() >= deadline) break;
+    onRound?.(round);
+    for (const i of permutation(foldIn(key, round), cases.length)) {
+      const sample = await once(i, round + 1);
+      if (sample === undefined) return series;
+      series[i]?.milliseconds.push(sample);
+    }
+  }
+  return series;
+}

@@ -1,0 +1,101 @@
+// A piece of a network around one normalization, as graphs whose time is that of the piece alone.
+
+import {
+  createScope,
+  type Draw,
+  type Initializer,
+  type Scope,
+  type StateDeclaration,
+} from "@fewnorm/nn";
+import type { Norm } from "@fewnorm/norm";
+import {
+  createBuilder,
+  customGradient,
+  type Graph,
+  grad,
+  normal,
+  reshape,
+  type Shape,
+  sizeOf,
+  slice,
+  type Tensor,
+} from "@fewnorm/tensor";
+
+/** `forward` in training mode, or `both`: forward, and backward to the input and all parameters. */
+export type Pass = "forward" | "both";
+
+/** What is measured around a norm. */
+export interface Piece {
+  readonly name: "layer" | "block";
+  /** x [N, C, H, W] → as many values. */
+  build(scope: Scope, norm: Norm, x: Tensor): Tensor;
+}
+
+/** The normalization as a layer of its own. */
+export const layer: Piece = {
+  name: "layer",
+  build: (scope, norm, x) => norm.layer(scope, "norm", x),
+};
+
+/** relu(norm(x ∗ w)), 3×3, with as many channels out as in; with a norm that folds, folded. */
+export const block: Piece = {
+  name: "block",
+  build: (scope, norm, x) =>
+    norm.conv2d(scope, { linear: "conv", norm: "norm" }, x, {
+      channels: x.shape[1] ?? 1,
+      kernel: 3,
+      padding: 1,
+      relu: true,
+    }),
+};
+
+/** A traced piece. Nothing is fed but what is drawn. */
+export interface TracedPiece {
+  readonly graph: Graph;
+  readonly states: readonly StateDeclaration[];
+  readonly draws: readonly Draw[];
+}
+
+/**
+ * Traces a piece over images of `shape` [N, C, H, W], with the norm's virtual rows in front. The input, and
+ * for `both` the gradient of the result, are states, so that no time goes into feeding them; of the results
+ * one element each is fetched.
+ */
+export function tracePiece(piece: Piece, norm: Norm, shape: Shape, pass: Pass): TracedPiece {
+  const virtual = norm.virtualImages?.count ?? 0;
+  const builder = createBuilder();
+  const { scope, declarations } = createScope(builder, "train", virtual);
+  const [n = 1, ...image] = shape;
+  const x = standardNormal(scope, "x", [n + virtual, ...image]);
+  const y = piece.build(scope, norm, x);
+  if (pass === "forward") {
+    builder.output("y", probe(y));
+  } else {
+    const gradient = standardNormal(scope, "g", y.shape);
+    const loss = customGradient(probe(y), [y], () => [gradient]);
+    const parameters = declarations.states
+      .filter(({ kind }) => kind === "parameter")
+      .map((state) => builder.state(state.name, state.shape));
+    grad(loss, [x, ...parameters]).forEach((result, i) => {
+      builder.output(`gradient ${i}`, probe(result));
+    });
+  }
+  return { graph: builder.finish(), ...declarations };
+}
+
+/** A state of standard normal values. Its name holds its shape: pieces with other rows have their own. */
+function standardNormal(scope: Scope, name: string, shape: Shape): Tensor {
+  return scope.buffer(`${name} ${shape.join("x")}`, shape, tiledNormal);
+}
+
+/** Drawing millions of values would take longer than what is measured, so some thousands are repeated. */
+const tiledNormal: Initializer = (shape, key) => {
+  const drawn = normal(key, Math.min(sizeOf(shape), 65_521));
+  return Float32Array.from({ length: sizeOf(shape) }, (_, i) => drawn[i % drawn.length] as number);
+};
+
+/** The first element, which makes all of x needed. */
+function probe(x: Tensor): Tensor {
+  const first = x.shape.map(() => 0);
+  return reshape(slice(x, { start: first, shape: first.map(() => 1) }), []);
+}

@@ -1,0 +1,125 @@
+// The command from its arguments to its exit status.
+
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { Backend } from "@fewnorm/backend";
+import { type Dataset, loadEmbedded } from "@fewnorm/data";
+import { parseBackend } from "@fewnorm/presets";
+import { foldIn, key as keyOf } from "@fewnorm/tensor";
+import { replaceFile } from "@fewnorm/train/node";
+import { helpText } from "./help.ts";
+import { listenForInterrupt } from "./interrupt.ts";
+import { describeMachine } from "./machine.ts";
+import { nameNorms } from "./named-norms.ts";
+import { parseOptions } from "./options.ts";
+import { makeRecord, type SuiteRecord } from "./record.ts";
+import { loadStrategy } from "./strategy-module.ts";
+import type { Section, SuiteContext } from "./suite.ts";
+import { suites } from "./suites.ts";
+import { createBar, formatSection } from "./terminal.ts";
+
+/**
+ * Runs the command and returns its exit status.
+ * @throws Error with one line for the user; `exitCode` 2 where the command line is at fault.
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(
+    argv,
+    suites.map(({ name }) => name),
+  );
+  if (options.help) {
+    process.stdout.write(helpText(suites));
+    return 0;
+  }
+  if (options.json !== undefined) await checkWritable(options.json);
+  const cwd = process.cwd();
+  const samplings = await Promise.all(options.strategies.map((name) => loadStrategy(name, cwd)));
+  const chosen = suites.filter(({ name, byDefault }) =>
+    options.suites.length === 0 ? byDefault : options.suites.includes(name),
+  );
+  const began = new Date();
+  const interrupt = listenForInterrupt();
+  const records: SuiteRecord[] = [];
+  let backend: Backend | undefined;
+  let dataset: Promise<Dataset> | undefined;
+
+  const shared: Omit<SuiteContext, "key" | "began" | "deadline" | "status"> = {
+    options,
+    signal: interrupt.signal,
+    norms(always, byDefault) {
+      return nameNorms([...always, ...(options.norms ?? byDefault)], samplings);
+    },
+    async backend() {
+      if (backend === undefined) {
+        backend = await parseBackend(options.backend)({ threads: options.threads });
+        console.log(`${headline(backend)}\n`);
+      }
+      return backend;
+    },
+    dataset() {
+      dataset ??= loadEmbedded();
+      return dataset;
+    },
+  };
+
+  try {
+    for (const [i, suite] of chosen.entries()) {
+      if (interrupt.signal.aborted) break;
+      const now = performance.now();
+      const span = { began: now, deadline: now + 1000 * options.time };
+      const sections: Section[] = [];
+      records.push({ suite: suite.name, sections });
+      let bar = createBar(suite.name, span, process.stderr);
+      const key = foldIn(keyOf(options.seed), i);
+      const status = (text: string) => bar.status(text);
+      try {
+        for await (const section of suite.run({ ...shared, ...span, key, status })) {
+          bar.stop();
+          sections.push(section);
+          console.log(formatSection(section));
+          bar = createBar(suite.name, span, process.stderr);
+        }
+      } finally {
+        bar.stop();
+      }
+    }
+    const interrupted = interrupt.signal.aborted;
+    if (options.json !== undefined) {
+      const record = makeRecord({ began, options, backend, interrupted, suites: records });
+      await writeRecord(options.json, `${JSON.stringify(record, null, 1)}\n`);
+    }
+    if (interrupted) console.log("interrupted: the tables show what was measured until then");
+  } finally {
+    await backend?.dispose();
+  }
+  return interrupt.exitCode() ?? 0;
+}
+
+function headline(backend: Backend): string {
+  const { cpu, cores, memory } = describeMachine();
+  const size = `${(memory / 2 ** 30).toFixed(0)} GiB`;
+  return `${backend.description} on ${cpu}, ${cores} cores, ${size}, Node ${process.versions.node}`;
+}
+
+const unwritable = (file: string, reason: string): Error =>
+  new Error(
+    `bench: cannot write --json ${file} (${reason}); give a file in a folder that can be written to`,
+  );
+
+/** Says so before anything is measured. @throws Error when `file` could not be written. */
+async function checkWritable(file: string): Promise<void> {
+  const path = resolve(file);
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) {
+    throw unwritable(file, "it is a folder");
+  }
+  await access(dirname(path), constants.W_OK).catch(({ message }: Error) => {
+    throw unwritable(file, message);
+  });
+}
+
+async function writeRecord(file: string, text: string): Promise<void> {
+  await replaceFile(resolve(file), text).catch(({ message }: Error) => {
+    throw unwritable(file, message);
+  });
+}

@@ -1,0 +1,77 @@
+// A sampling strategy from someone else's package or file, for --strategy.
+
+import { readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { isAbsolute, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { partsOf, type Sampling } from "@fewnorm/sampling";
+import { usageError } from "./failure.ts";
+
+/**
+ * The strategy of a package, by name as seen from `folder`, or by the path of its folder or of a JavaScript
+ * file. It is the export `strategy`, or else the default export, or else the first export, in alphabetical
+ * order, that is a strategy or mixture, or a function that returns one when called without arguments. Of
+ * `strategy` and the default export a function will do, too.
+ * @throws Error with exit status 2, in one line, when there is none.
+ */
+export async function loadStrategy(specifier: string, folder: string): Promise<Sampling> {
+  const url = await locate(specifier, folder);
+  const module = await import(url).catch((error: Error) => {
+    throw usageError(`--strategy ${specifier} cannot be loaded (${firstLine(error)})`);
+  });
+  const problems: string[] = [];
+  const { strategy, default: byDefault, ...others } = module as Record<string, unknown>;
+  for (const [name, value] of Object.entries({ strategy, default: byDefault, ...others })) {
+    const made = typeof value === "function" ? called(name, value, problems) : value;
+    if (isSampling(made)) return made;
+  }
+  const found = problems.length === 0 ? "" : ` (${problems.slice(0, 3).join("; ")})`;
+  throw usageError(
+    `--strategy ${specifier} exports no strategy${found}; export one, as in: export const strategy = mine({ images: 4 })`,
+  );
+}
+
+async function locate(specifier: string, folder: string): Promise<string> {
+  const path = resolve(folder, specifier);
+  const found = await stat(path).catch(() => undefined);
+  const isPath = isAbsolute(specifier) || specifier.startsWith(".") || found !== undefined;
+  if (isPath && found === undefined) throw usageError(`--strategy: there is no ${path}`);
+  if (isPath && found?.isFile()) return pathToFileURL(path).href;
+  try {
+    if (!isPath) return resolveFrom(join(folder, "package.json"), specifier);
+    // A package may import itself by name, which is what knows its exports.
+    const manifest = join(path, "package.json");
+    const { name, exports } = JSON.parse(await readFile(manifest, "utf8"));
+    return resolveFrom(manifest, exports === undefined ? path : name);
+  } catch (error) {
+    throw usageError(
+      `--strategy: there is no package ${specifier} (${firstLine(error as Error)}); give the name of an installed package, or a path`,
+    );
+  }
+}
+
+const resolveFrom = (from: string, specifier: string): string =>
+  pathToFileURL(createRequire(from).resolve(specifier)).href;
+
+const firstLine = (error: Error): string => error.message.split("\n")[0] ?? "";
+
+function called(name: string, value: unknown, problems: string[]): unknown {
+  try {
+    return (value as () => unknown)();
+  } catch (error) {
+    problems.push(`${name}() throws: ${firstLine(error as Error)}`);
+    return undefined;
+  }
+}
+
+function isSampling(value: unknown): value is Sampling {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, parts, extent, origin, virtualRows } = value as Record<string, unknown>;
+  if (typeof name !== "string") return false;
+  if (Array.isArray(parts)) {
+    return partsOf(value as Sampling).every(({ strategy }) => isSampling(strategy));
+  }
+  return (
+    typeof extent === "function" && typeof origin === "function" && typeof virtualRows === "number"
+  );
+}

@@ -1,0 +1,9 @@
+// All suites, in the order in which they run.
+
+import type { Suite } from "./suite.ts";
+import { accuracy } from "./suites/accuracy.ts";
+import { norm } from "./suites/norm.ts";
+import { step } from "./suites/step.ts";
+
+/** A new suite is a file in suites/ and its name here. */
+export const suites: readonly Suite[] = [norm, step, accuracy];

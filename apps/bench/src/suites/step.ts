@@ -1,0 +1,164 @@
+// A whole training step, in images a second, and what normalization adds to it.
+
+import { createBatches } from "@fewnorm/data";
+import { parseModel } from "@fewnorm/presets";
+import { foldIn, type Key } from "@fewnorm/tensor";
+import { createTrainer, type Trainer } from "@fewnorm/train";
+import { type Case, interleave, type Series } from "../interleave.ts";
+import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
+import type { NamedNorm, Result, Section, Suite, SuiteContext } from "../suite.ts";
+import { mapEstimate, mebibytes, none, percent, short } from "../words.ts";
+
+export const step: Suite = {
+  name: "step",
+  summary: "a training step in images/s, the normalization tax, and the memory of a step",
+  byDefault: true,
+  async *run(context) {
+    const { batch = 128, model = "resnet20" } = context.options;
+    const norms = context.norms(["none", "bn"], ["ns:4", "bs:4", "bs:16", "fs:1/32", "vdn:4"]);
+    yield await measureSteps(context, { norms, batch, model });
+  },
+};
+
+interface Job {
+  readonly norms: readonly NamedNorm[];
+  readonly batch: number;
+  readonly model: string;
+}
+
+/** A norm's training step, and what it takes besides time. */
+interface Prepared {
+  readonly name: string;
+  readonly trainer: Trainer;
+  /** Tracing and compiling training and evaluation. */
+  readonly compileMilliseconds: number;
+}
+
+/** So small that no network leaves the numbers in which a training would keep it, normalized or not. */
+const learningRate = 1e-4;
+
+async function measureSteps(context: SuiteContext, job: Job): Promise<Section> {
+  const { key, deadline, signal, status } = context;
+  const { norms, batch, model } = job;
+  const backend = await context.backend();
+  const dataset = await context.dataset();
+  const batches = createBatches(dataset.train, {
+    dataset,
+    batchSize: batch,
+    key: foldIn(key, 0),
+    augment: true,
+  });
+  const prepared: Prepared[] = [];
+  let series: readonly Series[] = [];
+  try {
+    for (const { name, norm } of norms) {
+      status(`compiling ${name}`);
+      const began = performance.now();
+      const built = parseModel(model)({
+        norm,
+        classes: dataset.classes.length,
+        inputShape: dataset.shape,
+      });
+      const trainer = await createTrainer(backend, built, { batch });
+      prepared.push({ name, trainer, compileMilliseconds: performance.now() - began });
+      await trainer.initialize(foldIn(key, 1));
+    }
+    let current = batches.batch(0, 0);
+    let batchRound = -1;
+    const cases = prepared.map(({ name, trainer }): Case => {
+      let stepKey = key;
+      return {
+        name,
+        prepare(round) {
+          // One batch a round, the same for all.
+          const { stepsPerEpoch } = batches;
+          if (round !== batchRound) {
+            current = batches.batch(Math.floor(round / stepsPerEpoch), round % stepsPerEpoch);
+          }
+          batchRound = round;
+          stepKey = foldIn(foldIn(key, 2), round);
+        },
+        async run() {
+          const { images, labels } = current;
+          const { loss } = await trainer.step({ images, labels, learningRate, key: stepKey });
+          if (!Number.isFinite(loss)) {
+            throw new Error(`step: the loss of ${name} is ${loss}; its time would mean nothing`);
+          }
+        },
+      };
+    });
+    series = await interleave(cases, {
+      key: foldIn(key, 3),
+      deadline,
+      signal,
+      onRound: (round) => status(`${model}, batch ${batch}: round ${round + 1}`),
+    });
+    return describe(foldIn(key, 4), job, prepared, series, backend.description, dataset.name);
+  } finally {
+    for (const { trainer } of prepared) await trainer.dispose();
+  }
+}
+
+function describe(
+  key: Key,
+  { batch, model }: Job,
+  prepared: readonly Prepared[],
+  series: readonly Series[],
+  backend: string,
+  data: string,
+): Section {
+  const samplesOf = (wanted: string): readonly number[] =>
+    series.find(({ name }) => name === wanted)?.milliseconds ?? [];
+  const results: Result[] = [];
+  const bnBytes = prepared.find(({ name }) => name === "bn")?.trainer.workspaceBytes;
+  const rows = prepared.map(({ name, trainer, compileMilliseconds }) => {
+    const own = samplesOf(name);
+    const keep = (quantity: string, estimate: Estimate | undefined) => {
+      if (estimate === undefined) return;
+      const { median, low, high } = estimate;
+      results.push({ case: name, quantity, value: median, low, high });
+    };
+    const time = own.length === 0 ? undefined : estimateMedian(own, { key });
+    const speed = mapEstimate(time, (milliseconds) => (1000 * batch) / milliseconds);
+    const against = (baseline: string) =>
+      baseline === name ? undefined : estimateRatio(own, samplesOf(baseline), { key });
+    const tax = mapEstimate(against("none"), (x) => x - 1);
+    const saved = mapEstimate(against("bn"), (x) => 1 - x);
+    keep("step ms", time);
+    keep("images/s", speed);
+    keep("tax", tax);
+    keep("saved against bn", saved);
+    const bytes = trainer.workspaceBytes;
+    const memory = bnBytes === undefined ? undefined : bytes / bnBytes;
+    results.push({ case: name, quantity: "workspace bytes", value: bytes });
+    results.push({ case: name, quantity: "compile ms", value: compileMilliseconds });
+    return [
+      name,
+      time === undefined ? none : short(time.median),
+      speed === undefined ? none : short(speed.median),
+      percent(tax),
+      percent(saved),
+      mebibytes(bytes),
+      memory === undefined ? none : memory.toFixed(2),
+      short(compileMilliseconds / 1000),
+    ];
+  });
+  return {
+    title: `step: ${model}, batch ${batch}`,
+    caption: [
+      `Training steps on ${data}: draws, forward, backward and SGD; medians of ${samplesOf("bn").length} rounds, 95% intervals.`,
+      "tax = (step − step without normalization) / step without; saved = (bn's step − step) / bn's step.",
+      "Memory is that of intermediate results; compile is tracing and planning training and evaluation, once.",
+    ],
+    head: ["norm", "step ms", "images/s", "tax", "saved against bn", "memory", "/ bn", "compile s"],
+    rows,
+    settings: { model, batch, learningRate, data, backend },
+    series: series.map(({ name, milliseconds }) => ({
+      case: name,
+      measure: "step",
+      unit: "ms",
+      samples: milliseconds,
+    })),
+    results,
+  };
+}

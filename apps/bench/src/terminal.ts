@@ -1,0 +1,55 @@
+// What is seen: a bar on stderr while measuring, and tables on stdout.
+
+import cliProgress from "cli-progress";
+import Table from "cli-table3";
+import type { Section } from "./suite.ts";
+
+/** A section as text. */
+export function formatSection(section: Section): string {
+  const { title, caption, head, rows } = section;
+  const colAligns = head.map((_, column) => (column === 0 ? "left" : "right") as "left" | "right");
+  const table = new Table({ head: [...head], colAligns, style: { head: [], border: [] } });
+  for (const cells of rows) table.push([...cells]);
+  // The line under the head is enough.
+  const lines = table
+    .toString()
+    .split("\n")
+    .filter((line, i) => i <= 2 || !line.startsWith("├"));
+  return [title, ...caption, ...lines, ""].join("\n");
+}
+
+/** The bar of one suite. */
+export interface Bar {
+  status(text: string): void;
+  stop(): void;
+}
+
+/** When a suite began and should be done, in performance.now()'s milliseconds. */
+export interface Span {
+  readonly began: number;
+  readonly deadline: number;
+}
+
+/** A bar that fills up in the course of `span`, if `terminal` is one; else nothing is shown. */
+export function createBar(name: string, span: Span, terminal: NodeJS.WriteStream): Bar {
+  if (!terminal.isTTY) return { status() {}, stop() {} };
+  const { began, deadline } = span;
+  const bar = new cliProgress.SingleBar({
+    format: `${name} {bar} {percentage}% {text}`,
+    stream: terminal,
+    barsize: 24,
+    clearOnComplete: true,
+    hideCursor: true,
+    fps: 5,
+    // Ctrl-C is listened to elsewhere.
+    gracefulExit: false,
+  });
+  bar.start(deadline - began, performance.now() - began, { text: "" });
+  return {
+    status(text) {
+      const width = Math.max(10, (terminal.columns ?? 80) - name.length - 34);
+      bar.update(Math.min(performance.now(), deadline) - began, { text: text.slice(0, width) });
+    },
+    stop: () => bar.stop(),
+  };
+}
