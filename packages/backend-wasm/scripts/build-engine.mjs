@@ -1,4 +1,4 @@
-// Compiles assembly/ into dist/binaries.js: the engine with and without relaxed SIMD, as base64 in a module, so
+// Compiles assembly/ into dist/src/engine/binaries.js: the engine with and without relaxed SIMD, as base64 in a module, so
 // that neither Node nor a bundler has a file to find at run time. Does nothing while the sources are unchanged.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -7,7 +7,8 @@ import { fileURLToPath } from "node:url";
 import { main } from "assemblyscript/asc";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const target = join(root, "dist", "binaries.js");
+const folder = join(root, "dist", "src", "engine");
+const target = join(folder, "binaries.js");
 const builds = {
   plain: ["simd", "threads"],
   relaxed: ["simd", "threads", "relaxed-simd"],
@@ -54,13 +55,10 @@ const current = existsSync(target) && readFileSync(target, "utf8").startsWith(`/
 if (!current) {
   process.chdir(root);
   const lines = [`// ${hash}`];
-  const types = [];
   for (const [name, features] of Object.entries(builds)) {
     const binary = await compile(features);
     lines.push(`export const ${name} = "${Buffer.from(binary).toString("base64")}";`);
-    types.push(`export declare const ${name}: string;`);
   }
-  mkdirSync(join(root, "dist"), { recursive: true });
-  writeFileSync(join(root, "dist", "binaries.d.ts"), `${types.join("\n")}\n`);
+  mkdirSync(folder, { recursive: true });
   writeFileSync(target, `${lines.join("\n")}\n`);
 }

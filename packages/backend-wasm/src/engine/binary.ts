@@ -1,6 +1,6 @@
 // Finds out what WebAssembly can do here, and makes the engine's module for it.
 
-import { plain, relaxed } from "#binaries";
+import { plain, relaxed } from "./binaries.js";
 
 /** Which instructions the engine uses: relaxed SIMD multiplies and adds in one. */
 export type Simd = "plain" | "relaxed";

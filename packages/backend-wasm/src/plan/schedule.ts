@@ -55,8 +55,9 @@ function placeBuffers({ instructions, buffers }: Program) {
       if (other.offset >= offset + bytes) break;
       offset = Math.max(offset, other.end);
     }
-    placed.push({ ...interval, offset, end: offset + bytes });
-    placed.sort((a, b) => a.offset - b.offset);
+    const position = placed.findIndex((other) => other.offset > offset);
+    const entry = { ...interval, offset, end: offset + bytes };
+    placed.splice(position < 0 ? placed.length : position, 0, entry);
     workspaceBytes = Math.max(workspaceBytes, offset + bytes);
   }
   const offsets = new Map(placed.map(({ buffer, offset }) => [buffer.id, offset]));
