@@ -341,6 +341,6 @@ function checkLogits(where: string, inputs: readonly ValueType[]): number {
   const labels = operand(inputs, 1, where);
   if (shape.length !== 2) fail(where, `the logits are ${showShape(shape)}; they must be [N, K]`);
   if (labels.dtype !== "int32") throw new TypeError(`${where}: the labels must be int32`);
-  expectShape(where, "the labels", labels.shape, [shape[0] as number]);
+  expectShape(where, "the shape of the labels", labels.shape, [shape[0] as number]);
   return shape[0] as number;
 }
