@@ -21,6 +21,10 @@ export const OP_ADD_CROP = 18;
 export const OP_CROSS_ENTROPY = 19;
 export const OP_CROSS_ENTROPY_GRAD = 20;
 export const OP_FILL = 21;
+export const OP_PACK_WINOGRAD = 22;
+export const OP_CONV_WINOGRAD = 23;
+export const OP_CONV_WINOGRAD_WEIGHT_GRAD = 24;
+export const OP_COMBINE_WINOGRAD = 25;
 
 // What an element-wise instruction computes.
 export const EW_COPY = 0;

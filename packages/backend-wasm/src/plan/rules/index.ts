@@ -5,6 +5,7 @@ import { arithmeticRules } from "./arithmetic.ts";
 import { convolutionRules } from "./convolution.ts";
 import { leafRules } from "./leaves.ts";
 import { lossRules } from "./loss.ts";
+import { matmulRules } from "./matmul.ts";
 import { normalizationRules } from "./normalization.ts";
 import { regionRules } from "./regions.ts";
 import type { Rules } from "./rule.ts";
@@ -17,6 +18,7 @@ export const rules: Rules<Primitive> = {
   ...shapeRules,
   ...sumRules,
   ...convolutionRules,
+  ...matmulRules,
   ...normalizationRules,
   ...regionRules,
   ...lossRules,

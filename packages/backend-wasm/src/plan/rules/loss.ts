@@ -4,8 +4,7 @@ import type { NodeOf } from "@fewnorm/tensor";
 import { OP_CROSS_ENTROPY, OP_CROSS_ENTROPY_GRAD } from "../../opcodes.ts";
 import type { Lowering, Value } from "../lowering.ts";
 import { at, mapped } from "../program.ts";
-import { imagesAccess } from "./convolution.ts";
-import { operand, type Rules } from "./rule.ts";
+import { imagesAccess, operand, type Rules } from "./rule.ts";
 
 type Loss = "softmaxCrossEntropy" | "softmaxCrossEntropyGrad";
 

@@ -10,8 +10,7 @@ import {
 } from "../../opcodes.ts";
 import type { Lowering, Value } from "../lowering.ts";
 import { type Access, at, mapped, reads, writes } from "../program.ts";
-import { imagesAccess } from "./convolution.ts";
-import { emitCombine, imagesOf, operand, type Rules } from "./rule.ts";
+import { emitCombine, imagesAccess, imagesOf, operand, type Rules } from "./rule.ts";
 
 /** Images whose values are averaged together first: enough to be exact, few enough for the cache. */
 function blockOf(pixels: number, channels: number): number {

@@ -6,8 +6,7 @@ import { isLeaf } from "../analysis.ts";
 import { copyValue } from "../elementwise.ts";
 import { bytesOf, type Lowering, rangeMap, rowMapping, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, mapped, type Place, reads } from "../program.ts";
-import { imagesAccess } from "./convolution.ts";
-import { operand, type Rules } from "./rule.ts";
+import { imagesAccess, operand, type Rules } from "./rule.ts";
 
 /** Where a pair of origins, or one start, is read. */
 function indexPlace({ place, uniform }: Value, index: number): Place {

@@ -2,9 +2,9 @@
 
 import type { Node, NodeOf, Primitive } from "@fewnorm/tensor";
 import { OP_COMBINE } from "../../opcodes.ts";
-import type { Lowering, Value } from "../lowering.ts";
-import { SMALL } from "../lowering.ts";
-import { at, type Place, reads, writes } from "../program.ts";
+import { wholeOf } from "../elementwise.ts";
+import { bytesOf, type Lowering, SMALL, type Value } from "../lowering.ts";
+import { type Access, at, mapName, type Place, reads, writes } from "../program.ts";
 
 /** Emits the instructions of a node and says where its value lies. */
 export type Rule<P extends Primitive> = (low: Lowering, node: NodeOf<P>) => Value;
@@ -24,6 +24,16 @@ export function operand(
 export function imagesOf(shape: readonly number[]) {
   const [images = 1, channels = 1, height = 1, width = 1] = shape;
   return { images, channels, pixels: height * width };
+}
+
+/** What threads touch when each treats its share of a value's images. */
+export function imagesAccess(value: Value, write: boolean): Access {
+  const key = `rows:${value.shape[0] ?? 1}${mapName(value.map)}`;
+  const range =
+    value.map === undefined
+      ? { place: value.place, bytes: bytesOf(value.shape) }
+      : wholeOf(value.place);
+  return { ...range, key, write };
 }
 
 /** Adds up what the threads have left in `partial`: `rows` of `length` floats, `rowFloats` apart. */

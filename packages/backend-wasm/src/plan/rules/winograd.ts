@@ -1,0 +1,159 @@
+// Winograd's F(4 × 4, 3 × 3) as the kernel of a 3 × 3 convolution or of one of its gradients.
+
+import type { Node } from "@fewnorm/tensor";
+import {
+  OP_COMBINE_WINOGRAD,
+  OP_CONV_WINOGRAD,
+  OP_CONV_WINOGRAD_WEIGHT_GRAD,
+  OP_PACK_WINOGRAD,
+} from "../../opcodes.ts";
+import { bytesOf, type Lowering, type Value } from "../lowering.ts";
+import { type Access, at, mapped, reads, writes } from "../program.ts";
+import { blocks, emitPack, geometry, type Sizes, type Weights } from "./convolution-shared.ts";
+import { imagesAccess } from "./rule.ts";
+
+/** Memory for the transformed tiles of a band, which should stay in a second-level cache. */
+const TILE_BYTES = 384 * 1024;
+/** A tile gives 4 × 4 results for a quarter of the products; edges that are cut off waste some. */
+const TILE = 4;
+/** Fewer channels than this leave the transforms more work than the products. */
+const FEWEST_CHANNELS = 8;
+/** The smallest share of useful results among those computed that still pays. */
+const LEAST_USE = 0.5;
+
+const tilesAlong = (length: number): number => Math.ceil(length / TILE);
+const roundUp = (value: number, unit: number): number => unit * Math.ceil(value / unit);
+
+/** Whether Winograd's algorithm can compute a convolution of these sizes, faster than the direct kernel. */
+export function suitsWinograd({ x, w, y, attributes }: Sizes): boolean {
+  const { stride, padding, groups } = attributes;
+  const [, c = 1] = x;
+  const [o = 1, , kh = 1, kw = 1] = w;
+  const [, , oh = 1, ow = 1] = y;
+  if (kh !== 3 || kw !== 3 || groups !== 1) return false;
+  if (stride.some((step) => step !== 1) || padding.some((pixels) => pixels < 0 || pixels > 2))
+    return false;
+  if (Math.min(c, o) < FEWEST_CHANNELS) return false;
+  const computed = TILE * TILE * tilesAlong(oh) * tilesAlong(ow);
+  return oh * ow >= LEAST_USE * computed;
+}
+
+/**
+ * The strips (rows of tiles) of a band, and a thread's scratch memory. `floats` counts the channels of both
+ * transformed operands of a tile.
+ */
+function bandOf(low: Lowering, { x, y }: Sizes, floats: number) {
+  const [images = 1, c = 1, , width = 1] = x;
+  const [, o = 1, oh = 1, ow = 1] = y;
+  const across = tilesAlong(ow);
+  const stripBytes = 36 * 4 * across * floats;
+  const most = Math.ceil((images * tilesAlong(oh)) / low.threads);
+  const band = Math.max(1, Math.min(most, Math.floor(TILE_BYTES / stripBytes)));
+  const lines = 6 * 4 * ((across * 4 + 2) * c + across * 4 * o + 16);
+  const edges = 4 * Math.max(width * c, ow * o) + 4 * 4 * 6 * roundUp(o, 8);
+  const planes = 36 * (4 * roundUp(band * across, 4) * floats + 2 * 64);
+  low.needScratch(lines + edges + planes + 1024);
+  return band;
+}
+
+/** Threads divide strips: only where that is a division of images are the images a thread's own. */
+function stripsAccess(low: Lowering, value: Value, write: boolean): Access {
+  const access = imagesAccess(value, write);
+  const whole = (value.shape[0] ?? 1) % low.threads === 0;
+  return whole ? access : { ...access, key: "" };
+}
+
+/** What a Winograd convolution computes with. */
+export interface WinogradConvolution {
+  readonly x: Value;
+  /** Packed by `emitWinogradPack`. */
+  readonly weights: Access;
+  readonly bias?: Value | undefined;
+  readonly residual?: Value | undefined;
+  readonly out: Value;
+  readonly relu: boolean;
+}
+
+/** Transforms and packs weights [O, I, 3, 3] for the convolution, or turned round for its input gradient. */
+export function emitWinogradPack(
+  low: Lowering,
+  node: Node,
+  weights: Weights,
+  use: "forward" | "inputGrad",
+): Access {
+  const [o = 1, i = 1] = weights.value.shape;
+  const [channels, depth] = use === "forward" ? [o, i] : [i, o];
+  const bytes = 36 * 4 * blocks(channels) * depth;
+  const strides = use === "forward" ? [9 * i, 1, i] : [1, 9 * i, -i];
+  const first = use === "forward" ? 0 : 8 * i;
+  const args = [channels, depth, ...strides];
+  return reads(emitPack(low, node, OP_PACK_WINOGRAD, weights, bytes, args, first), bytes);
+}
+
+export function emitWinograd(
+  low: Lowering,
+  node: Node,
+  sizes: Sizes,
+  convolution: WinogradConvolution,
+): void {
+  const { x, weights, bias, residual, out, relu } = convolution;
+  const [, c = 1] = sizes.x;
+  const [, o = 1] = sizes.y;
+  const band = bandOf(low, sizes, roundUp(c, 4) + roundUp(o, 8));
+  low.emit({
+    op: OP_CONV_WINOGRAD,
+    args: [
+      ...geometry(low, sizes, band),
+      ...[at(x.place), mapped(x.map), at(weights.place), at(bias?.place)],
+      ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
+      Number(relu),
+    ],
+    accesses: [
+      stripsAccess(low, x, false),
+      weights,
+      ...(bias === undefined ? [] : [reads(bias.place, bytesOf(bias.shape))]),
+      ...(residual === undefined ? [] : [stripsAccess(low, residual, false)]),
+      stripsAccess(low, out, true),
+    ],
+    node: node.id,
+  });
+}
+
+/** The weight gradient: sums of each thread in the transformed domain, then their sum transformed back. */
+export function emitWinogradWeightGrad(
+  low: Lowering,
+  node: Node,
+  sizes: Sizes,
+  operands: { readonly x: Value; readonly g: Value },
+): Value {
+  const { x, g } = operands;
+  const [o = 1, c = 1] = sizes.w;
+  const [rows, columns] = [roundUp(o, 4), roundUp(c, 4)];
+  const band = bandOf(low, sizes, rows + columns);
+  const bytes = 36 * 4 * rows * columns;
+  const sums = low.allocate(bytes * low.threads);
+  low.emit({
+    op: OP_CONV_WINOGRAD_WEIGHT_GRAD,
+    args: [
+      ...geometry(low, sizes, band),
+      ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(sums), bytes],
+    ],
+    accesses: [
+      stripsAccess(low, x, false),
+      stripsAccess(low, g, false),
+      writes(sums, bytes * low.threads, "thread"),
+    ],
+    node: node.id,
+  });
+  const out = low.result(node);
+  low.emit({
+    op: OP_COMBINE_WINOGRAD,
+    args: [at(sums), bytes, o, c, at(out.place)],
+    accesses: [
+      writes(sums, bytes * low.threads),
+      writes(out.place, bytesOf(node.shape), `rows:${o}`),
+    ],
+    node: node.id,
+  });
+  return out;
+}
