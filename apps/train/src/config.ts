@@ -99,12 +99,13 @@ export function settingsOf(config: Config): Settings {
 }
 
 /** What may change when a training is resumed, but by default does not. */
-export function notesOf(config: Config, threads: number): Settings {
+export function notesOf(config: Config, engine: string, threads: number): Settings {
   const { data, backend, checkpointEvery, evalEvery, epochs } = config;
   return {
     epochs,
     backend,
     threads,
+    engine,
     evalEvery,
     ...(data === undefined ? {} : { data: resolve(data) }),
     ...(checkpointEvery === undefined ? {} : { checkpointEvery }),

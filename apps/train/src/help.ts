@@ -11,7 +11,7 @@ export const help = `Trains a convolutional network on images, and tests it.
 Usage: pnpm train [options]
 
 Data and model
-  --data PATH            CIFAR-10 in its binary version (the folder, or the .tar.gz), or a folder with
+  --data PATH            CIFAR-10's binary version (the folder, or the .tar.gz), or a folder with
                          MNIST's IDX files; without it, the small data set that comes with fewnorm
   --train-images N       use the first N training images only
   --test-images N        use the first N test images only

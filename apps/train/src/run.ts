@@ -61,7 +61,7 @@ async function trainWith(config: Config, from: Resume | undefined): Promise<numb
     const optimizer = sgd({ momentum, weightDecay });
     const trainer = await createTrainer(backend, model, { batch, optimizer });
     const settings = settingsOf(config);
-    const notes = notesOf(config, backend.limits.threads);
+    const notes = notesOf(config, backend.description, backend.limits.threads);
     const meter = createMeter(batch);
     const progress = config.quiet
       ? noProgress
@@ -145,10 +145,8 @@ const summarySettings = ({ model, batch, seed, augment }: Config): Settings => (
   augment,
 });
 
-/** Says what makes the rest of the training differ from an uninterrupted one in the last digits. */
+/** Says so when the rest of the training will differ from an uninterrupted one in the last digits. */
 function warnOfChanges(there: Settings, here: Settings, say: (line: string) => void): void {
-  for (const name of ["backend", "threads"]) {
-    if (there[name] === here[name]) continue;
-    say(`note: ${name} was ${there[name]} and is ${here[name]}, so results differ in rounding`);
-  }
+  if (there.engine === here.engine) return;
+  say(`note: it was ${there.engine} before and is ${here.engine}: results differ in rounding`);
 }

@@ -1,7 +1,7 @@
 // Backends by name. Each is loaded when it is asked for, so that one that is not used costs nothing.
 
 import type { Backend } from "@fewnorm/backend";
-import { unknownName } from "./unknown-name.ts";
+import { unknownName, withChoices } from "./unknown-name.ts";
 
 /** What every backend can be asked for. */
 export interface BackendOptions {
@@ -30,7 +30,8 @@ export const backendNames: readonly string[] = Object.keys(backends);
 export function parseBackend(text: string): (options?: BackendOptions) => Promise<Backend> {
   const backend = Object.hasOwn(backends, text) ? backends[text] : undefined;
   if (backend !== undefined) return (options = {}) => backend(options);
+  const problem = unknownName("backend", text, backendNames);
   throw new RangeError(
-    `parseBackend: ${unknownName("backend", text, backendNames)}; backends are ${backendNames.join(", ")}`,
+    `parseBackend: ${withChoices(problem, `backends are ${backendNames.join(", ")}`)}`,
   );
 }

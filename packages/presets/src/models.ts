@@ -3,7 +3,7 @@
 import { resnet } from "@fewnorm/models";
 import type { Model } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import { unknownName } from "./unknown-name.ts";
+import { unknownName, withChoices } from "./unknown-name.ts";
 
 /** What a model is built with. */
 export interface ModelOptions {
@@ -30,7 +30,8 @@ export const modelNames: readonly string[] = Object.keys(models);
 export function parseModel(text: string): (options: ModelOptions) => Model {
   const model = Object.hasOwn(models, text) ? models[text] : undefined;
   if (model !== undefined) return model;
+  const problem = unknownName("model", text, modelNames);
   throw new RangeError(
-    `parseModel: ${unknownName("model", text, modelNames)}; models are ${modelNames.join(", ")}`,
+    `parseModel: ${withChoices(problem, `models are ${modelNames.join(", ")}`)}`,
   );
 }

@@ -5,7 +5,7 @@ import { fullBatch, mixture, type Sampling, type Strategy } from "@fewnorm/sampl
 import { parseBatchSampling, parseNaiveSampling } from "@fewnorm/sampling-batch";
 import { parseFeatureSampling } from "@fewnorm/sampling-feature";
 import { parseVirtualDataset } from "@fewnorm/sampling-virtual";
-import { nearestName, unknownName } from "./unknown-name.ts";
+import { nearestName, unknownName, withChoices } from "./unknown-name.ts";
 
 /** How a norm is written, and what it is. */
 export interface NormForm {
@@ -56,8 +56,9 @@ export function parseNorm(text: string): Norm {
   }
   const gradient = gradientModes.find((known) => known === (mode ?? "exact"));
   if (gradient === undefined) {
+    const problem = unknownName("gradient", mode ?? "", gradientModes);
     throw new RangeError(
-      `parseNorm: ${unknownName("gradient", mode ?? "", gradientModes)}; gradients are ${gradientModes.join(", ")}`,
+      `parseNorm: ${withChoices(problem, `gradients are ${gradientModes.join(", ")}`)}`,
     );
   }
   return batchNorm({ sampling: parseSampling(name), gradient });
@@ -85,7 +86,8 @@ function parseStrategy(part: string, whole: string): Strategy {
   const head = colon < 0 ? part : part.slice(0, colon);
   const parse = Object.hasOwn(strategies, head) ? strategies[head] : undefined;
   if (parse !== undefined && colon >= 0) return parse(part.slice(colon + 1));
-  throw new RangeError(`parseNorm: ${problemOf(part, head, whole)}; norms are ${forms}`);
+  const problem = problemOf(part, head, whole);
+  throw new RangeError(`parseNorm: ${withChoices(problem, `norms are ${forms}`)}`);
 }
 
 function problemOf(part: string, head: string, whole: string): string {

@@ -18,3 +18,9 @@ export function unknownName(kind: string, text: string, names: readonly string[]
   const near = nearestName(text, names);
   return `there is no ${kind} "${text}"${near === undefined ? "" : `, did you mean "${near}"?`}`;
 }
+
+/** The problem and what there is instead, as one line: `… "bz:4", did you mean "bs:4"? Norms are …`. */
+export function withChoices(problem: string, choices: string): string {
+  if (!problem.endsWith("?")) return `${problem}; ${choices}`;
+  return `${problem} ${choices.charAt(0).toUpperCase()}${choices.slice(1)}`;
+}

@@ -24,7 +24,7 @@ test("every backend can be made under its name", async (t) => {
 test("unknown names list the known ones", (t) => {
   t.throws(
     () => parseModel("resnet21"),
-    /there is no model "resnet21", did you mean "resnet\d+"\?; models are resnet20, resnet32/,
+    /there is no model "resnet21", did you mean "resnet\d+"\? Models are resnet20, resnet32/,
   );
   t.throws(() => parseBackend("cuda"), /there is no backend "cuda"; backends are .*reference/);
   t.throws(() => parseModel("constructor"), /there is no model "constructor"/);

@@ -91,7 +91,7 @@ test("misspelt norms get one line with all forms and the nearest name", (t) => {
   }
   t.match(
     messageOf(() => parseNorm("bs:4@exakt")),
-    /did you mean "exact"\?; gradients are/,
+    /did you mean "exact"\? Gradients are/,
   );
   t.match(
     messageOf(() => parseNorm("bs:four")),

@@ -36,8 +36,16 @@ export interface TrainOptions {
   readonly prefetch?: boolean;
 }
 
-/** Steps of an epoch: images that do not fill a batch are left out, others in each epoch. */
+/**
+ * Steps of an epoch: images that do not fill a batch are left out, others in each epoch.
+ * @throws RangeError when the batch is larger than the training images are many.
+ */
 export function stepsPerEpoch(dataset: Dataset, batch: number): number {
+  if (batch > dataset.train.count) {
+    throw new RangeError(
+      `train: the batch is ${batch}, but ${dataset.name} has ${dataset.train.count} training images; use a smaller batch`,
+    );
+  }
   return Math.floor(dataset.train.count / batch);
 }
 
@@ -60,7 +68,7 @@ export async function* train(
   const { checkpointEvery = perEpoch, resume, save, notes = {}, prefetch = true } = options;
   checkCount("epochs", epochs);
   checkCount("evaluateEvery", evaluateEvery);
-  if (perEpoch > 0) checkCount("checkpointEvery", checkpointEvery);
+  checkCount("checkpointEvery", checkpointEvery);
   checkDataset(trainer, dataset);
   const key = keyOf(seed);
   const stepKey = foldIn(key, 2);
@@ -187,7 +195,7 @@ function checkCount(name: string, value: number): void {
   }
 }
 
-function checkDataset({ model, batch }: Trainer, dataset: Dataset): void {
+function checkDataset({ model }: Trainer, dataset: Dataset): void {
   if (model.inputShape.some((length, axis) => length !== dataset.shape[axis])) {
     throw new RangeError(
       `train: ${model.name} takes images of ${model.inputShape.join("×")}, ${dataset.name} has ${dataset.shape.join("×")}; build the model with the data set's shape`,
@@ -196,11 +204,6 @@ function checkDataset({ model, batch }: Trainer, dataset: Dataset): void {
   if (model.classes < dataset.classes.length) {
     throw new RangeError(
       `train: ${model.name} tells ${model.classes} classes apart, ${dataset.name} has ${dataset.classes.length}; build the model with as many`,
-    );
-  }
-  if (batch > dataset.train.count) {
-    throw new RangeError(
-      `train: the batch is ${batch}, but ${dataset.name} has ${dataset.train.count} training images; use a smaller batch`,
     );
   }
 }

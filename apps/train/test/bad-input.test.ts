@@ -1,0 +1,166 @@
+// Whatever is wrong with what the command is given: one clear line, the right exit status, no harm.
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import test, { type Test } from "tape";
+import { command, inFolder, writeCifar, writeMnist } from "./command.ts";
+
+/** Options that suit the small data sets. */
+const small = ["--batch", "4", "--epochs", "1", "--threads", "1", "--quiet"];
+
+/** Runs the command and expects exactly one line on stderr, nothing on stdout, and the exit status. */
+async function refuses(
+  t: Test,
+  args: readonly string[],
+  expected: RegExp,
+  exitCode = 1,
+): Promise<void> {
+  const { code, stdout, stderr } = await command(args);
+  const name = expected.source.slice(0, 60);
+  t.match(stderr, expected, name);
+  t.equal(stderr.trimEnd().split("\n").length, 1, `${name}: one line`);
+  t.notOk(/^\s+at /m.test(stderr), `${name}: no stack`);
+  t.equal(code, exitCode, `${name}: exit status`);
+  t.equal(stdout, "", `${name}: nothing was begun`);
+}
+
+test("missing, truncated and mislabelled data files", async (t) => {
+  await inFolder(async (folder) => {
+    const out = join(folder, "out");
+    const run = (data: string, expected: RegExp) =>
+      refuses(t, ["--data", data, "--out", out, ...small], expected);
+    await run(join(folder, "nowhere"), /nowhere does not exist/);
+    await mkdir(join(folder, "empty"));
+    await run(join(folder, "empty"), /empty holds no data set; looked for/);
+
+    const cifar = join(folder, "cifar");
+    await mkdir(cifar);
+    const third = join(cifar, "data_batch_3.bin");
+    await writeCifar(cifar);
+    await rm(third);
+    await run(cifar, /data_batch_3\.bin is missing/);
+    await writeCifar(cifar);
+    await truncate(third, 26 * 3073 - 1);
+    await run(cifar, /data_batch_3\.bin .*cut off/);
+    await writeCifar(cifar);
+    const bytes = await readFile(third);
+    bytes[5 * 3073] = 10;
+    await writeFile(third, bytes);
+    await run(cifar, /data_batch_3\.bin .* has label 10 at record 5/);
+
+    const mnist = join(folder, "mnist");
+    await mkdir(mnist);
+    await writeMnist(mnist);
+    await truncate(join(mnist, "train-images-idx3-ubyte"), 99);
+    await run(mnist, /train-images-idx3-ubyte has 99 bytes.*cut off/);
+    t.notOk((await readdir(folder)).includes("out"), "no folder was made for any of them");
+  });
+});
+
+test("names that there are not", async (t) => {
+  await refuses(
+    t,
+    ["--norm", "bz:4"],
+    /^parseNorm: there is no norm "bz:4", did you mean "bs:4"\?/,
+  );
+  await refuses(t, ["--norm", "bs:4@exat"], /no gradient "exat", did you mean "exact"/);
+  await refuses(t, ["--model", "resnet21"], /no model "resnet21".*resnet20, resnet32/);
+  await refuses(t, ["--backend", "wasn"], /no backend "wasn", did you mean "wasm"/);
+});
+
+test("norms that do not fit the batch or the maps", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeCifar(folder);
+    const with128 = ["--data", data, "--batch", "128", "--threads", "1", "--epochs", "1"];
+    await refuses(t, [...with128, "--norm", "bs:200"], /bn1.*bs:200.*batch is 128.*bs:128 at most/);
+    await refuses(t, [...with128, "--norm", "fs:40x40"], /bn1.*fs:40x40.*fs:32x32 at most/);
+  });
+  await inFolder(async (folder) => {
+    // Images of 4×4 become maps of 1×1 in the last stage.
+    const data = await writeMnist(folder, { side: 4 });
+    const args = ["--data", data, "--batch", "1", "--norm", "bn", "--epochs", "1"];
+    await refuses(t, args, /layer3\.0\.bn1.*1 value a channel.*use a larger batch/);
+  });
+});
+
+test("an output that cannot be written to", async (t) => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "file");
+    await writeFile(file, "mine");
+    for (const out of [file, join(file, "below"), join(file, "far", "below")]) {
+      await refuses(t, ["--out", out, ...small], /^train: cannot write to --out .*file/);
+    }
+    await refuses(t, ["--jsonl", join(file, "x"), ...small], /^train: cannot write to --jsonl/);
+    t.equal(await readFile(file, "utf8"), "mine", "the file in the way is as it was");
+  });
+});
+
+test("checkpoints that are not this training's", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const out = join(folder, "out");
+    const checkpoint = join(out, "checkpoint.fewnorm");
+    const run = ["--data", data, "--out", out, ...small];
+    await refuses(t, [...run, "--resume"], /^readCheckpoint: there is no checkpoint in /);
+    t.equal((await command([...run, "--norm", "bs:2"])).code, 0, "a training to resume");
+    const bytes = await readFile(checkpoint);
+    const before = (await readdir(out)).sort();
+
+    await refuses(t, run, /holds a checkpoint already; add --resume/);
+    for (const [args, expected] of [
+      [["--model", "resnet32"], /model is resnet20 there, resnet32 here/],
+      [["--norm", "bn"], /norm is bs:2 there, bn here/],
+      [["--batch", "8"], /batch is 4 there, 8 here/],
+      [["--train-images", "16"], /dataset is .* there/],
+    ] as const) {
+      // The last of an option's values would win: leave out what the case is about.
+      const rest = run.filter((one, i) => one !== args[0] && run[i - 1] !== args[0]);
+      await refuses(t, [...rest, "--resume", ...args], expected);
+    }
+    t.deepEqual(await readFile(checkpoint), bytes, "the checkpoint is as it was");
+    t.deepEqual((await readdir(out)).sort(), before, "and so is its folder");
+
+    await writeFile(checkpoint, bytes.subarray(0, 1000));
+    await refuses(t, [...run, "--resume"], /has 1000 bytes, but says .*damaged/);
+    await writeFile(checkpoint, "something else altogether, and long enough to be a header of one");
+    await refuses(t, [...run, "--resume"], /is not a fewnorm checkpoint/);
+  });
+});
+
+test("numbers that do not fit the data", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const run = (...args: string[]) => ["--data", data, "--threads", "1", "--quiet", ...args];
+    await refuses(t, run("--batch", "33"), /the batch is 33, but mnist has 32 training images/);
+    await refuses(t, run("--train-images", "33"), /--train-images is 33, but there are 32/);
+    await refuses(t, run("--momentum", "1", "--batch", "4"), /sgd: momentum is 1/);
+  });
+});
+
+test("mistakes in the command line have exit status 2", async (t) => {
+  for (const [args, expected] of [
+    [
+      ["--nrom", "bn"],
+      /^train: there is no option --nrom, did you mean --norm\? See pnpm train --help/,
+    ],
+    [["--epochs", "ten"], /--epochs ten is not a whole number >= 1/],
+    [["--epochs", "0"], /--epochs 0 is not a whole number >= 1/],
+    [["--lr", "-0.1"], /--lr/],
+    [["--lr=-0.1"], /--lr -0.1 is not a number >= 0/],
+    [["--lr", "fast"], /--lr fast is not a number/],
+    [["--norm", "bn", "--norm", "bs:4"], /--norm is given 2 times/],
+    [["--augment", "--no-augment"], /exclude each other/],
+    [["--resume"], /--resume goes on from the checkpoint in --out/],
+    [["--schedule", "cosinus"], /schedules are cosine, step, constant/],
+    [["--epochs", "2", "--warmup", "2"], /--warmup 2 is not shorter than the training of 2/],
+    [["--data"], /--data/],
+    [["somewhere"], /somewhere/],
+  ] as const) {
+    await refuses(t, args, expected, 2);
+  }
+});
+
+test("FEWNORM_DEBUG shows where an error came from", async (t) => {
+  const { code, stderr } = await command(["--norm", "bz:4"], { FEWNORM_DEBUG: "1" });
+  t.equal(code, 1);
+  t.match(stderr, /\n\s+at .*norms/);
+});

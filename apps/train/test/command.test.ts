@@ -1,0 +1,104 @@
+// The command's ordinary days: help, a training and what it leaves behind.
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readCheckpoint } from "@fewnorm/train/node";
+import test from "tape";
+import { command, inFolder, writeMnist } from "./command.ts";
+
+test("--help lists options, norms, models, examples and exit statuses", async (t) => {
+  const { code, stdout, stderr } = await command(["--help"]);
+  t.equal(code, 0);
+  t.equal(stderr, "");
+  for (const word of [
+    "--data",
+    "--no-augment",
+    "resnet20, resnet32, resnet44, resnet56, resnet110",
+    "bs:4, bs:1/32",
+    "vdn:2+bs:2",
+    "@sampled-all",
+    "pnpm train --out",
+    "130",
+  ]) {
+    t.ok(stdout.includes(word), word);
+  }
+  t.ok(
+    stdout.split("\n").every((line) => line.length <= 100),
+    "no line is longer than 100",
+  );
+});
+
+test("a training ends with a summary, a checkpoint and its measurements", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [out, jsonl] = [join(folder, "out"), join(folder, "steps.jsonl")];
+    const args = ["--data", data, "--norm", "bs:2", "--batch", "8", "--epochs", "2"];
+    const { code, stdout, stderr } = await command([...args, "--out", out, "--jsonl", jsonl]);
+    t.equal(code, 0, stderr);
+    t.equal(stderr, "");
+    t.match(stdout, /^resnet20 with bs:2 on mnist: 32 \+ 8 images of 1×8×8\nwasm \(/);
+    t.match(stdout, /epoch 2\/2: training loss [\d.]+, accuracy [\d.]+%; \d+ images\/s, 0 s left/);
+    t.match(stdout, /epoch 2\/2: test accuracy [\d.]+%, loss/);
+    t.match(stdout, /\ntest accuracy: +[\d.]+% of 8 images/);
+    t.match(stdout, /\ntraining loss: +[\d.]+ in the last epoch\nspeed: +[\d.]+ images\/s/);
+
+    const summary = JSON.parse(await readFile(join(out, "summary.json"), "utf8"));
+    t.equal(summary.steps, 8);
+    t.equal(summary.epochs, 2);
+    t.equal(summary.settings.norm, "bs:2");
+    t.equal(summary.settings.seed, 1);
+    t.equal(summary.testImages, 8);
+    t.ok(summary.imagesPerSecond > 0 && summary.trainingLoss > 0);
+
+    const lines = (await readFile(jsonl, "utf8")).trimEnd().split("\n");
+    const events = lines.map((line) => JSON.parse(line));
+    t.equal(events.filter(({ type }) => type === "step").length, 8);
+    t.deepEqual([events[0].type, events.at(-1).type], ["start", "done"]);
+    t.equal(events.at(-1).trainingLoss, summary.trainingLoss);
+
+    const { checkpoint, where } = await readCheckpoint(out);
+    t.equal(where, summary.checkpoint);
+    t.equal(checkpoint.step, 8);
+    t.deepEqual((await readdir(out)).sort(), [
+      "checkpoint.fewnorm",
+      "checkpoint.previous.fewnorm",
+      "summary.json",
+    ]);
+  });
+});
+
+test("without --data the embedded images are used, and without --out nothing is kept", async (t) => {
+  const few = ["--train-images", "8", "--test-images", "4", "--batch", "4", "--epochs", "1"];
+  const { code, stdout } = await command([...few, "--norm", "none"]);
+  t.equal(code, 0);
+  t.match(stdout, /^resnet20 with none on fashion-mnist-subset \(it comes with fewnorm; --data/);
+  t.match(stdout, /nothing will be written, since there is no --out/);
+  t.match(stdout, /checkpoint: +none/);
+});
+
+test("--quiet prints the summary only", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const args = ["--data", data, "--norm", "bn", "--batch", "8", "--epochs", "1", "--quiet"];
+    const { code, stdout, stderr } = await command(args);
+    t.equal(code, 0);
+    t.equal(stderr, "");
+    t.match(stdout, /^test accuracy/);
+    t.equal(stdout.trimEnd().split("\n").length, 4);
+  });
+});
+
+test("every schedule and every kind of norm trains", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const common = ["--data", data, "--batch", "8", "--epochs", "2", "--quiet"];
+    for (const args of [
+      ["--schedule", "constant", "--norm", "vdn:2"],
+      ["--schedule", "step", "--milestones", "1", "--norm", "fs:1/4"],
+      ["--schedule", "cosine", "--warmup", "1", "--norm", "vdn:2+bs:2@detached", "--no-augment"],
+      ["--momentum", "0", "--weight-decay", "0", "--norm", "ns:4@sampled"],
+    ]) {
+      const { code, stderr } = await command([...common, ...args]);
+      t.equal(code, 0, `${args.join(" ")} ${stderr}`);
+    }
+  });
+});

@@ -1,0 +1,102 @@
+// Trainings that are stopped by a signal, at any moment, go on as if nothing had happened.
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { key, uniform } from "@fewnorm/tensor";
+import { encodeCheckpoint } from "@fewnorm/train";
+import { checkpointFile, readCheckpoint } from "@fewnorm/train/node";
+import test from "tape";
+import { command, inFolder, start, writeMnist } from "./command.ts";
+
+const epochs = 6;
+const stepsPerEpoch = 8;
+
+/** A training of 48 short steps with a draw, running statistics and momentum, checkpointed at each step. */
+const argumentsFor = (data: string, out: string) => [
+  ...["--data", data, "--out", out, "--norm", "bs:2", "--batch", "4"],
+  ...["--epochs", `${epochs}`, "--checkpoint-every", "1", "--eval-every", "3"],
+];
+
+async function bytesOf(out: string): Promise<Uint8Array> {
+  return encodeCheckpoint((await readCheckpoint(out)).checkpoint);
+}
+
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+test("Ctrl-C saves a checkpoint, says how to go on, and the rest is bit-identical", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [whole, stopped] = [join(folder, "whole"), join(folder, "stopped")];
+    t.equal((await command(argumentsFor(data, whole))).code, 0);
+    const running = start(argumentsFor(data, stopped));
+    while (!running.said().includes("epoch 2/6")) await pause(5);
+    running.child.kill("SIGINT");
+    const { code, stdout, stderr } = await running.ended;
+    t.equal(code, 130);
+    t.equal(stderr, "");
+    t.match(stdout, /interrupted: finishing the step/);
+    t.match(stdout, /to go on: pnpm train --out \S+ --resume\n$/);
+    const { checkpoint } = await readCheckpoint(stopped);
+    t.ok(checkpoint.step >= 2 * stepsPerEpoch && checkpoint.step < epochs * stepsPerEpoch);
+
+    // Nothing but the folder is needed: the checkpoint remembers the rest.
+    const resumed = await command(["--out", stopped, "--resume"]);
+    t.equal(resumed.code, 0, resumed.stderr);
+    t.match(resumed.stdout, new RegExp(`going on from \\S+, after step ${checkpoint.step}\n`));
+    t.deepEqual(await bytesOf(stopped), await bytesOf(whole));
+  });
+});
+
+test("a second Ctrl-C ends at once, SIGTERM ends like the first", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const out = join(folder, "out");
+    const running = start(argumentsFor(data, out));
+    while (!running.said().includes("epoch 1/6")) await pause(5);
+    running.child.kill("SIGTERM");
+    t.equal((await running.ended).code, 143);
+    t.ok((await readCheckpoint(out)).checkpoint.step > 0);
+
+    const again = start(["--out", out, "--resume"]);
+    while (!again.said().includes("epoch 3/6")) await pause(5);
+    again.child.kill("SIGINT");
+    again.child.kill("SIGINT");
+    t.equal((await again.ended).code, 130);
+    t.ok(await readCheckpoint(out), "the checkpoint is whole");
+  });
+});
+
+test("SIGKILL at any moment leaves a whole checkpoint, and the rest is bit-identical", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [whole, out] = [join(folder, "whole"), join(folder, "killed")];
+    const began = performance.now();
+    t.equal((await command(argumentsFor(data, whole))).code, 0);
+    const duration = performance.now() - began;
+
+    // Fixed shares of the time that a whole run takes: the moments differ from machine to machine, and
+    // nothing depends on which they are.
+    const reached: number[] = [];
+    for (const share of uniform(key(11), 6)) {
+      const resume = (await exists(join(out, checkpointFile))) ? ["--resume"] : [];
+      const running = start([...argumentsFor(data, out), ...resume]);
+      await pause(share * duration);
+      running.child.kill("SIGKILL");
+      const { signal, stderr } = await running.ended;
+      if (signal === null) t.equal(stderr, "", "it had ended before");
+      if (!(await exists(join(out, checkpointFile)))) continue;
+      const { step } = (await readCheckpoint(out)).checkpoint;
+      t.ok(step >= (reached.at(-1) ?? 0), `killed; the checkpoint is whole and of step ${step}`);
+      reached.push(step);
+    }
+    t.ok(reached.length > 0, "some runs lived long enough to save");
+    const resume = reached.length > 0 ? ["--resume"] : [];
+    const last = await command([...argumentsFor(data, out), ...resume]);
+    t.equal(last.code, 0, last.stderr);
+    t.deepEqual(await bytesOf(out), await bytesOf(whole));
+  });
+});
