@@ -75,6 +75,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       const status = (text: string) => bar.status(text);
       try {
         for await (const section of suite.run({ ...shared, ...span, key, status })) {
+          // Interrupted before its first sample.
+          if (section.series.every(({ samples }) => samples.length === 0)) continue;
           bar.stop();
           sections.push(section);
           console.log(formatSection(section));

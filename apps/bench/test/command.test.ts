@@ -1,0 +1,74 @@
+import test from "tape";
+import { bench } from "./command.ts";
+
+test("bench --help says everything that there is", async (t) => {
+  for (const args of [["--help"], ["-h"], ["--", "--help"]]) {
+    const { status, stdout, stderr } = await bench(args);
+    t.equal(status, 0);
+    t.equal(stderr, "");
+    for (const word of [
+      "norm",
+      "step",
+      "accuracy",
+      "--time",
+      "--norms",
+      "--strategy",
+      "--batch",
+      "--model",
+      "--shapes",
+      "--full",
+      "--backend",
+      "--threads",
+      "--seed",
+      "--json",
+      "resnet20",
+      "vdn:4",
+      "wasm",
+      "Exit status",
+    ]) {
+      t.ok(stdout.includes(word), word);
+    }
+    t.ok(
+      stdout.split("\n").every((line) => line.length <= 105),
+      "lines fit a terminal",
+    );
+  }
+});
+
+test("bench: what is wrong with the command line is said in one line, with exit status 2", async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [["nrom"], /there is no suite "nrom", did you mean norm\?; there is norm, step, accuracy/],
+    [["--tiem", "3"], /there is no option --tiem, did you mean --time\?/],
+    [["--backend", "wsam"], /there is no backend "wsam", did you mean wasm\?/],
+    [["--model", "resnet21"], /there is no model "resnet21"/],
+    [["--norms", "bs:4,sb:4"], /--norms: there is no norm "sb:4", did you mean "bs:4"\?/],
+    [["--time", "0"], /--time 0 is not a number of seconds above 0/],
+    [["--time"], /--time/],
+    [["--batch", "1.5"], /--batch 1\.5 is not a whole number >= 1/],
+    [["--shapes", "128x16x32"], /--shapes: "128x16x32" is not NxCxHxW, such as 128x16x32x32/],
+    [["--json", ""], /--json is empty/],
+    [["--strategy", "no-such-package"], /--strategy: there is no package no-such-package/],
+    [["--strategy", "./no-such-file.js"], /--strategy: there is no .*no-such-file\.js/],
+  ];
+  for (const [args, message] of wrong) {
+    const { status, stdout, stderr } = await bench(args);
+    t.equal(status, 2, args.join(" "));
+    t.equal(stdout, "");
+    t.match(stderr, message);
+    t.match(stderr, /^bench: [^\n]+; see pnpm bench --help\n$/, "one line");
+  }
+});
+
+test("bench: what cannot be done is said in one line, with exit status 1", async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [["norm", "--json", "/no-such-folder/samples.json"], /cannot write --json \/no-such-folder/],
+    [["norm", "--json", "."], /cannot write --json \. \(it is a folder\)/],
+    [["norm", "--shapes", "2x1x1x1", "--norms", "bs:4"], /bs:4: .*2 images of 1×1/],
+  ];
+  for (const [args, message] of wrong) {
+    const { status, stderr } = await bench(args);
+    t.equal(status, 1, args.join(" "));
+    t.match(stderr, message);
+    t.match(stderr, /^[^\n]+\n$/, "one line");
+  }
+});

@@ -1,0 +1,166 @@
+// Each suite with the smallest settings: that it measures and writes what it should, never how fast.
+
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import test, { type Test } from "tape";
+import { bench, type Outcome } from "./command.ts";
+import { parseRecord, type Record } from "./record-schema.ts";
+
+async function inFolder(t: Test, body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-bench-"));
+  try {
+    await body(folder);
+    t.deepEqual(
+      (await readdir(folder)).filter((name) => name !== "samples.json"),
+      [],
+      "nothing else is left behind",
+    );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function measure(
+  t: Test,
+  args: readonly string[],
+  folder: string,
+): Promise<Outcome & { record: Record }> {
+  const file = join(folder, "samples.json");
+  const outcome = await bench([...args, "--json", file]);
+  t.equal(outcome.status, 0, `exit status of ${args.join(" ")}`);
+  t.equal(outcome.stderr, "", "no bar where there is no terminal");
+  return { ...outcome, record: parseRecord(await readFile(file, "utf8")) };
+}
+
+const quantities = (record: Record, name: string): string[] =>
+  record.suites
+    .flatMap(({ sections }) => sections)
+    .flatMap(({ results }) => results)
+    .filter((result) => result.case === name)
+    .map(({ quantity }) => quantity);
+
+test("bench norm", (t) =>
+  inFolder(t, async (folder) => {
+    const { record, stdout } = await measure(
+      t,
+      ["norm", "--shapes", "4x3x8x8,3x2x5x7", "--norms", "bs:2,vdn:2,fs:1/4", "--time", "0.01"],
+      folder,
+    );
+    t.deepEqual(
+      record.suites[0]?.sections.map(({ title }) => title),
+      ["layer 4×3×8×8", "layer 3×2×5×7", "block 4×3×8×8", "block 3×2×5×7"].map((s) => `norm: ${s}`),
+    );
+    for (const { title, series, settings } of record.suites[0]?.sections ?? []) {
+      t.ok(stdout.includes(title), `${title} is printed`);
+      const names = ["bn", "bs:2", "vdn:2", "fs:1/4"];
+      const expected = settings.piece === "block" ? ["none", ...names] : names;
+      t.deepEqual(
+        series.map((one) => `${one.case}, ${one.measure}`),
+        ["forward", "forward+backward"].flatMap((pass) => expected.map((n) => `${n}, ${pass}`)),
+      );
+      t.ok(
+        series.every(({ samples }) => samples.length >= 3),
+        "three rounds at least",
+      );
+    }
+    t.ok(quantities(record, "vdn:2").includes("forward+backward / none"));
+    t.equal(record.interrupted, false);
+    t.match(record.backend?.description ?? "", /^wasm/, "wasm is the default");
+  }));
+
+test("bench step", (t) =>
+  inFolder(t, async (folder) => {
+    const { record, stdout } = await measure(
+      t,
+      ["step", "--batch", "4", "--norms", "bs:2", "--time", "0.01", "--threads", "1"],
+      folder,
+    );
+    const [section] = record.suites[0]?.sections ?? [];
+    t.deepEqual(
+      section?.rows.map(([name]) => name),
+      ["none", "bn", "bs:2"],
+    );
+    t.match(stdout, /images\/s/);
+    t.match(record.backend?.description ?? "", /1 thread\b/);
+    for (const quantity of ["step ms", "images/s", "tax", "saved against bn", "workspace bytes"]) {
+      t.ok(quantities(record, "bs:2").includes(quantity), quantity);
+    }
+    t.notOk(quantities(record, "none").includes("tax"), "no number for what is not compared");
+    const speeds = section?.results.filter(({ quantity }) => quantity === "images/s") ?? [];
+    t.ok(speeds.every(({ value, low = 0, high = 0 }) => low <= value && value <= high));
+  }));
+
+test("bench accuracy", (t) =>
+  inFolder(t, async (folder) => {
+    const { record } = await measure(
+      t,
+      ["accuracy", "--batch", "16", "--norms", "bn,bs:4", "--time", "0.01"],
+      folder,
+    );
+    const [section] = record.suites[0]?.sections ?? [];
+    t.equal(section?.settings.trainImages, 16, "one step, where nothing fits");
+    t.deepEqual(
+      section?.rows.map(([name]) => name),
+      ["bn", "bs:4"],
+    );
+    const tested = section?.results.filter(({ quantity }) => quantity === "test accuracy") ?? [];
+    t.equal(tested.length, 2);
+    t.ok(tested.every(({ value, low = 1, high = 0 }) => low <= value && value <= high));
+  }));
+
+test("bench --strategy measures someone else's", (t) =>
+  inFolder(t, async (folder) => {
+    const fixture = (name: string) =>
+      fileURLToPath(new URL(`../../test/fixtures/${name}`, import.meta.url));
+    const { record } = await measure(
+      t,
+      [
+        "norm",
+        ...["--strategy", fixture("exported-strategy.mjs")],
+        ...["--strategy", fixture("default-factory.mjs")],
+        ...["--strategy", fixture("strategy-package")],
+        ...["--shapes", "4x2x4x4", "--norms", "bs:2", "--time", "0.01"],
+      ],
+      folder,
+    );
+    t.deepEqual(
+      record.suites[0]?.sections[0]?.rows.slice(0, 5).map(([name]) => name),
+      ["bn", "bs:2", "first", "from-default", "first (2)"],
+      "by their names, which are told apart",
+    );
+    const { status, stderr } = await bench(["norm", "--strategy", fixture("no-strategy.mjs")]);
+    t.equal(status, 2);
+    t.match(
+      stderr,
+      /exports no strategy \(mine\(\) throws: images is missing\); export one, as in/,
+    );
+  }));
+
+test("bench: Ctrl-C shows and writes what there is", (t) =>
+  inFolder(t, async (folder) => {
+    const file = join(folder, "samples.json");
+    let sent = false;
+    // Twenty epochs: it is still at it when the signal comes.
+    const { status, stdout } = await bench(
+      [
+        ...["norm", "accuracy", "--shapes", "4x2x8x8", "--norms", "bs:2"],
+        ...["--time", "3600", "--json", file],
+      ],
+      {
+        onOutput(child, written) {
+          if (!sent && written.includes("norm: block")) sent = child.kill("SIGINT");
+        },
+      },
+    );
+    t.equal(status, 130);
+    t.match(stdout, /interrupted: the tables show what was measured until then/);
+    const record = parseRecord(await readFile(file, "utf8"));
+    t.equal(record.interrupted, true);
+    t.equal(record.suites[0]?.sections.length, 2, "what was measured before is there");
+    t.ok(
+      record.suites.flatMap(({ sections }) => sections).every(({ rows }) => rows.length > 0),
+      "and nothing that was not",
+    );
+  }));
