@@ -36,6 +36,14 @@ const geometries: readonly Geometry[] = [
   { x: [1, 5, 3, 33], w: [4, 5, 3, 3], padding: 1 },
   { x: [1, 8, 32, 32], w: [8, 8, 3, 3], padding: 1 },
   { x: [5, 33, 4, 4], w: [9, 33, 3, 3], padding: 1 },
+  // Large enough for the algorithms that a backend keeps for large convolutions, such as Winograd's
+  { x: [2, 16, 32, 32], w: [16, 16, 3, 3], padding: 1 },
+  { x: [3, 32, 16, 16], w: [32, 32, 3, 3], padding: 1 },
+  { x: [2, 64, 8, 8], w: [64, 64, 3, 3], padding: 1 },
+  { x: [1, 96, 4, 4], w: [96, 96, 3, 3], padding: 1 },
+  { x: [2, 33, 15, 13], w: [47, 33, 3, 3], padding: 1 },
+  { x: [2, 32, 14, 17], w: [32, 32, 3, 3] },
+  { x: [2, 32, 10, 11], w: [32, 32, 3, 3], padding: [2, 0] },
   // Larger kernels
   { x: [2, 4, 7, 5], w: [3, 4, 5, 5], padding: 2 },
   { x: [1, 3, 11, 8], w: [4, 3, 5, 5], stride: 2, padding: 1 },
@@ -101,6 +109,7 @@ const withEpilogues = [
   { x: [2, 16, 7, 7], w: [17, 16, 3, 3], padding: 1, stride: 2 },
   { x: [3, 17, 4, 3], w: [4, 17, 1, 1] },
   { x: [2, 4, 5, 5], w: [4, 1, 3, 3], padding: 1, groups: 4 },
+  { x: [2, 32, 11, 10], w: [33, 32, 3, 3], padding: 1 },
 ] as const;
 
 export const conv2dCases: readonly Case[] = [
