@@ -2,11 +2,13 @@
 
 import type { Backend, State } from "@fewnorm/backend";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
+import { createWasmBackend } from "@fewnorm/backend-wasm";
 import { resnet } from "@fewnorm/models";
-import type { Model, StateDeclaration } from "@fewnorm/nn";
+import { drawAll, type Model, type StateDeclaration } from "@fewnorm/nn";
 import { batchNorm, noNorm } from "@fewnorm/norm";
 import { batchSampling } from "@fewnorm/sampling-batch";
-import { sizeOf } from "@fewnorm/tensor";
+import { virtualDataset } from "@fewnorm/sampling-virtual";
+import { key, sizeOf } from "@fewnorm/tensor";
 import { sgd, type Traced, traceEvaluation, traceGradients, traceTraining } from "@fewnorm/train";
 import test, { type Test } from "tape";
 import { type Fixture, readFixture } from "./fixture.ts";
@@ -43,6 +45,8 @@ const backends: Record<string, { create: () => Backend | Promise<Backend>; exact
     create: () => createReferenceBackend({ precision: "float64" }),
     exact: true,
   },
+  "wasm, 1 thread": { create: () => createWasmBackend({ threads: 1 }), exact: false },
+  "wasm, 2 threads": { create: () => createWasmBackend({ threads: 2 }), exact: false },
 };
 
 async function stateOf(
@@ -65,12 +69,15 @@ async function fetchesOf(backend: Backend, traced: Traced, fixture: Fixture, ste
 }
 
 for (const [name, { create, exact }] of Object.entries(backends)) {
-  // In float64 only the fixture's float32 digits count; in float32, what PyTorch's own float32
+  // In float64 only the fixture's float32 digits count. In float32: what PyTorch's own float32
   // differs from float64 by (stored beside each tensor), eight times that for sums in another order,
-  // and not less than 1e-5. A ReLU input near zero may change sides: reluMargin is 2e-6.
+  // and not less than 2e-5. After three updates a ReLU input near zero may be on the other side,
+  // which moves single elements of the filters before it by a few 1e-4.
   const check = (t: Test, fixture: Fixture, entry: string, values: ArrayLike<number>) => {
     const theirs = fixture.entry(entry).float32Relative;
-    const { ok, message } = fixture.check(entry, values, exact ? 1e-6 : Math.max(1e-5, 8 * theirs));
+    const least = entry.startsWith("final.") ? 1e-3 : 2e-5;
+    const tolerance = exact ? 1e-6 : Math.max(least, 8 * theirs);
+    const { ok, message } = fixture.check(entry, values, tolerance);
     t.ok(ok, message);
   };
 
@@ -130,3 +137,40 @@ for (const [name, { create, exact }] of Object.entries(backends)) {
     t.end();
   });
 }
+
+test("ResNet-20 on wasm agrees with float64 for folded norms over three steps", async (t) => {
+  const fixture = readFixture("resnet20.json", "bn");
+  const samplings = [batchSampling({ images: 2 }), virtualDataset({ images: 2 })];
+  for (const sampling of samplings) {
+    const model = resnet({ depth: 20, norm: batchNorm({ sampling }) });
+    const traced = traceTraining(model, { batch: 4, optimizer: sgd() });
+    const runs = await Promise.all(
+      [createReferenceBackend({ precision: "float64" }), createWasmBackend({ threads: 2 })].map(
+        async (made) => {
+          const backend = await made;
+          const state = await stateOf(backend, traced.states, fixture);
+          const executable = await backend.compile(traced.graph, state);
+          const losses: number[] = [];
+          for (let step = 0; step < fixture.steps; step++) {
+            const { loss } = await executable.run({
+              images: fixture.images(step).values,
+              labels: fixture.labels(step),
+              learningRate: [0.05],
+              ...drawAll(traced.draws, key(step)),
+            });
+            losses.push(loss?.data[0] as number);
+          }
+          await backend.dispose();
+          return losses;
+        },
+      ),
+    );
+    const [exact = [], float32 = []] = runs;
+    for (const [step, loss] of exact.entries()) {
+      // Rounding grows through 20 layers and two updates; 1e-3 is far below any real difference.
+      const off = Math.abs((float32[step] ?? Number.NaN) - loss);
+      t.ok(off < 1e-3 * Math.abs(loss), `${sampling.name}, step ${step}: ${loss}, off by ${off}`);
+    }
+  }
+  t.end();
+});
