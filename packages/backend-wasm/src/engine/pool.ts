@@ -70,7 +70,11 @@ export async function createPool(
 async function startNodeWorker(start: WorkerStart): Promise<Handle> {
   const name = "node:worker_threads";
   const { Worker } = (await import(name)) as typeof import("node:worker_threads");
-  const worker = new Worker(new URL("./worker.js", import.meta.url), { workerData: start });
+  // Without this process's own options: some, such as --input-type, are refused for a file.
+  const worker = new Worker(new URL("./worker.js", import.meta.url), {
+    workerData: start,
+    execArgv: [],
+  });
   const ready = new Promise<void>((resolve, reject) => {
     worker.once("message", () => resolve());
     worker.once("error", reject);
