@@ -17,7 +17,10 @@ export interface Limits {
   readonly threads: number;
 }
 
-/** Runs graphs. Made by a factory such as `createWasmBackend(options)`; owns memory until `dispose`. */
+/**
+ * Runs graphs. Made by a factory such as `createWasmBackend(options)`; owns memory until `dispose`.
+ * Using it, its states or its executables after that is an Error that says so.
+ */
 export interface Backend {
   /** Short name, as users write it: `reference`, `wasm`, … */
   readonly name: string;
@@ -61,7 +64,8 @@ export interface Executable {
   readonly workspaceBytes: number;
   /**
    * One step: reads feeds and states, computes the outputs, then replaces all updated states at once.
-   * @throws Error for a missing or unknown feed, RangeError for a wrong shape; nothing has changed then.
+   * @throws Error for a missing or unknown feed, RangeError for a wrong shape or a label that is not
+   * a class; nothing has changed then.
    */
   run(feeds?: Feeds): Promise<Fetches>;
   /** Runs once and returns each node's time in milliseconds, where the backend can tell. */
