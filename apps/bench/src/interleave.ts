@@ -22,7 +22,7 @@ export interface InterleaveOptions {
   readonly key: Key;
   /** No round begins after this, in `now`'s milliseconds … */
   readonly deadline: number;
-  /** … as long as there have been so many; default 3. */
+  /** … unless there have been fewer than so many; default 3. */
   readonly minRounds?: number;
   /** Default 300. */
   readonly maxRounds?: number;
@@ -32,8 +32,11 @@ export interface InterleaveOptions {
   readonly now?: () => number;
 }
 
+/** Share of the time that goes into warming up: engines compile what is hot once more, and better. */
+const warmUpShare = 0.05;
+
 /**
- * Runs every case once to warm up, then round by round in an order drawn for each round, so that what
+ * Runs every case to warm up, once or more often, then round by round in an order drawn for each round, so that what
  * drifts – clock rates, other work on the machine – falls on all cases alike. An interrupted round leaves
  * some cases with one sample more than others.
  */
@@ -57,9 +60,13 @@ export async function interleave(
     return now() - begin;
   }
 
-  for (let i = 0; i < cases.length; i++) {
-    if ((await once(i, 0)) === undefined) return series;
-  }
+  const begin = now();
+  const warm = begin + (Number.isFinite(deadline) ? warmUpShare * (deadline - begin) : 0);
+  do {
+    for (let i = 0; i < cases.length; i++) {
+      if ((await once(i, 0)) === undefined) return series;
+    }
+  } while (now() < warm);
   for (let round = 0; round < maxRounds; round++) {
     if (round >= minRounds && now() >= deadline) break;
     onRound?.(round);

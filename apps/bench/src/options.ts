@@ -26,7 +26,7 @@ export interface Options {
   readonly seed: number;
 }
 
-export const defaults = { backend: "wasm", time: 75, seed: 1 } as const;
+export const defaults = { backend: "wasm", time: 70, seed: 1 } as const;
 
 const known = {
   json: { type: "string" },

@@ -76,7 +76,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       try {
         for await (const section of suite.run({ ...shared, ...span, key, status })) {
           // Interrupted before its first sample.
-          if (section.series.every(({ samples }) => samples.length === 0)) continue;
+          const { series } = section;
+          if (series.length > 0 && series.every(({ samples }) => samples.length === 0)) continue;
           bar.stop();
           sections.push(section);
           console.log(formatSection(section));

@@ -48,7 +48,7 @@ export interface SuiteContext {
 /** One table and the samples that it was made from. */
 export interface Section {
   readonly title: string;
-  /** What was measured and how to read it, in lines. */
+  /** What was measured and how to read it, in paragraphs. */
   readonly caption: readonly string[];
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];

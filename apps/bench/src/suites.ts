@@ -3,7 +3,8 @@
 import type { Suite } from "./suite.ts";
 import { accuracy } from "./suites/accuracy.ts";
 import { norm } from "./suites/norm.ts";
+import { profile } from "./suites/profile.ts";
 import { step } from "./suites/step.ts";
 
 /** A new suite is a file in suites/ and its name here. */
-export const suites: readonly Suite[] = [norm, step, accuracy];
+export const suites: readonly Suite[] = [norm, step, accuracy, profile];

@@ -15,7 +15,18 @@ export function formatSection(section: Section): string {
     .toString()
     .split("\n")
     .filter((line, i) => i <= 2 || !line.startsWith("├"));
-  return [title, ...caption, ...lines, ""].join("\n");
+  return [title, ...caption.flatMap(wrap), ...lines, ""].join("\n");
+}
+
+/** Breaks text into lines of 100 characters at most. */
+function wrap(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > 100) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
 }
 
 /** The bar of one suite. */

@@ -7,8 +7,8 @@ export const none = "–";
 
 /** Three significant digits: `0.123`, `1.23`, `12.3`, `123`. */
 export function short(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
-  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value))));
   return value.toFixed(Math.min(digits, 3));
 }
 

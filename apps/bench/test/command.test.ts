@@ -37,7 +37,10 @@ test("bench --help says everything that there is", async (t) => {
 
 test("bench: what is wrong with the command line is said in one line, with exit status 2", async (t) => {
   const wrong: [string[], RegExp][] = [
-    [["nrom"], /there is no suite "nrom", did you mean norm\?; there is norm, step, accuracy/],
+    [
+      ["nrom"],
+      /there is no suite "nrom", did you mean norm\?; there is norm, step, accuracy, profile/,
+    ],
     [["--tiem", "3"], /there is no option --tiem, did you mean --time\?/],
     [["--backend", "wsam"], /there is no backend "wsam", did you mean wasm\?/],
     [["--model", "resnet21"], /there is no model "resnet21"/],

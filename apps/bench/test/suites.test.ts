@@ -110,6 +110,28 @@ test("bench accuracy", (t) =>
     t.ok(tested.every(({ value, low = 1, high = 0 }) => low <= value && value <= high));
   }));
 
+test("bench profile", (t) =>
+  inFolder(t, async (folder) => {
+    const { record, stdout } = await measure(
+      t,
+      ["profile", "--batch", "4", "--norms", "bs:2", "--time", "0.01"],
+      folder,
+    );
+    const sections = record.suites[0]?.sections ?? [];
+    t.deepEqual(
+      sections.map(({ title }) => title.replace(/^.*, /, "")),
+      ["by primitive", "by layer"],
+    );
+    t.match(stdout, /conv2dWeightGrad/);
+    t.match(stdout, /layer3\.2\.bn2/);
+    for (const { rows } of sections) {
+      const shares = rows.map(([, , share]) => Number.parseFloat(share ?? ""));
+      const total = shares.reduce((a, b) => a + b);
+      // Each is rounded to 0.1.
+      t.ok(Math.abs(total - 100) <= 0.05 * shares.length, `shares make ${total.toFixed(1)}%`);
+    }
+  }));
+
 test("bench --strategy measures someone else's", (t) =>
   inFolder(t, async (folder) => {
     const fixture = (name: string) =>

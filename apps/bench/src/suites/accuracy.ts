@@ -217,9 +217,7 @@ function describe(
   return {
     title: `accuracy: ${model.name}, ${epochs} ${epochs === 1 ? "epoch" : "epochs"}`,
     caption: [
-      `Trained on ${whole} ${grouped(images)} of ${grouped(dataset.train.count)} images of ${dataset.name}, batch ${batch}, cosine from ${learningRate}, not augmented;`,
-      `so much fits into ${short(time)} s at the ${short(speed)} images/s of a first trial. Tested on ${grouped(dataset.test.count)} images;`,
-      `the 95% intervals are those of a test of this size, and say nothing of other seeds (this is ${seed}).`,
+      `Trained on ${whole} ${grouped(images)} of ${grouped(dataset.train.count)} images of ${dataset.name}, batch ${batch}, cosine from ${learningRate}, not augmented; so much fits into ${short(time)} s at the ${short(speed)} images/s of a first trial. Tested on ${grouped(dataset.test.count)} images; the 95% intervals are those of a test of this size, and say nothing of other seeds (this is ${seed}).`,
       ...failures,
       ...(signal.aborted ? ["Interrupted: losses are those of the last whole epoch."] : []),
     ],

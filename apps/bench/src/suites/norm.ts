@@ -179,9 +179,7 @@ function describe(
   return {
     title: `norm: ${title}`,
     caption: [
-      `${what};`,
-      `backward goes to the input and all parameters. Medians of ${counts.join(" and ")} rounds, and times as`,
-      "multiples of another's, with 95% intervals.",
+      `${what}; backward goes to the input and all parameters. Medians of ${counts.join(" and ")} rounds, and times as multiples of another's, with 95% intervals.`,
     ],
     head: ["norm", "pass", "time", ...baselines.map((baseline) => `/ ${baseline}`)],
     rows,

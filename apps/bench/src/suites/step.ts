@@ -138,8 +138,7 @@ function describe(
       speed === undefined ? none : short(speed.median),
       percent(tax),
       percent(saved),
-      mebibytes(bytes),
-      memory === undefined ? none : memory.toFixed(2),
+      `${mebibytes(bytes)}${memory === undefined ? "" : ` (${memory.toFixed(2)})`}`,
       short(compileMilliseconds / 1000),
     ];
   });
@@ -150,7 +149,7 @@ function describe(
       "tax = (step − step without normalization) / step without; saved = (bn's step − step) / bn's step.",
       "Memory is that of intermediate results; compile is tracing and planning training and evaluation, once.",
     ],
-    head: ["norm", "step ms", "images/s", "tax", "saved against bn", "memory", "/ bn", "compile s"],
+    head: ["norm", "step ms", "images/s", "tax", "saved against bn", "memory (/ bn)", "compile s"],
     rows,
     settings: { model, batch, learningRate, data, backend },
     series: series.map(({ name, milliseconds }) => ({

@@ -1,0 +1,174 @@
+// Where the time of a training step goes: by primitive and by layer.
+
+import { type Batch, createBatches } from "@fewnorm/data";
+import { drawAll } from "@fewnorm/nn";
+import { parseModel } from "@fewnorm/presets";
+import { foldIn, type Graph, nodeCost } from "@fewnorm/tensor";
+import { initializeStates, sgd, traceTraining } from "@fewnorm/train";
+import { median } from "../statistics.ts";
+import type { NamedNorm, Result, Section, Suite, SuiteContext } from "../suite.ts";
+import { short } from "../words.ts";
+
+export const profile: Suite = {
+  name: "profile",
+  summary:
+    "where a training step's time goes: each primitive's and each layer's time, flops, bytes",
+  byDefault: false,
+  async *run(context) {
+    const { batch = 128, model = "resnet20" } = context.options;
+    const norms = context.norms([], ["bn", "bs:4"]);
+    for (const [i, one] of norms.entries()) {
+      if (context.signal.aborted) return;
+      const now = performance.now();
+      const deadline = now + (context.deadline - now) / (norms.length - i);
+      yield* profileStep({ ...context, deadline }, one, model, batch);
+    }
+  },
+};
+
+async function* profileStep(
+  context: SuiteContext,
+  { name, norm }: NamedNorm,
+  modelName: string,
+  batch: number,
+): AsyncGenerator<Section> {
+  const { key, deadline, signal, status } = context;
+  const backend = await context.backend();
+  const dataset = await context.dataset();
+  status(`compiling ${name}`);
+  const classes = dataset.classes.length;
+  const model = parseModel(modelName)({ norm, classes, inputShape: dataset.shape });
+  const { graph, states, draws } = traceTraining(model, { batch, optimizer: sgd() });
+  const state = await backend.createState(states);
+  for (const [one, values] of initializeStates(states, key)) await state.write(one, values);
+  const executable = await backend.compile(graph, state);
+  try {
+    if (executable.profile === undefined) {
+      throw new Error(
+        `profile: ${backend.name} does not tell its nodes' times; use --backend wasm`,
+      );
+    }
+    const batches = createBatches(dataset.train, { dataset, batchSize: batch, key });
+    const { images, labels }: Batch = batches.batch(0, 0);
+    const samples = new Map<string, { nodes: readonly number[]; milliseconds: number[] }>();
+    const whole: number[] = [];
+    for (let round = 0; round < 200; round++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (signal.aborted || (round > 3 && performance.now() >= deadline)) break;
+      status(`${name}: round ${round}`);
+      const drawn = Object.entries(drawAll(draws, foldIn(key, round)));
+      const feeds = {
+        images,
+        labels,
+        learningRate: [1e-4],
+        ...Object.fromEntries(drawn.filter(([input]) => input in graph.inputs)),
+      };
+      const began = performance.now();
+      await executable.run(feeds);
+      const step = performance.now() - began;
+      const times = await executable.profile(feeds);
+      // The first round warms up.
+      if (round === 0) continue;
+      whole.push(step);
+      for (const { nodes, milliseconds } of times) {
+        const identity = nodes.join();
+        const known = samples.get(identity);
+        if (known === undefined) samples.set(identity, { nodes, milliseconds: [milliseconds] });
+        else known.milliseconds.push(milliseconds);
+      }
+    }
+    if (whole.length === 0) return;
+    const items = [...samples.values()].map(({ nodes, milliseconds }) =>
+      itemOf(graph, nodes, median(milliseconds)),
+    );
+    const settings = { model: modelName, norm: name, batch, backend: backend.description };
+    const series = [
+      { case: name, measure: "step", unit: "ms", samples: whole },
+      ...[...samples.values()].map(({ nodes, milliseconds }) => ({
+        case: name,
+        measure: `nodes ${nodes.join(" ")}`,
+        unit: "ms",
+        samples: milliseconds,
+      })),
+    ];
+    const total = items.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+    const title = `profile: ${modelName} with ${name}, batch ${batch}`;
+    const common = { settings, head: ["", "time ms", "share", "GFLOP/s", "GB/s"] };
+    yield {
+      ...common,
+      title: `${title}, by primitive`,
+      caption: [
+        `Medians of ${whole.length} rounds. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
+      ],
+      ...tabulate(name, items, ({ op }) => op, total),
+      series,
+    };
+    yield {
+      ...common,
+      title: `${title}, by layer`,
+      caption: ["Forward and backward together."],
+      ...tabulate(name, items, ({ label }) => label, total),
+      series: [],
+    };
+  } finally {
+    await executable.dispose();
+    await state.dispose();
+  }
+}
+
+/** What was timed at once: a node, or several that the backend runs as one. */
+interface Item {
+  readonly op: string;
+  readonly label: string;
+  readonly milliseconds: number;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+function itemOf(graph: Graph, ids: readonly number[], milliseconds: number): Item {
+  const nodes = ids.flatMap((id) => graph.nodes[id] ?? []);
+  const costs = nodes.map((node) => nodeCost(graph, node));
+  return {
+    op: [...new Set(nodes.map(({ op }) => op))].join(" + "),
+    label: nodes.at(-1)?.label || "other",
+    milliseconds,
+    flops: costs.reduce((sum, { flops }) => sum + flops, 0),
+    bytes: costs.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/** Sums of the items by `groupOf`, largest first. */
+function tabulate(
+  name: string,
+  items: readonly Item[],
+  groupOf: (item: Item) => string,
+  total: number,
+): Pick<Section, "rows" | "results"> {
+  const groups = new Map<string, { milliseconds: number; flops: number; bytes: number }>();
+  for (const item of items) {
+    const { milliseconds, flops, bytes } = item;
+    const sum = groups.get(groupOf(item)) ?? { milliseconds: 0, flops: 0, bytes: 0 };
+    groups.set(groupOf(item), {
+      milliseconds: sum.milliseconds + milliseconds,
+      flops: sum.flops + flops,
+      bytes: sum.bytes + bytes,
+    });
+  }
+  const sorted = [...groups].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
+  return {
+    rows: sorted.map(([group, { milliseconds, flops, bytes }]) => [
+      group,
+      short(milliseconds),
+      `${((100 * milliseconds) / total).toFixed(1)}%`,
+      short(flops / milliseconds / 1e6),
+      short(bytes / milliseconds / 1e6),
+    ]),
+    results: sorted.map(
+      ([group, { milliseconds }]): Result => ({
+        case: name,
+        quantity: `${group} ms`,
+        value: milliseconds,
+      }),
+    ),
+  };
+}
