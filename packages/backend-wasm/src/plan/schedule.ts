@@ -5,6 +5,8 @@ import type { Access, Buffer, Instruction, Program } from "./program.ts";
 const ALIGNMENT = 64;
 /** Kernels may read a vector past the end. */
 const SLACK = 32;
+/** Buffers up to this size are many and together small: these are placed quickly, the others closely. */
+const SMALL_BYTES = 32 * 1024;
 
 export interface Schedule {
   /** Offset in the workspace of each workspace buffer, by id. */
@@ -25,10 +27,11 @@ interface Interval {
   last: number;
 }
 
-/** Largest first, each at the lowest offset that no buffer alive at the same time occupies. */
-function placeBuffers({ instructions, buffers }: Program) {
+/** When each workspace buffer is first and last needed, as positions of instructions. */
+function intervalsOf({ instructions, buffers }: Program): Interval[] {
   const intervals = new Map<Buffer, Interval>();
   const touch = (buffer: Buffer, time: number) => {
+    if (buffer.kind !== "workspace") return;
     const interval = intervals.get(buffer);
     if (interval === undefined) intervals.set(buffer, { buffer, first: time, last: time });
     else {
@@ -43,12 +46,31 @@ function placeBuffers({ instructions, buffers }: Program) {
   instructions.forEach(({ accesses }, time) => {
     for (const { place } of accesses) touch(place.buffer, time);
   });
-  const live = [...intervals.values()].filter(({ buffer }) => buffer.kind === "workspace");
-  live.sort((a, b) => b.buffer.bytes - a.buffer.bytes || a.buffer.id - b.buffer.id);
+  return [...intervals.values()];
+}
+
+const alignedBytes = ({ bytes }: Buffer): number =>
+  Math.ceil((bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
+
+/** Places the few large buffers closely, then the many small ones quickly. */
+function placeBuffers(program: Program) {
+  const intervals = intervalsOf(program);
+  const isLarge = ({ buffer }: Interval) => buffer.bytes > SMALL_BYTES;
+  const offsets = new Map<number, number>();
+  const large = placeLarge(intervals.filter(isLarge), offsets);
+  const small = intervals.filter((interval) => !isLarge(interval));
+  return { offsets, workspaceBytes: placeSmall(small, offsets, large) };
+}
+
+/** Largest first, each at the lowest offset that no buffer alive at the same time occupies. Returns the end. */
+function placeLarge(intervals: readonly Interval[], offsets: Map<number, number>): number {
+  const ordered = [...intervals].sort(
+    (a, b) => b.buffer.bytes - a.buffer.bytes || a.buffer.id - b.buffer.id,
+  );
   const placed: (Interval & { offset: number; end: number })[] = [];
-  let workspaceBytes = 0;
-  for (const interval of live) {
-    const bytes = Math.ceil((interval.buffer.bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
+  let top = 0;
+  for (const interval of ordered) {
+    const bytes = alignedBytes(interval.buffer);
     let offset = 0;
     for (const other of placed) {
       if (other.first > interval.last || other.last < interval.first) continue;
@@ -58,10 +80,39 @@ function placeBuffers({ instructions, buffers }: Program) {
     const position = placed.findIndex((other) => other.offset > offset);
     const entry = { ...interval, offset, end: offset + bytes };
     placed.splice(position < 0 ? placed.length : position, 0, entry);
-    workspaceBytes = Math.max(workspaceBytes, offset + bytes);
+    offsets.set(interval.buffer.id, offset);
+    top = Math.max(top, entry.end);
   }
-  const offsets = new Map(placed.map(({ buffer, offset }) => [buffer.id, offset]));
-  return { offsets, workspaceBytes };
+  return top;
+}
+
+/** In the order of time, each into freed memory of its size class or at the end. Returns the end. */
+function placeSmall(
+  intervals: readonly Interval[],
+  offsets: Map<number, number>,
+  start: number,
+): number {
+  const births = [...intervals].sort((a, b) => a.first - b.first || a.buffer.id - b.buffer.id);
+  const deaths = [...intervals].sort((a, b) => a.last - b.last || a.buffer.id - b.buffer.id);
+  const free = new Map<number, number[]>();
+  const classOf = ({ buffer }: Interval) => 2 ** Math.ceil(Math.log2(alignedBytes(buffer)));
+  let top = start;
+  let ended = 0;
+  for (const interval of births) {
+    for (let dead = deaths[ended]; dead !== undefined && dead.last < interval.first; ) {
+      const bytes = classOf(dead);
+      const offset = offsets.get(dead.buffer.id) as number;
+      const list = free.get(bytes);
+      if (list === undefined) free.set(bytes, [offset]);
+      else list.push(offset);
+      dead = deaths[++ended];
+    }
+    const bytes = classOf(interval);
+    const reused = free.get(bytes)?.pop();
+    offsets.set(interval.buffer.id, reused ?? top);
+    if (reused === undefined) top += bytes;
+  }
+  return top;
 }
 
 interface Pending {
