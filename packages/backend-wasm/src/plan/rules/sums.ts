@@ -25,7 +25,8 @@ export const sumRules: Rules<"sum"> = {
       strides: [strides[axis] as number, target[axis] as number],
     }));
     const rowsKept = x.shape.length > 0 && !summed.has(0);
-    const merged = mergeAxes(all, rowsKept || x.map !== undefined ? 1 : 0);
+    const divided = !single && (x.shape[0] ?? 1) >= low.threads;
+    const merged = mergeAxes(all, rowsKept || divided || x.map !== undefined ? 1 : 0);
     const axes = merged.length > 0 ? merged : [{ size: 1, strides: [1, 0] }];
     const description = {
       x,
