@@ -93,10 +93,11 @@ async function* profileStep(
     ];
     const total = items.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
     const title = `profile: ${modelName} with ${name}, batch ${batch}`;
-    const common = { settings, head: ["", "time ms", "share", "GFLOP/s", "GB/s"] };
+    const columns = ["time ms", "share", "GFLOP/s", "GB/s"];
     yield {
-      ...common,
+      settings,
       title: `${title}, by primitive`,
+      head: ["primitive", ...columns],
       caption: [
         `Medians of ${whole.length} rounds. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
       ],
@@ -104,8 +105,9 @@ async function* profileStep(
       series,
     };
     yield {
-      ...common,
+      settings,
       title: `${title}, by layer`,
+      head: ["layer", ...columns],
       caption: ["Forward and backward together."],
       ...tabulate(name, items, ({ label }) => label, total),
       series: [],
