@@ -1,10 +1,12 @@
 // Weights in Winograd's domain: U = G w Gᵀ, packed for the register tile.
 
 import { share } from "./common";
+import { planeBytes } from "./winograd";
 import { transformWeights } from "./winograd-transform";
 
 /**
- * w of (n, k, ky, kx) is at from[n·laneStride + k·stride + (3·ky + kx)·tapStride] → to [36][⌈channels/8⌉][depth][8].
+ * w of (n, k, ky, kx) is at from[n·laneStride + k·stride + (3·ky + kx)·tapStride] → 36 planes
+ * [⌈channels/8⌉][depth][8], `planeBytes` apart.
  * With weights [O][3][3][I]: forward n = o, k = i, laneStride 9I, stride 1, tapStride I. Input gradient n = i,
  * k = o, laneStride 1, stride 9I, tapStride −I, and `from` at the last tap, w + 8·I floats.
  */
@@ -22,7 +24,7 @@ class PackWinograd {
 export function packWinograd(args: usize, thread: i32, threads: i32): void {
   const a = changetype<PackWinograd>(args);
   const blocks = (a.channels + 7) / 8;
-  const plane = blocks * a.depth * 32;
+  const plane = planeBytes(blocks * 8, a.depth);
   const lane = a.laneStride * 4;
   const tap = a.tapStride * 4;
   const end = share(blocks * a.depth, thread + 1, threads);

@@ -14,7 +14,7 @@ class WinogradWeightGrad extends Geometry {
   xMap: usize;
   g: usize;
   gMap: usize;
-  sums: usize; // [threads][36][O rounded up to 4][C rounded up to 4]
+  sums: usize; // [threads], 36 planes [O rounded up to 4][C rounded up to 4], `planeBytes` apart
   sumsBytes: i32;
 }
 
@@ -61,7 +61,7 @@ export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i3
     for (let plane = 0; plane < 36; plane++) {
       accumulate(
         w + plane * gPlane, outputs * 4, v + plane * xPlane, inputs * 4, strips * across,
-        sums + plane * outputs * inputs * 4,
+        sums + plane * planeBytes(outputs, inputs),
       );
     }
   }
@@ -192,7 +192,7 @@ class CombineWinograd {
 export function combineWinograd(args: usize, thread: i32, threads: i32): void {
   const a = changetype<CombineWinograd>(args);
   const row = roundUp(a.channels, 4) * 4;
-  const plane = roundUp(a.outputs, 4) * row;
+  const plane = planeBytes(roundUp(a.outputs, 4), roundUp(a.channels, 4));
   const end = share(a.outputs, thread + 1, threads);
   for (let o = share(a.outputs, thread, threads); o < end; o++) {
     const out = a.out + o * 9 * a.channels * 4;

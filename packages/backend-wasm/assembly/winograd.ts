@@ -2,7 +2,7 @@
 // turned round. A thread takes a band of tile rows ("strips"), transforms their input, multiplies the 36 planes
 // [tiles][C]·[C][O], and transforms the products into outputs, so that both stay in its cache.
 
-import { madd, mapFirst, relu4, rowOf, share } from "./common";
+import { madd, mapFirst, rowOf, share } from "./common";
 import { Geometry } from "./convolve";
 import { zero } from "./padding";
 import { output0, output1, output2, output3, transformInput } from "./winograd-transform";
@@ -27,11 +27,11 @@ export function roundUp(n: i32, unit: i32): i32 {
   return ((n + unit - 1) / unit) * unit;
 }
 
-/** Bytes between the 36 planes of [tiles][channels]: not a power of two, or all would share one cache set. */
+/** Bytes between the 36 planes of rows × columns: not a power of two, or all would share one cache set. */
 // @ts-ignore: decorator
 @inline
-export function planeBytes(tiles: i32, channels: i32): i32 {
-  return tiles * channels * 4 + 64;
+export function planeBytes(rows: i32, columns: i32): i32 {
+  return rows * columns * 4 + 64;
 }
 
 export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
@@ -55,11 +55,14 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
   const outPlane = planeBytes(most, wide);
   const lineBytes = roundUp((across * 4 + 2) * c.channels * 4 + 16, 16);
   const zeros = c.scratch + thread * c.scratchBytes;
-  const lines = zeros + roundUp(rowBytes, 16);
+  const zeroBytes = roundUp(max(rowBytes, c.outputs * 4), 16);
+  const lines = zeros + zeroBytes;
   const v = lines + 6 * lineBytes;
   const m = v + 36 * inPlane;
-  const tile = m + 36 * outPlane;
-  zero(zeros, rowBytes);
+  const products = m + 36 * outPlane;
+  const bias = c.bias ? c.bias : zeros;
+  const floor = f32x4.splat(c.relu ? 0 : -Infinity); // NaN passes through pmax(v, floor)
+  zero(zeros, zeroBytes);
   zero(lines, 6 * lineBytes);
 
   for (let first = begin; first < end; first += c.band) {
@@ -79,7 +82,10 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
       const residual = c.residual
         ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes + offset
         : 0;
-      finishStrip(c, m + s * across * wide * 4, outPlane, wide, tile, out, residual, min(4, c.outHeight - row), across);
+      finishStrip(
+        c, m + s * across * wide * 4, outPlane, wide, products, bias, floor, out, residual,
+        min(4, c.outHeight - row), across,
+      );
     }
   }
 }
@@ -194,6 +200,7 @@ function multiply(
       }
       weights += depth * 32;
     }
+    weights += 64; // see planeBytes
     v += inPlane;
     m += outPlane;
   }
@@ -201,72 +208,43 @@ function multiply(
 
 /** act(AᵀmA + bias + residual) of a strip's tiles, clipped to `rows` and to the image's width. */
 function finishStrip(
-  c: WinogradConvolve, m: usize, plane: i32, wide: i32, tile: usize, out: usize, residual: usize, rows: i32, across: i32,
+  c: WinogradConvolve, m: usize, plane: i32, wide: i32, lines: usize, bias: usize, floor: v128,
+  out: usize, residual: usize, rows: i32, across: i32,
 ): void {
   const pixel = c.outputs * 4;
   const row = c.outWidth * pixel;
   const wideBytes = wide * 4;
-  const lineBytes = wideBytes * 6;
-  for (let t = 0; t < across; t++) {
-    let from = m;
-    let line = tile;
-    for (let j = 0; j < 6; j++) {
-      for (let o = 0; o < pixel; o += 16) {
-        let p = from + o;
-        const m0 = v128.load(p);
-        p += plane * 6;
-        const m1 = v128.load(p);
-        p += plane * 6;
-        const m2 = v128.load(p);
-        p += plane * 6;
-        const m3 = v128.load(p);
-        p += plane * 6;
-        const m4 = v128.load(p);
-        p += plane * 6;
-        const m5 = v128.load(p);
-        const sumA = f32x4.add(m1, m2);
-        const sumB = f32x4.add(m3, m4);
-        const differenceA = f32x4.sub(m1, m2);
-        const differenceB = f32x4.sub(m3, m4);
-        let to = line + o;
-        v128.store(to, output0(m0, sumA, sumB));
-        to += lineBytes;
-        v128.store(to, output1(differenceA, differenceB));
-        to += lineBytes;
-        v128.store(to, output2(sumA, sumB));
-        to += lineBytes;
-        v128.store(to, output3(differenceA, differenceB, m5));
-      }
-      from += plane;
-      line += wideBytes;
-    }
-    const cols = min(4, c.outWidth - t * 4);
+  const bytes = across * wideBytes;
+  const lineBytes = bytes * 6;
+  for (let j = 0; j < 6; j++) {
+    const line = lines + j * bytes;
+    for (let i = 0; i < bytes; i += 16) transformProducts(m + i, plane * 6, line + i, lineBytes);
+    m += plane;
+  }
+  for (let r = 0; r < rows; r++) {
+    let line = lines;
     let to = out;
     let add = residual;
-    line = tile;
-    for (let r = 0; r < rows; r++) {
+    for (let col = 0; col < c.outWidth; col += 4) {
+      const cols = c.outWidth - col;
       for (let o = 0; o < pixel; o += 16) {
-        finishVector(
-          line + o, wideBytes, c.bias ? c.bias + o : 0, add ? add + o : 0, to + o, pixel, cols,
-          (pixel - o) / 4, c.relu != 0,
-        );
+        finishVector(line + o, bytes, bias + o, floor, add ? add + o : 0, to + o, pixel, cols, (pixel - o) / 4);
       }
-      line += lineBytes;
-      to += row;
-      if (add) add += row;
+      line += wideBytes;
+      to += pixel * 4;
+      if (add) add += pixel * 4;
     }
-    m += wideBytes;
-    out += pixel * 4;
-    if (residual) residual += pixel * 4;
+    lines += lineBytes;
+    out += row;
+    if (residual) residual += row;
   }
 }
 
+/** Aᵀm: from six addresses to four. */
 // @ts-ignore: decorator
 @inline
-function finishVector(
-  p: usize, step: i32, bias: usize, residual: usize, out: usize, pixel: i32, cols: i32, channels: i32, relu: bool,
-): void {
-  let m0 = v128.load(p);
+function transformProducts(p: usize, step: i32, to: usize, next: i32): void {
+  const m0 = v128.load(p);
   p += step;
   const m1 = v128.load(p);
   p += step;
@@ -281,47 +259,66 @@ function finishVector(
   const sumB = f32x4.add(m3, m4);
   const differenceA = f32x4.sub(m1, m2);
   const differenceB = f32x4.sub(m3, m4);
-  let y0 = output0(m0, sumA, sumB);
-  let y1 = output1(differenceA, differenceB);
-  let y2 = output2(sumA, sumB);
-  let y3 = output3(differenceA, differenceB, m5);
-  if (bias) {
-    const b = v128.load(bias);
-    y0 = f32x4.add(y0, b);
-    y1 = f32x4.add(y1, b);
-    y2 = f32x4.add(y2, b);
-    y3 = f32x4.add(y3, b);
-  }
-  if (cols == 4 && channels >= 4) {
+  v128.store(to, output0(m0, sumA, sumB));
+  to += next;
+  v128.store(to, output1(differenceA, differenceB));
+  to += next;
+  v128.store(to, output2(sumA, sumB));
+  to += next;
+  v128.store(to, output3(differenceA, differenceB, m5));
+}
+
+/** The same along a row of a tile, four pixels of four channels, with the epilogue. */
+// @ts-ignore: decorator
+@inline
+function finishVector(
+  p: usize, step: i32, bias: usize, floor: v128, residual: usize, out: usize, pixel: i32, cols: i32, channels: i32,
+): void {
+  const m0 = v128.load(p);
+  p += step;
+  const m1 = v128.load(p);
+  p += step;
+  const m2 = v128.load(p);
+  p += step;
+  const m3 = v128.load(p);
+  p += step;
+  const m4 = v128.load(p);
+  p += step;
+  const m5 = v128.load(p);
+  const sumA = f32x4.add(m1, m2);
+  const sumB = f32x4.add(m3, m4);
+  const differenceA = f32x4.sub(m1, m2);
+  const differenceB = f32x4.sub(m3, m4);
+  const b = v128.load(bias);
+  let y0 = f32x4.add(b, output0(m0, sumA, sumB));
+  let y1 = f32x4.add(b, output1(differenceA, differenceB));
+  let y2 = f32x4.add(b, output2(sumA, sumB));
+  let y3 = f32x4.add(b, output3(differenceA, differenceB, m5));
+  if (cols >= 4 && channels >= 4) {
+    const out2 = pixel * 2;
+    const out3 = pixel * 3;
     if (residual) {
-      const q = residual + pixel * 2;
       y0 = f32x4.add(y0, v128.load(residual));
       y1 = f32x4.add(y1, v128.load(residual + pixel));
-      y2 = f32x4.add(y2, v128.load(q));
-      y3 = f32x4.add(y3, v128.load(q + pixel));
+      y2 = f32x4.add(y2, v128.load(residual + out2));
+      y3 = f32x4.add(y3, v128.load(residual + out3));
     }
-    if (relu) {
-      y0 = relu4(y0);
-      y1 = relu4(y1);
-      y2 = relu4(y2);
-      y3 = relu4(y3);
-    }
-    v128.store(out, y0);
-    v128.store(out + pixel, y1);
-    v128.store(out + pixel * 2, y2);
-    v128.store(out + pixel * 3, y3);
+    v128.store(out, f32x4.pmax(y0, floor));
+    v128.store(out + pixel, f32x4.pmax(y1, floor));
+    v128.store(out + out2, f32x4.pmax(y2, floor));
+    v128.store(out + out3, f32x4.pmax(y3, floor));
   } else {
-    finishPixel(y0, residual, out, channels, relu);
-    if (cols > 1) finishPixel(y1, residual ? residual + pixel : 0, out + pixel, channels, relu);
-    if (cols > 2) finishPixel(y2, residual ? residual + pixel * 2 : 0, out + pixel * 2, channels, relu);
-    if (cols > 3) finishPixel(y3, residual ? residual + pixel * 3 : 0, out + pixel * 3, channels, relu);
+    finishPixel(y0, floor, residual, out, channels);
+    if (cols > 1) finishPixel(y1, floor, residual ? residual + pixel : 0, out + pixel, channels);
+    if (cols > 2) finishPixel(y2, floor, residual ? residual + pixel * 2 : 0, out + pixel * 2, channels);
+    if (cols > 3) finishPixel(y3, floor, residual ? residual + pixel * 3 : 0, out + pixel * 3, channels);
   }
 }
 
 /** The first `channels` (four at most) of one pixel. */
-function finishPixel(y: v128, residual: usize, out: usize, channels: i32, relu: bool): void {
+function finishPixel(y: v128, floor: v128, residual: usize, out: usize, channels: i32): void {
   if (residual) y = f32x4.add(y, v128.load(residual));
-  if (relu) y = relu4(y);
+  y = f32x4.pmax(y, floor);
   if (channels >= 4) {
     v128.store(out, y);
     return;

@@ -13,7 +13,7 @@ import { blocks, emitPack, geometry, type Sizes, type Weights } from "./convolut
 import { imagesAccess } from "./rule.ts";
 
 /** Memory for the transformed tiles of a band, which should stay in a second-level cache. */
-const TILE_BYTES = 384 * 1024;
+const TILE_BYTES = 576 * 1024;
 /** A tile gives 4 × 4 results for a quarter of the products; edges that are cut off waste some. */
 const TILE = 4;
 /** Fewer channels than this leave the transforms more work than the products. */
@@ -22,6 +22,8 @@ const FEWEST_CHANNELS = 8;
 const LEAST_USE = 0.5;
 
 const tilesAlong = (length: number): number => Math.ceil(length / TILE);
+/** The 36 planes of the transformed domain, apart so that they do not share a cache set: `planeBytes`. */
+const planesBytes = (rows: number, columns: number): number => 36 * (4 * rows * columns + 64);
 const roundUp = (value: number, unit: number): number => unit * Math.ceil(value / unit);
 
 /** Whether Winograd's algorithm can compute a convolution of these sizes, faster than the direct kernel. */
@@ -50,8 +52,8 @@ function bandOf(low: Lowering, { x, y }: Sizes, floats: number) {
   const most = Math.ceil((images * tilesAlong(oh)) / low.threads);
   const band = Math.max(1, Math.min(most, Math.floor(TILE_BYTES / stripBytes)));
   const lines = 6 * 4 * ((across * 4 + 2) * c + across * 4 * o + 16);
-  const edges = 4 * Math.max(width * c, ow * o) + 4 * 4 * 6 * roundUp(o, 8);
-  const planes = 36 * (4 * roundUp(band * across, 4) * floats + 2 * 64);
+  const edges = 4 * Math.max(width * c, ow * o) + 4 * 4 * 6 * across * roundUp(o, 8);
+  const planes = planesBytes(roundUp(band * across, 4), floats) + 36 * 64;
   low.needScratch(lines + edges + planes + 1024);
   return band;
 }
@@ -83,7 +85,7 @@ export function emitWinogradPack(
 ): Access {
   const [o = 1, i = 1] = weights.value.shape;
   const [channels, depth] = use === "forward" ? [o, i] : [i, o];
-  const bytes = 36 * 4 * blocks(channels) * depth;
+  const bytes = planesBytes(blocks(channels), depth);
   const strides = use === "forward" ? [9 * i, 1, i] : [1, 9 * i, -i];
   const first = use === "forward" ? 0 : 8 * i;
   const args = [channels, depth, ...strides];
@@ -130,7 +132,7 @@ export function emitWinogradWeightGrad(
   const [o = 1, c = 1] = sizes.w;
   const [rows, columns] = [roundUp(o, 4), roundUp(c, 4)];
   const band = bandOf(low, sizes, rows + columns);
-  const bytes = 36 * 4 * rows * columns;
+  const bytes = planesBytes(rows, columns);
   const sums = low.allocate(bytes * low.threads);
   low.emit({
     op: OP_CONV_WINOGRAD_WEIGHT_GRAD,
