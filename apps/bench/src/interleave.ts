@@ -32,8 +32,8 @@ export interface InterleaveOptions {
   readonly now?: () => number;
 }
 
-/** Share of the time that goes into warming up: engines compile what is hot once more, and better. */
-const warmUpShare = 0.05;
+/** How long warming up takes, in milliseconds and as a share of the time: engines compile hot code anew, and better. */
+const warmUp = { most: 1000, share: 0.05 };
 
 /**
  * Runs every case to warm up, once or more often, then round by round in an order drawn for each round, so that what
@@ -61,7 +61,7 @@ export async function interleave(
   }
 
   const begin = now();
-  const warm = begin + (Number.isFinite(deadline) ? warmUpShare * (deadline - begin) : 0);
+  const warm = begin + Math.min(warmUp.most, warmUp.share * (deadline - begin));
   do {
     for (let i = 0; i < cases.length; i++) {
       if ((await once(i, 0)) === undefined) return series;
