@@ -27,10 +27,13 @@ Options
                      or else the default export, or else the first export that is a strategy; each
                      may be a function that makes one without arguments. May be given repeatedly.
   --batch N          images in a batch (default 128, in accuracy 64)
-  --model NAME       for step and accuracy: ${modelNames.join(", ")}
-                     (default: resnet20 in step, a network a third of its size in accuracy)
+  --model NAME       ${modelNames.join(", ")}
+                     (default: resnet20, in accuracy a network a third of its size)
   --shapes LIST      for norm: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
   --full             for norm: 32x64x56x56 as well
+  --peers DIR        for peers: the folder in whose node_modules they are looked for (default: this one)
+  --peer FILE        for peers: a peer of your own, .mjs, .js, .py or executable; apps/bench/peers/README.md
+                     says what it has to answer. May be given repeatedly.
   --backend NAME     ${backendNames.join(", ")} (default ${defaults.backend})
   --threads N        default: what the backend thinks best
   --seed N           of data, weights, samples and the order of measurements (default ${defaults.seed})
@@ -52,6 +55,7 @@ Ctrl-C ends it and shows what has been measured so far; a second one ends at onc
 Examples
   pnpm bench
   pnpm bench step --model resnet56 --norms bs:4,bs:16 --time 120
+  pnpm bench peers --peers ~/peers
   pnpm bench norm step --strategy ./my-strategy.js --json samples.json
 
 Exit status: 0 done; 1 something is wrong, and one line on stderr says what (with FEWNORM_DEBUG=1,

@@ -6,8 +6,12 @@ import { foldIn, type Key, permutation } from "@fewnorm/tensor";
 export interface Case {
   readonly name: string;
   /** Makes ready what one run needs; not timed. */
-  prepare?(round: number): void;
+  prepare?(round: number): void | Promise<void>;
   run(): Promise<unknown>;
+  /** Set where `run` resolves to the milliseconds that count, or to undefined when it was interrupted. */
+  readonly ownClock?: true;
+  /** Rounds that it takes part in, for what is slow; default all. */
+  readonly rounds?: number;
 }
 
 /** A case's samples, by round. */
@@ -53,11 +57,11 @@ export async function interleave(
     // Signals and terminals are served by the event loop, which backends may never return to by themselves.
     await new Promise((resolve) => setImmediate(resolve));
     if (signal?.aborted) return undefined;
-    const { prepare, run } = cases[index] as Case;
-    prepare?.(round);
+    const { prepare, run, ownClock } = cases[index] as Case;
+    await prepare?.(round);
     const begin = now();
-    await run();
-    return now() - begin;
+    const result = await run();
+    return ownClock ? (result as number | undefined) : now() - begin;
   }
 
   const begin = now();
@@ -71,6 +75,7 @@ export async function interleave(
     if (round >= minRounds && now() >= deadline) break;
     onRound?.(round);
     for (const i of permutation(foldIn(key, round), cases.length)) {
+      if (round >= (cases[i]?.rounds ?? maxRounds)) continue;
       const sample = await once(i, round + 1);
       if (sample === undefined) return series;
       series[i]?.milliseconds.push(sample);

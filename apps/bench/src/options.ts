@@ -19,6 +19,10 @@ export interface Options {
   readonly model: string | undefined;
   readonly norms: readonly string[] | undefined;
   readonly strategies: readonly string[];
+  /** The folder in which peers' packages are looked for. */
+  readonly peers: string | undefined;
+  /** Files of further peers. */
+  readonly peer: readonly string[];
   readonly shapes: readonly LayerShape[] | undefined;
   readonly full: boolean;
   /** Seconds for each suite. */
@@ -36,6 +40,8 @@ const known = {
   model: { type: "string" },
   norms: { type: "string" },
   strategy: { type: "string", multiple: true },
+  peers: { type: "string" },
+  peer: { type: "string", multiple: true },
   shapes: { type: "string" },
   full: { type: "boolean" },
   time: { type: "string" },
@@ -63,6 +69,8 @@ export function parseOptions(argv: readonly string[], suiteNames: readonly strin
     model,
     norms: norms === undefined ? undefined : normList(norms),
     strategies: values.strategy ?? [],
+    peers: nonEmpty("peers", values.peers),
+    peer: values.peer ?? [],
     shapes: values.shapes === undefined ? undefined : values.shapes.split(",").map(shapeOf),
     full: values.full === true,
     time: seconds(values.time) ?? defaults.time,

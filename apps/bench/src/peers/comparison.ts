@@ -1,0 +1,87 @@
+// What was measured of fewnorm and its peers, as a table.
+
+import type { Key } from "@fewnorm/tensor";
+import type { Series } from "../interleave.ts";
+import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
+import type { Result, Section } from "../suite.ts";
+import { mapEstimate, mebibytes, none, ratio, short } from "../words.ts";
+import type { Absentee, Entrant } from "./entry.ts";
+import type { Work } from "./peer-process.ts";
+
+/** A finished measurement. The first entrant is fewnorm. */
+export interface Measured {
+  readonly model: string;
+  readonly norm: string;
+  readonly work: Work;
+  readonly batch: number;
+  readonly threads: number;
+  readonly entrants: readonly Entrant[];
+  readonly absentees: readonly Absentee[];
+  readonly series: readonly Series[];
+}
+
+export function describeComparison(key: Key, measured: Measured): Section {
+  const { model, norm, work, batch, threads, entrants, absentees, series } = measured;
+  const results: Result[] = [];
+  const [us] = entrants;
+  const ours = series[0]?.milliseconds ?? [];
+  const rows = entrants.map((entrant, i) => {
+    const { name, setting, firstMilliseconds, process } = entrant;
+    const own = series[i]?.milliseconds ?? [];
+    const keep = (quantity: string, estimate: Estimate | undefined) => {
+      if (estimate === undefined) return;
+      const { median, low, high } = estimate;
+      results.push({ case: name, quantity, value: median, low, high });
+    };
+    const time = own.length === 0 ? undefined : estimateMedian(own, { key });
+    const speed = mapEstimate(time, (milliseconds) => (1000 * entrant.batch) / milliseconds);
+    const longer = entrant === us ? undefined : estimateRatio(own, ours, { key });
+    const faster = mapEstimate(longer, (times) => (times * batch) / entrant.batch);
+    const peak = process.peakBytes();
+    keep("step ms", time);
+    keep("images/s", speed);
+    keep("fewnorm / it", faster);
+    results.push({ case: name, quantity: "first ms", value: firstMilliseconds });
+    if (peak !== undefined) results.push({ case: name, quantity: "peak bytes", value: peak });
+    return [
+      name,
+      setting,
+      `${entrant.batch}`,
+      `${own.length}`,
+      speed === undefined ? none : short(speed.median),
+      ratio(faster),
+      short(firstMilliseconds / 1000),
+      peak === undefined ? none : mebibytes(peak),
+    ];
+  });
+  const left = absentees.map(({ name, verdict }) => [
+    name,
+    verdict,
+    ...Array.from({ length: 6 }, () => none),
+  ]);
+  return {
+    title: `peers: ${model} with ${norm}, ${work}, batch ${batch}`,
+    caption: [
+      `${work === "training" ? "Training steps (forward, backward, SGD)" : "Inferences"} on random images of 3×32×32 with ${threads} threads, each engine in its own process, from the same parameters; its logits were compared first. Of each the fastest setting.`,
+      "fewnorm / it: how many times as many images a second; medians of the rounds' ratios, 95% intervals. Engines that are slow take part in a few rounds, with a batch of their own.",
+      "first s: building the network and the first step, without the start of the program. Memory is the process's peak, its program and libraries included.",
+      ...absentees.map(({ name, verdict, reason }) => `${name} ${remarks[verdict]}: ${reason}`),
+    ],
+    head: ["engine", "setting", "batch", "rounds", "images/s", "fewnorm / it", "first s", "memory"],
+    rows: [...rows, ...left],
+    settings: { model, norm, work, batch, threads },
+    series: series.map(({ name, milliseconds }) => ({
+      case: name,
+      measure: "step",
+      unit: "ms",
+      samples: milliseconds,
+    })),
+    results,
+  };
+}
+
+const remarks = {
+  missing: "is missing",
+  disagrees: "computes something else and was not timed",
+  fails: "fails and was not timed",
+} as const;

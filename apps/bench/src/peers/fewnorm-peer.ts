@@ -1,0 +1,90 @@
+// fewnorm as a peer: speaks the protocol like the others, in a process of its own.
+
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Backend } from "@fewnorm/backend";
+import type { Model } from "@fewnorm/nn";
+import { parseBackend, parseModel, parseNorm } from "@fewnorm/presets";
+import { elementsOf, type HostValue, key as keyOf, sizeOf } from "@fewnorm/tensor";
+import { createTrainer, type HostTensor, sgd, traceEvaluation } from "@fewnorm/train";
+import { classes, inputShape, type JobFile } from "./job.ts";
+import type { Greeting, Request } from "./peer-process.ts";
+
+const job: JobFile = JSON.parse(readFileSync(String(process.argv[2]), "utf8"));
+const { buffer, byteOffset } = Uint8Array.from(readFileSync(job.values));
+const tensors = new Map<string, HostTensor>(
+  job.tensors.map(({ name, shape, offset }) => [
+    name,
+    { shape, values: new Float32Array(buffer, byteOffset + 4 * offset, sizeOf(shape)) },
+  ]),
+);
+
+type Preparation = Extract<Request, { do: "prepare" }>;
+
+async function prepare({ work, batch, threads }: Preparation) {
+  const backend = await parseBackend(job.backend)({ threads });
+  const norm = parseNorm(job.norm);
+  const model = parseModel(job.model)({ norm, classes, inputShape });
+  const images = firstRows("images", batch, inputShape);
+  if (work === "inference") return prepareInference(backend, model, images, batch);
+  const optimizer = sgd({ momentum: job.momentum, weightDecay: job.weightDecay });
+  const trainer = await createTrainer(backend, model, { batch, optimizer });
+  const own = new Set(trainer.states.map(({ name }) => name));
+  await trainer.write(new Map([...tensors].filter(([name]) => own.has(name))));
+  const labels = Int32Array.from(firstRows("labels", batch, []));
+  return {
+    logits: () => trainer.logits(images),
+    step: (learningRate: number): Promise<unknown> =>
+      trainer.step({ images, labels, learningRate, key: keyOf(0) }),
+  };
+}
+
+/** Without a training step, whose plan would take time and memory. */
+async function prepareInference(
+  backend: Backend,
+  model: Model,
+  images: Float32Array,
+  batch: number,
+) {
+  const { graph, states } = traceEvaluation(model, { batch });
+  const state = await backend.createState(states);
+  for (const { name } of states) await state.write(name, tensors.get(name)?.values ?? []);
+  const executable = await backend.compile(graph, state);
+  const logits = async () => {
+    const { logits } = await executable.run({ images });
+    return elementsOf("logits", logits as HostValue, [batch, classes]);
+  };
+  return { logits, step: logits };
+}
+
+function firstRows(name: string, batch: number, row: readonly number[]): Float32Array {
+  const values = tensors.get(name)?.values ?? new Float32Array();
+  return values.slice(0, batch * sizeOf(row));
+}
+
+let network: Awaited<ReturnType<typeof prepare>> | undefined;
+
+async function answer(request: Request): Promise<Record<string, unknown>> {
+  if (request.do === "prepare") {
+    network = await prepare(request);
+    return {};
+  }
+  if (network === undefined) throw new Error(`${request.do}: nothing is prepared`);
+  if (request.do === "logits") return { logits: Array.from(await network.logits()) };
+  const began = performance.now();
+  await network.step(request.learningRate);
+  return { milliseconds: performance.now() - began };
+}
+
+const write = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const settings = [job.backend];
+const greeting: Greeting = {
+  name: "fewnorm",
+  works: { training: { settings }, inference: { settings } },
+};
+write(greeting);
+for await (const line of createInterface({ input: process.stdin })) {
+  write(await answer(JSON.parse(line)).catch(({ message }: Error) => ({ error: message })));
+}
+process.exit(0);

@@ -1,0 +1,100 @@
+// What every peer is given: the network's parameters, images and labels, in a folder of their own.
+
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseModel, parseNorm } from "@fewnorm/presets";
+import { foldIn, type Key, normal, randomBits, type Shape, sizeOf } from "@fewnorm/tensor";
+import { initializeStates, sgd, traceTraining } from "@fewnorm/train";
+
+/** The images are random, and of CIFAR's size: what a peer is known for was measured with such. */
+export const inputShape = [3, 32, 32] as const;
+export const classes = 10;
+
+/** The optimizer of every peer. */
+export const optimization = { momentum: 0.9, weightDecay: 5e-4 } as const;
+
+/** Options of {@link writeJob}. */
+export interface JobOptions {
+  readonly model: string;
+  readonly norm: string;
+  /** The most images that a peer is asked for. */
+  readonly batch: number;
+  readonly key: Key;
+  /** Where packages are looked for. */
+  readonly packages: string;
+  readonly backend: string;
+}
+
+/** The job's file as peers read it; peers/README.md describes it. */
+export interface JobFile extends Omit<JobOptions, "key" | "batch"> {
+  readonly momentum: number;
+  readonly weightDecay: number;
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly shape: Shape;
+    readonly offset: number;
+  }[];
+  readonly values: string;
+}
+
+/** A job on the disk, until `dispose`. */
+export interface Job {
+  readonly file: string;
+  dispose(): Promise<void>;
+}
+
+export async function writeJob(options: JobOptions): Promise<Job> {
+  const { key, batch, ...rest } = options;
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-peers-"));
+  const dispose = () => rm(folder, { recursive: true });
+  try {
+    const parts = [...parameters(options), ...inputs(key, batch)];
+    let offset = 0;
+    const tensors = parts.map(({ name, shape, values }) => {
+      const tensor = { name, shape, offset };
+      offset += values.length;
+      return tensor;
+    });
+    const all = new Float32Array(offset);
+    for (const [i, { values }] of parts.entries()) all.set(values, tensors[i]?.offset);
+    const job: JobFile = { ...rest, ...optimization, tensors, values: join(folder, "values.bin") };
+    await writeFile(job.values, new Uint8Array(all.buffer));
+    const file = join(folder, "job.json");
+    await writeFile(file, JSON.stringify(job));
+    return { file, dispose };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+interface Part {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly values: ArrayLike<number>;
+}
+
+/** The model's first values, moved a little, so that no γ is 1 and no bias 0 and nobody gets away without them. */
+function parameters({ model, norm, key }: JobOptions): Part[] {
+  const built = parseModel(model)({ norm: parseNorm(norm), classes, inputShape });
+  const { states } = traceTraining(built, { batch: 2, optimizer: sgd(optimization) });
+  const own = states.filter(({ name }) => !name.endsWith(".momentum"));
+  const first = initializeStates(own, foldIn(key, 0));
+  return own.map(({ name, shape }, i) => {
+    const values = first.get(name) as Float32Array;
+    if (shape.length > 1) return { name, shape, values };
+    const noise = normal(foldIn(foldIn(key, 1), i), values.length);
+    // Variances stay positive.
+    return { name, shape, values: values.map((x, j) => x + 0.2 * Math.tanh(noise[j] as number)) };
+  });
+}
+
+function inputs(key: Key, batch: number): Part[] {
+  const shape = [batch, ...inputShape];
+  const labels = Array.from(randomBits(foldIn(key, 2), batch), (bits) => bits % classes);
+  return [
+    { name: "images", shape, values: normal(foldIn(key, 3), sizeOf(shape)) },
+    { name: "labels", shape: [batch], values: labels },
+  ];
+}

@@ -1,0 +1,45 @@
+// Who fewnorm is compared with, and how each is started.
+
+import { basename, extname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Command } from "./peer-process.ts";
+
+/** A peer that may be there. */
+export interface KnownPeer {
+  readonly name: string;
+  /** Ways to start it; the first counts that does not say that something is missing. */
+  readonly commands: readonly Command[];
+}
+
+const script = (file: string): string =>
+  fileURLToPath(new URL(`../../../peers/${file}`, import.meta.url));
+
+/** fewnorm itself, measured in a process like the others. */
+export const ourselves: KnownPeer = {
+  name: "fewnorm",
+  commands: [[process.execPath, fileURLToPath(new URL("fewnorm-peer.js", import.meta.url))]],
+};
+
+/** Python of the user's environment first, then the system's, which may be another. */
+const pythons = ["python3", "/usr/bin/python3"];
+
+export const knownPeers: readonly KnownPeer[] = [
+  {
+    name: "PyTorch",
+    commands: pythons.map((python): Command => [python, script("pytorch.py")]),
+  },
+  {
+    name: "onnxruntime-node",
+    commands: [[process.execPath, script("onnxruntime.mjs")]],
+  },
+];
+
+/** A peer of `--peer FILE`: .js and .mjs run in Node, .py in Python, anything else by itself. */
+export function peerOfFile(file: string, folder: string): KnownPeer {
+  const path = resolve(folder, file);
+  const extension = extname(path);
+  const name = basename(path, extension);
+  if (/^\.m?js$/.test(extension)) return { name, commands: [[process.execPath, path]] };
+  if (extension !== ".py") return { name, commands: [[path]] };
+  return { name, commands: pythons.map((python): Command => [python, path]) };
+}

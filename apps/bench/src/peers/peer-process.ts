@@ -1,0 +1,140 @@
+// A peer: a child process that answers requests, line by line (peers/README.md says how).
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+
+export type Work = "training" | "inference";
+
+/** What a peer says first. */
+export interface Greeting {
+  readonly name: string;
+  readonly works: Readonly<Partial<Record<Work, Ability>>>;
+}
+
+/** How a peer does a kind of work. */
+export interface Ability {
+  /** Ways to do it, of which the fastest counts. */
+  readonly settings: readonly string[];
+  /** The most images that make sense; without it, any number. */
+  readonly batch?: number;
+}
+
+export type Request =
+  | {
+      readonly do: "prepare";
+      readonly work: Work;
+      readonly setting: string;
+      readonly batch: number;
+      readonly threads: number;
+    }
+  | { readonly do: "logits" }
+  | { readonly do: "step"; readonly learningRate: number };
+
+export interface PeerProcess {
+  readonly greeting: Greeting;
+  /** The answer, unchecked. @throws Error when the peer says that it failed, or dies. */
+  ask(request: Request): Promise<Readonly<Record<string, unknown>>>;
+  /** The most memory that the process has held so far, in bytes, where the system tells. */
+  peakBytes(): number | undefined;
+  /** Ends the process. */
+  stop(): Promise<void>;
+}
+
+/** How to start a peer: a program and what comes before the job's file. */
+export type Command = readonly [program: string, ...args: string[]];
+
+/** @returns the peer, or how to get it where it is missing; "" where there is not even the program. */
+export async function startPeer(
+  [program, ...args]: Command,
+  jobFile: string,
+  signal: AbortSignal,
+): Promise<PeerProcess | { readonly missing: string }> {
+  const child = spawn(program, [...args, jobFile], { signal, killSignal: "SIGKILL" });
+  const { read, ended } = readLines(child);
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  try {
+    const greeting = await read();
+    if (typeof greeting.missing === "string") {
+      await stop();
+      return { missing: greeting.missing };
+    }
+    return {
+      greeting: checkGreeting(greeting),
+      async ask(request) {
+        child.stdin.write(`${JSON.stringify(request)}\n`);
+        const answer = await read();
+        if (typeof answer.error === "string") throw new Error(answer.error);
+        return answer;
+      },
+      peakBytes: () => peakBytesOf(child.pid),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return { missing: "" };
+    throw error;
+  }
+}
+
+/** The objects that a child writes, one a line, and a promise that is settled when it has gone. */
+function readLines(child: ChildProcessWithoutNullStreams) {
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let complaint = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint = `${complaint}${text}`.slice(-2000);
+  });
+  let failure: Error | undefined;
+  child.on("error", (error) => {
+    failure = error;
+  });
+  // Writing to a process that has died; reading from it says what there is to say.
+  child.stdin.on("error", () => {});
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  return {
+    ended,
+    async read(): Promise<Record<string, unknown>> {
+      const { value, done } = await lines.next();
+      if (done) {
+        await ended;
+        throw (
+          failure ?? new Error(`it ended (${reasonIn(complaint) ?? `status ${child.exitCode}`})`)
+        );
+      }
+      try {
+        return JSON.parse(value);
+      } catch {
+        throw new Error(`it wrote "${value.slice(0, 60)}", which is not a line of JSON`);
+      }
+    },
+  };
+}
+
+/** The line of an error message that says what is wrong: in Node's the one with the error, in Python's the last. */
+function reasonIn(complaint: string): string | undefined {
+  const lines = complaint.split("\n").filter((line) => line.trim() !== "");
+  return lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1);
+}
+
+function checkGreeting(greeting: Record<string, unknown>): Greeting {
+  const { name, works } = greeting as Partial<Greeting>;
+  const abilities = typeof works === "object" && works !== null ? Object.values(works) : undefined;
+  if (typeof name === "string" && abilities?.every(({ settings }) => settings?.length > 0)) {
+    return greeting as unknown as Greeting;
+  }
+  throw new Error(`it began with ${JSON.stringify(greeting)}, which lacks a name or its works`);
+}
+
+/** Linux counts from the start of the program, unlike getrusage, which remembers the parent's size. */
+function peakBytesOf(pid: number | undefined): number | undefined {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, "utf8");
+    const [, kibibytes] = /^VmHWM:\s+(\d+) kB/m.exec(status) ?? [];
+    return kibibytes === undefined ? undefined : 1024 * Number(kibibytes);
+  } catch {
+    return undefined;
+  }
+}

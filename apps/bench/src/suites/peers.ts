@@ -1,0 +1,154 @@
+// fewnorm beside other engines: the same network and batch, in turns, each in a process of its own.
+
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { foldIn } from "@fewnorm/tensor";
+import { usageError } from "../failure.ts";
+import { type Case, interleave } from "../interleave.ts";
+import { describeComparison } from "../peers/comparison.ts";
+import {
+  type Absentee,
+  type Entrant,
+  type EntryTerms,
+  enterPeer,
+  type Logits,
+  step,
+} from "../peers/entry.ts";
+import { type Job, writeJob } from "../peers/job.ts";
+import { type KnownPeer, knownPeers, ourselves, peerOfFile } from "../peers/known-peers.ts";
+import type { Work } from "../peers/peer-process.ts";
+import type { Section, Suite, SuiteContext } from "../suite.ts";
+
+/** A table. */
+interface Comparison {
+  readonly norm: string;
+  readonly work: Work;
+}
+
+const comparisons: readonly Comparison[] = [
+  { norm: "bn", work: "training" },
+  { norm: "none", work: "training" },
+  { norm: "bn", work: "inference" },
+];
+
+export const peers: Suite = {
+  name: "peers",
+  summary:
+    "fewnorm beside PyTorch, onnxruntime, jax-js and TensorFlow.js, where they are installed",
+  byDefault: false,
+  async *run(context) {
+    const { options, signal, key } = context;
+    const { batch = 128, model = "resnet20", backend } = options;
+    const packages = resolve(options.peers ?? ".");
+    if (!existsSync(packages)) throw usageError(`--peers: there is no folder ${packages}`);
+    const known = [...knownPeers, ...options.peer.map(ownPeer)];
+    for (const comparison of comparisons) {
+      if (signal.aborted) return;
+      const { norm } = comparison;
+      const job = await writeJob({ model, norm, batch, key, packages, backend });
+      try {
+        const section = await compare(context, { ...comparison, model, batch, known, job });
+        if (section !== undefined) yield section;
+      } finally {
+        await job.dispose();
+      }
+    }
+  },
+};
+
+function ownPeer(file: string): KnownPeer {
+  if (!existsSync(file)) throw usageError(`--peer: there is no file ${file}`);
+  return peerOfFile(file, process.cwd());
+}
+
+interface Terms extends Comparison {
+  readonly model: string;
+  readonly batch: number;
+  readonly known: readonly KnownPeer[];
+  readonly job: Job;
+}
+
+/** A step that takes longer than this share of the time takes part in the first rounds only. */
+const slow = { share: 1 / 30, rounds: 3 } as const;
+
+/** Threads of the one before come to rest, in milliseconds. */
+const rest = 20;
+
+/** @returns undefined when interrupted before there is anything to show. */
+async function compare(context: SuiteContext, terms: Terms): Promise<Section | undefined> {
+  const { options, signal, status } = context;
+  const { work, batch, model, norm, job } = terms;
+  const threads = options.threads ?? availableParallelism();
+  const base: EntryTerms = { jobFile: job.file, work, batch, threads, signal, status };
+  const entrants: Entrant[] = [];
+  const absentees: Absentee[] = [];
+  try {
+    const us = await enterOurselves(base);
+    if (us === undefined) return undefined;
+    entrants.push(us);
+    const references = new Map([[batch, us.logits]]);
+    const expected = async (images: number): Promise<Logits> => {
+      const logits = references.get(images) ?? (await logitsFor(images, base));
+      references.set(images, logits);
+      return logits;
+    };
+    for (const peer of terms.known) {
+      const entered = await enterPeer(peer, { ...base, expected });
+      if (signal.aborted) return undefined;
+      if (entered === undefined) continue;
+      if ("verdict" in entered) absentees.push(entered);
+      else entrants.push(entered);
+    }
+    const time = (1000 * options.time) / comparisons.length;
+    const isSlow = ({ stepMilliseconds }: Entrant) => stepMilliseconds > time * slow.share;
+    const extra = entrants.filter(isSlow).reduce((sum, one) => sum + one.stepMilliseconds, 0);
+    const series = await interleave(
+      entrants.map((entrant) => caseOf(entrant, signal, entrant !== us && isSlow(entrant))),
+      {
+        key: foldIn(context.key, 1),
+        // What is slow runs once more, to warm up.
+        deadline: performance.now() + time + extra * (slow.rounds + 1),
+        signal,
+        onRound: (round) => status(`${model}, ${norm}, ${work}: round ${round + 1}`),
+      },
+    );
+    const key = foldIn(context.key, 2);
+    return describeComparison(key, { ...terms, threads, entrants, absentees, series });
+  } finally {
+    await Promise.all(entrants.map(({ process }) => process.stop()));
+  }
+}
+
+/** @returns undefined when interrupted. @throws Error when fewnorm itself fails. */
+async function enterOurselves(terms: EntryTerms): Promise<Entrant | undefined> {
+  const us = await enterPeer(ourselves, terms);
+  if (terms.signal.aborted) return undefined;
+  if (us !== undefined && !("verdict" in us)) return us;
+  throw new Error(`peers: fewnorm itself fails (${us?.reason}); see pnpm bench step`);
+}
+
+/** fewnorm's logits for another number of images. */
+async function logitsFor(batch: number, terms: EntryTerms): Promise<Logits> {
+  const us = await enterOurselves({ ...terms, batch });
+  await us?.process.stop();
+  return us?.logits ?? { before: [] };
+}
+
+function caseOf({ name, process }: Entrant, signal: AbortSignal, few: boolean): Case {
+  return {
+    name,
+    ownClock: true,
+    prepare: () => sleep(rest),
+    async run() {
+      try {
+        return await step(process);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        throw new Error(`peers: ${name} fails while it is timed: ${(error as Error).message}`);
+      }
+    },
+    ...(few ? { rounds: slow.rounds } : {}),
+  };
+}
