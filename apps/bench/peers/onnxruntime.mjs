@@ -9,12 +9,12 @@ const { module: ort, version } = await loadPackage(job, "onnxruntime-node");
 await serve({
   name: `onnxruntime-node ${version}`,
   works: job.norm === "bn" ? { inference: { settings: ["all optimizations"] } } : {},
-  async prepare({ batch, threads }) {
+  async prepare({ batch }) {
     const { shape, values } = firstImages(job, batch);
     const session = await ort.InferenceSession.create(resnetModel(job.tensors, shape), {
       executionProviders: ["cpu"],
       graphOptimizationLevel: "all",
-      intraOpNumThreads: threads,
+      intraOpNumThreads: job.threads,
       interOpNumThreads: 1,
     });
     const infer = async () => {

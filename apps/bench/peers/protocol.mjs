@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 
 /**
  * @typedef {{ name: string, shape: number[], values: Float32Array }} Tensor
- * @typedef {{ work: "training" | "inference", setting: string, batch: number, threads: number }} Preparation
+ * @typedef {{ work: "training" | "inference", setting: string, batch: number }} Preparation
  */
 
 /** The job that this process was started with; `tensors` is a Map of {@link Tensor}s by name. */

@@ -72,7 +72,7 @@ class Network:
     """The network as it was prepared, and what is asked of it."""
 
     def __init__(self, job, request):
-        torch.set_num_threads(request["threads"])
+        torch.set_num_threads(job["threads"])
         tensors = read_tensors(job)
         images = tensors.pop("images")[: request["batch"]].clone()
         self.labels = tensors.pop("labels")[: request["batch"]].long()

@@ -35,7 +35,6 @@ export interface EntryTerms {
   readonly jobFile: string;
   readonly work: Work;
   readonly batch: number;
-  readonly threads: number;
   readonly signal: AbortSignal;
   /** The right logits for that many images; without it, any are right. */
   readonly expected?: (batch: number) => Promise<Logits>;
@@ -110,15 +109,13 @@ async function trySetting(
   terms: EntryTerms,
 ): Promise<Entrant | Absentee> {
   const { process, name, setting, batch } = peer;
-  const { work, threads } = terms;
+  const { work } = terms;
   const refuse = async (verdict: Absentee["verdict"], reason: string): Promise<Absentee> => {
     await process.stop();
     return { name, verdict, reason: `${setting}: ${reason}` };
   };
   try {
-    let firstMilliseconds = await timed(() =>
-      process.ask({ do: "prepare", work, setting, batch, threads }),
-    );
+    let firstMilliseconds = await timed(() => process.ask({ do: "prepare", work, setting, batch }));
     const first = async () => {
       firstMilliseconds += await timed(() => step(process, checkedLearningRate));
     };

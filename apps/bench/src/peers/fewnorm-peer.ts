@@ -21,8 +21,8 @@ const tensors = new Map<string, HostTensor>(
 
 type Preparation = Extract<Request, { do: "prepare" }>;
 
-async function prepare({ work, batch, threads }: Preparation) {
-  const backend = await parseBackend(job.backend)({ threads });
+async function prepare({ work, batch }: Preparation) {
+  const backend = await parseBackend(job.backend)({ threads: job.threads });
   const norm = parseNorm(job.norm);
   const model = parseModel(job.model)({ norm, classes, inputShape });
   const images = firstRows("images", batch, inputShape);

@@ -24,6 +24,7 @@ export interface JobOptions {
   /** Where packages are looked for. */
   readonly packages: string;
   readonly backend: string;
+  readonly threads: number;
 }
 
 /** The job's file as peers read it; peers/README.md describes it. */

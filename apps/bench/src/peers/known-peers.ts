@@ -32,6 +32,14 @@ export const knownPeers: readonly KnownPeer[] = [
     name: "onnxruntime-node",
     commands: [[process.execPath, script("onnxruntime.mjs")]],
   },
+  {
+    name: "TensorFlow.js",
+    commands: [[process.execPath, script("tensorflow.mjs")]],
+  },
+  {
+    name: "jax-js",
+    commands: [[process.execPath, script("jax.mjs")]],
+  },
 ];
 
 /** A peer of `--peer FILE`: .js and .mjs run in Node, .py in Python, anything else by itself. */

@@ -26,7 +26,6 @@ export type Request =
       readonly work: Work;
       readonly setting: string;
       readonly batch: number;
-      readonly threads: number;
     }
   | { readonly do: "logits" }
   | { readonly do: "step"; readonly learningRate: number };

@@ -41,15 +41,23 @@ export const peers: Suite = {
   async *run(context) {
     const { options, signal, key } = context;
     const { batch = 128, model = "resnet20", backend } = options;
+    const threads = options.threads ?? availableParallelism();
     const packages = resolve(options.peers ?? ".");
     if (!existsSync(packages)) throw usageError(`--peers: there is no folder ${packages}`);
     const known = [...knownPeers, ...options.peer.map(ownPeer)];
     for (const comparison of comparisons) {
       if (signal.aborted) return;
       const { norm } = comparison;
-      const job = await writeJob({ model, norm, batch, key, packages, backend });
+      const job = await writeJob({ model, norm, batch, key, packages, backend, threads });
       try {
-        const section = await compare(context, { ...comparison, model, batch, known, job });
+        const section = await compare(context, {
+          ...comparison,
+          model,
+          batch,
+          threads,
+          known,
+          job,
+        });
         if (section !== undefined) yield section;
       } finally {
         await job.dispose();
@@ -66,6 +74,7 @@ function ownPeer(file: string): KnownPeer {
 interface Terms extends Comparison {
   readonly model: string;
   readonly batch: number;
+  readonly threads: number;
   readonly known: readonly KnownPeer[];
   readonly job: Job;
 }
@@ -80,8 +89,7 @@ const rest = 20;
 async function compare(context: SuiteContext, terms: Terms): Promise<Section | undefined> {
   const { options, signal, status } = context;
   const { work, batch, model, norm, job } = terms;
-  const threads = options.threads ?? availableParallelism();
-  const base: EntryTerms = { jobFile: job.file, work, batch, threads, signal, status };
+  const base: EntryTerms = { jobFile: job.file, work, batch, signal, status };
   const entrants: Entrant[] = [];
   const absentees: Absentee[] = [];
   try {
@@ -115,7 +123,7 @@ async function compare(context: SuiteContext, terms: Terms): Promise<Section | u
       },
     );
     const key = foldIn(context.key, 2);
-    return describeComparison(key, { ...terms, threads, entrants, absentees, series });
+    return describeComparison(key, { ...terms, entrants, absentees, series });
   } finally {
     await Promise.all(entrants.map(({ process }) => process.stop()));
   }
