@@ -1,7 +1,9 @@
 // Measurements as JSON lines.
 
 import { appendFileSync } from "node:fs";
+import { dirname } from "node:path";
 import type { TrainEvent } from "@fewnorm/train";
+import { makeFolder } from "@fewnorm/train/node";
 
 /**
  * Appends events to a file, one JSON object a line. A line is on its way to the disk before the next step
@@ -9,7 +11,7 @@ import type { TrainEvent } from "@fewnorm/train";
  * done once more.
  * @throws Error when the file cannot be written to.
  */
-export function createJsonl(path: string): (event: TrainEvent | Record<string, unknown>) => void {
+export async function createJsonl(path: string): Promise<(event: TrainEvent) => void> {
   const append = (content: string) => {
     try {
       appendFileSync(path, content);
@@ -20,6 +22,7 @@ export function createJsonl(path: string): (event: TrainEvent | Record<string, u
       );
     }
   };
+  await makeFolder(dirname(path));
   append("");
   return (event) => append(`${JSON.stringify(event)}\n`);
 }

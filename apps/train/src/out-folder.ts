@@ -1,17 +1,16 @@
 // The output folder: whether it can be written to, and whether a training is in it already.
 
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import { checkpointFile, previousCheckpointFile } from "@fewnorm/train/node";
+import { rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { checkpointFile, makeFolder, previousCheckpointFile } from "@fewnorm/train/node";
 
 /**
- * Checks `--out` without changing anything.
+ * Checks `--out`, and leaves everything as it was.
  * @throws Error when it cannot be a folder that is written to, or when it holds a checkpoint that
  *   would be overwritten.
  */
 export async function checkOut(out: string, resume: boolean): Promise<void> {
-  await checkWritable("--out", resolve(out), "give a folder that can be written to");
+  await checkWritable("--out", resolve(out));
   if (resume) return;
   for (const name of [checkpointFile, previousCheckpointFile]) {
     const found = await stat(join(out, name)).catch(() => undefined);
@@ -23,21 +22,24 @@ export async function checkOut(out: string, resume: boolean): Promise<void> {
   }
 }
 
-/** @throws Error unless `folder`, or else the nearest folder above it that exists, can be written to. */
-export async function checkWritable(option: string, folder: string, remedy: string): Promise<void> {
-  for (let path = folder; ; path = dirname(path)) {
-    try {
-      if (!(await stat(path)).isDirectory()) {
-        throw new Error(`${path} is not a folder`);
-      }
-      await access(path, constants.W_OK | constants.X_OK);
-      return;
-    } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      if (code === "ENOENT" && dirname(path) !== path) continue;
-      throw new Error(`train: cannot write to ${option} ${folder} (${message}); ${remedy}`, {
-        cause: error,
-      });
-    }
+/**
+ * Finds out by trying whether files can be written in `folder`, which need not exist yet: permissions alone
+ * do not tell, for an administrator or on a disk that is read-only.
+ * @throws Error that names `option` when they cannot.
+ */
+export async function checkWritable(option: string, folder: string): Promise<void> {
+  let made: string[] = [];
+  try {
+    made = await makeFolder(folder);
+    const probe = join(folder, `.fewnorm-${process.pid}`);
+    await writeFile(probe, "");
+    await unlink(probe);
+  } catch (error) {
+    throw new Error(
+      `train: cannot write to ${option} ${folder} (${(error as Error).message}); give a folder that can be written to`,
+      { cause: error },
+    );
+  } finally {
+    for (const path of made.reverse()) await rmdir(path).catch(() => {});
   }
 }

@@ -1,11 +1,50 @@
-// The data set and the learning rate that a configuration asks for.
+// What a configuration asks for, made ready: data set, backend, model, learning rate.
 
+import type { Backend } from "@fewnorm/backend";
 import { createDataset, type Dataset, loadEmbedded, openDataset, type Split } from "@fewnorm/data";
-import { constant, cosine, type Schedule, stepDecay, warmUp } from "@fewnorm/train";
+import { parseBackend, parseModel, parseNorm } from "@fewnorm/presets";
+import {
+  constant,
+  cosine,
+  createTrainer,
+  type Schedule,
+  sgd,
+  stepDecay,
+  stepsPerEpoch,
+  type Trainer,
+  warmUp,
+} from "@fewnorm/train";
 import type { Config } from "./config.ts";
 
+/** All that a training needs. Whoever has it disposes of the backend. */
+export interface Prepared {
+  readonly dataset: Dataset;
+  readonly backend: Backend;
+  readonly trainer: Trainer;
+}
+
+/** @throws Error for names, files and sizes that do not work; nothing is left open then. */
+export async function prepare(config: Config): Promise<Prepared> {
+  const { batch, momentum, weightDecay } = config;
+  // Names first: what is misspelt is told before anything is loaded.
+  const norm = parseNorm(config.norm);
+  const modelOf = parseModel(config.model);
+  const createBackend = parseBackend(config.backend);
+  const optimizer = sgd({ momentum, weightDecay });
+  const dataset = await loadData(config);
+  const model = modelOf({ norm, classes: dataset.classes.length, inputShape: dataset.shape });
+  const backend = await createBackend({ threads: config.threads });
+  try {
+    const trainer = await createTrainer(backend, model, { batch, optimizer });
+    return { dataset, backend, trainer };
+  } catch (error) {
+    await backend.dispose();
+    throw error;
+  }
+}
+
 /** Loads the images, no more than are wanted. */
-export async function loadData(config: Config): Promise<Dataset> {
+async function loadData(config: Config): Promise<Dataset> {
   const { data, trainImages, testImages } = config;
   const dataset = data === undefined ? await loadEmbedded() : await openDataset(data);
   if (trainImages === undefined && testImages === undefined) return dataset;
@@ -32,12 +71,13 @@ function firstImages(option: string, split: Split, size: number, wanted?: number
 }
 
 /** The learning rate of every step. */
-export function scheduleOf(config: Config, stepsPerEpoch: number): Schedule {
-  const { lr, schedule, epochs, milestones } = config;
-  const steps = epochs * stepsPerEpoch;
-  const warm = Math.min(Math.round(config.warmup * stepsPerEpoch), steps - 1);
+export function scheduleOf(config: Config, dataset: Dataset): Schedule {
+  const { lr, schedule, epochs, milestones, batch } = config;
+  const perEpoch = stepsPerEpoch(dataset, batch);
+  const steps = epochs * perEpoch;
+  const warm = Math.min(Math.round(config.warmup * perEpoch), steps - 1);
   if (schedule === "cosine") return cosine({ base: lr, steps, warmUp: warm });
   if (schedule === "constant") return warmUp(constant(lr), warm);
-  const at = milestones.map((epoch) => epoch * stepsPerEpoch);
+  const at = milestones.map((epoch) => epoch * perEpoch);
   return warmUp(stepDecay({ base: lr, milestones: at }), warm, lr);
 }

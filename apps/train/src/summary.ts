@@ -27,14 +27,11 @@ export interface Summary {
   readonly checkpoint: string | undefined;
 }
 
-/** The summary of a training that is done. */
+/** The summary of a training that is done, but for the time that it took. */
 export function summarize(
   done: DoneEvent,
-  rest: Omit<
-    Summary,
-    "epochs" | "steps" | "testAccuracy" | "testLoss" | "testImages" | "trainingLoss"
-  >,
-): Summary {
+  rest: Pick<Summary, "settings" | "parameters" | "imagesPerSecond" | "engine" | "checkpoint">,
+): Omit<Summary, "seconds"> {
   const { evaluation, trainingLoss, epoch, step } = done;
   return {
     epochs: epoch,

@@ -86,10 +86,16 @@ test("an output that cannot be written to", async (t) => {
   await inFolder(async (folder) => {
     const file = join(folder, "file");
     await writeFile(file, "mine");
-    for (const out of [file, join(file, "below"), join(file, "far", "below")]) {
-      await refuses(t, ["--out", out, ...small], /^train: cannot write to --out .*file/);
+    // Nobody can make a folder in /proc, the administrator included.
+    const proc = process.platform === "linux" ? ["/proc/fewnorm/out"] : [];
+    for (const out of [file, join(file, "below"), join(file, "far", "below"), ...proc]) {
+      await refuses(t, ["--out", out, ...small], /^train: cannot write to --out .*(file|proc)/);
     }
-    await refuses(t, ["--jsonl", join(file, "x"), ...small], /^train: cannot write to --jsonl/);
+    const jsonl = join(file, "x");
+    await refuses(t, ["--jsonl", jsonl, ...small], /cannot write to the folder of --jsonl/);
+    // A folder is in the place of the file.
+    await refuses(t, ["--jsonl", folder, ...small], /cannot write to --jsonl .*EISDIR/);
+    t.deepEqual(await readdir(folder), ["file"], "nothing was left behind");
     t.equal(await readFile(file, "utf8"), "mine", "the file in the way is as it was");
   });
 });

@@ -1,9 +1,10 @@
 // Checkpoints as files, for Node: written beside and renamed, so that a file is always whole.
 
-import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Checkpoint } from "./checkpoint.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint-format.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** The newest checkpoint of a folder. */
 export const checkpointFile = "checkpoint.fewnorm";
@@ -67,53 +68,4 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
       cause: error,
     });
   }
-}
-
-/**
- * Replaces a file at once: a reader, or the next start after a crash, finds the old or the new content.
- * @param keep where to keep the old content
- */
-export async function replaceFile(
-  path: string,
-  content: Uint8Array | string,
-  keep?: string,
-): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const beside = `${path}.writing`;
-  try {
-    const file = await open(beside, "w");
-    try {
-      await file.writeFile(content);
-      // The content must be on the disk before the name points to it.
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    if (keep !== undefined) await keepOld(path, keep);
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true }).catch(() => {});
-    throw error;
-  }
-  await syncFolder(dirname(path));
-}
-
-/** Gives the old content a second name, so that there is no moment without a file under the first. */
-async function keepOld(path: string, keep: string): Promise<void> {
-  const beside = `${keep}.writing`;
-  try {
-    await rm(beside, { force: true });
-    await link(path, beside);
-    await rename(beside, keep);
-  } catch {
-    // Nothing to keep yet, or a file system without links: only the newest is kept then.
-  }
-}
-
-/** Makes a rename outlast a power cut, where folders can be opened (not on Windows). */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder).catch(() => undefined);
-  if (handle === undefined) return;
-  await handle.sync().catch(() => {});
-  await handle.close();
 }

@@ -3,6 +3,7 @@
 import { createBatches, type Dataset, type Split } from "@fewnorm/data";
 import { addScores, noScores, scoreLogits } from "./scores.ts";
 import type { Trainer } from "./trainer.ts";
+import { turn } from "./turn.ts";
 
 /** What an evaluation found. */
 export interface Evaluation {
@@ -39,6 +40,7 @@ export async function evaluate(
   });
   let scores = noScores;
   for (let step = 0; step < batches.stepsPerEpoch; step++) {
+    await turn();
     if (signal?.aborted) return undefined;
     const { images, labels, count } = batches.batch(0, step);
     const logits = await trainer.logits(images);

@@ -9,6 +9,7 @@ import type { TrainEvent } from "./events.ts";
 import type { Schedule } from "./schedule.ts";
 import { addScores, noScores, scoreLogits } from "./scores.ts";
 import type { Trainer } from "./trainer.ts";
+import { turn } from "./turn.ts";
 
 /** Options of {@link train}. */
 export interface TrainOptions {
@@ -118,6 +119,7 @@ export async function* train(
           yield { type: "evaluation", ...position(), ...evaluation };
         }
       }
+      await turn();
       const ending = step === steps || signal?.aborted === true;
       const due = ending || step === 0 || step % checkpointEvery === 0;
       if (save !== undefined && due && saved !== step) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Checkpoint } from "@fewnorm/train";
 import {
   checkpointFile,
+  makeFolder,
   previousCheckpointFile,
   readCheckpoint,
   replaceFile,
@@ -69,6 +70,24 @@ test("where there is no checkpoint, that is said", async (t) => {
   await inFolder(async (folder) => {
     t.match(await refusal(folder), /^readCheckpoint: there is no checkpoint in /);
     t.match(await refusal(join(folder, "missing")), /there is no checkpoint in/);
+  });
+});
+
+test("folders are made from the outermost on, and refused where they cannot be", async (t) => {
+  await inFolder(async (folder) => {
+    const [a, b] = [join(folder, "a"), join(folder, "a", "b")];
+    t.deepEqual(await makeFolder(b), [a, b]);
+    t.deepEqual(await makeFolder(b), []);
+    const file = join(folder, "file");
+    await writeFile(file, "");
+    // In /proc nobody can make folders.
+    const proc = process.platform === "linux" ? ["/proc/fewnorm/below"] : [];
+    for (const impossible of [file, join(file, "below"), ...proc]) {
+      await makeFolder(impossible).then(
+        () => t.fail(`${impossible} was made`),
+        (error: NodeJS.ErrnoException) => t.ok(error.code, `${impossible}: ${error.code}`),
+      );
+    }
   });
 });
 

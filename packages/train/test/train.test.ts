@@ -190,3 +190,15 @@ test("a prefetching worker changes nothing", async (t) => {
   const [direct, ahead] = [await run(), await run({ prefetch: true })];
   t.deepEqual(await encodeCheckpoint(ahead.last), await encodeCheckpoint(direct.last));
 });
+
+test("timers and signals come through while a training runs", async (t) => {
+  let step = 0;
+  const controller = new AbortController();
+  await withTrainer(async (trainer) => {
+    const timer = setTimeout(() => controller.abort(), 1);
+    const options = { ...common, epochs: 500, schedule: constant(0.01), signal: controller.signal };
+    for await (const event of train(trainer, dataset, options)) ({ step } = event);
+    clearTimeout(timer);
+  });
+  t.ok(step < 3000, `it stopped after ${step} steps`);
+});

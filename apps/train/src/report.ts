@@ -1,0 +1,59 @@
+// What the user sees of a training: how it begins, and its progress.
+
+import type { TrainEvent } from "@fewnorm/train";
+import type { Config } from "./config.ts";
+import { createMeter } from "./meter.ts";
+import type { Prepared } from "./prepare.ts";
+import { createBar, createLines, noProgress } from "./progress.ts";
+import type { Resume } from "./training.ts";
+
+/** Shows events as they come, and measures the pace. */
+export interface Report {
+  see(event: TrainEvent): void;
+  line(text: string): void;
+  /** Over all steps seen. */
+  imagesPerSecond(): number | undefined;
+  stop(): void;
+}
+
+/** Says what will be trained, and returns what shows the rest. With --quiet it shows nothing. */
+export function createReport(config: Config, prepared: Prepared, from?: Resume): Report {
+  const { epochs, batch, quiet } = config;
+  const meter = createMeter(batch);
+  if (!quiet) for (const line of beginning(config, prepared, from)) console.log(line);
+  const progress = quiet
+    ? noProgress
+    : process.stderr.isTTY
+      ? createBar(epochs, meter, process.stderr)
+      : createLines(epochs, meter, (line) => console.log(line));
+  return {
+    see(event) {
+      meter.see(event);
+      progress.see(event);
+    },
+    line: progress.line,
+    imagesPerSecond: meter.overall,
+    stop: progress.stop,
+  };
+}
+
+function beginning(config: Config, { dataset, backend }: Prepared, from?: Resume): string[] {
+  const { train, test, shape } = dataset;
+  const origin =
+    config.data === undefined ? " (it comes with fewnorm; --data trains on yours)" : "";
+  const lines = [
+    `${config.model} with ${config.norm} on ${dataset.name}${origin}: ${train.count} + ${test.count} images of ${shape.join("×")}`,
+    `${backend.description}, batch ${config.batch}, ${config.epochs} ${config.epochs === 1 ? "epoch" : "epochs"}, seed ${config.seed}`,
+  ];
+  if (config.out === undefined) lines.push("nothing will be written, since there is no --out");
+  if (from !== undefined) {
+    const { step, notes } = from.checkpoint;
+    lines.push(`going on from ${from.where}, after step ${step}`);
+    if (notes.engine !== backend.description) {
+      lines.push(
+        `note: it was ${notes.engine} before and is ${backend.description}: results differ in rounding`,
+      );
+    }
+  }
+  return lines;
+}

@@ -1,0 +1,75 @@
+// The training itself: the loop, and who is shown its events.
+
+import { type TrainEvent, train } from "@fewnorm/train";
+import { type readCheckpoint, writeCheckpoint } from "@fewnorm/train/node";
+import { type Config, notesOf, settingsOf } from "./config.ts";
+import { listenForInterrupt } from "./interrupt.ts";
+import { createJsonl } from "./jsonl.ts";
+import { type Prepared, scheduleOf } from "./prepare.ts";
+import type { Report } from "./report.ts";
+import { type Summary, summarize } from "./summary.ts";
+
+/** A checkpoint to go on from, and its path. */
+export type Resume = Awaited<ReturnType<typeof readCheckpoint>>;
+
+/** How a training ended. */
+export type Result =
+  | { readonly type: "done"; readonly summary: Omit<Summary, "seconds"> }
+  | { readonly type: "interrupted"; readonly step: number; readonly exitCode: number };
+
+/** Trains as `config` says and shows `report` all events. @throws Error as `train`. */
+export async function runTraining(
+  config: Config,
+  prepared: Prepared,
+  from: Resume | undefined,
+  report: Report,
+): Promise<Result> {
+  const { backend, trainer, dataset } = prepared;
+  const { out, epochs, seed, augment, checkpointEvery } = config;
+  const settings = settingsOf(config);
+  const record = config.jsonl === undefined ? () => {} : await createJsonl(config.jsonl);
+  const interrupt = listenForInterrupt(() =>
+    report.line("interrupted: finishing the step (once more to end at once)"),
+  );
+  let done: (TrainEvent & { readonly type: "done" }) | undefined;
+  let parameters = 0;
+  let checkpoint = from?.where;
+  try {
+    const events = train(trainer, dataset, {
+      epochs,
+      schedule: scheduleOf(config, dataset),
+      seed,
+      augment,
+      evaluateEvery: config.evalEvery,
+      ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
+      ...(out === undefined ? {} : { save: (state) => writeCheckpoint(out, state) }),
+      ...(from === undefined ? {} : { resume: from }),
+      settings,
+      notes: notesOf(config, backend.description, backend.limits.threads),
+      signal: interrupt.signal,
+    });
+    for await (const event of events) {
+      report.see(event);
+      record(event);
+      if (event.type === "start") ({ parameters } = event);
+      if (event.type === "checkpoint") checkpoint = event.where;
+      if (event.type === "done") done = event;
+    }
+  } finally {
+    report.stop();
+    interrupt.dispose();
+  }
+  if (done === undefined) throw new Error("train: the training ended without a result");
+  if (done.interrupted) {
+    return { type: "interrupted", step: done.step, exitCode: interrupt.exitCode() ?? 1 };
+  }
+  const { model, batch } = config;
+  const summary = summarize(done, {
+    settings: { model, batch, seed, augment, ...settings },
+    parameters,
+    imagesPerSecond: report.imagesPerSecond(),
+    engine: backend.description,
+    checkpoint,
+  });
+  return { type: "done", summary };
+}

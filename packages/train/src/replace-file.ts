@@ -1,0 +1,77 @@
+// Files that are replaced at once, and the folders that they are in.
+
+import { link, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/**
+ * Replaces a file at once: a reader, or the next start after a crash, finds the old or the new content.
+ * @param keep where to keep the old content
+ */
+export async function replaceFile(
+  path: string,
+  content: Uint8Array | string,
+  keep?: string,
+): Promise<void> {
+  await makeFolder(dirname(path));
+  const beside = `${path}.writing`;
+  try {
+    const file = await open(beside, "w");
+    try {
+      await file.writeFile(content);
+      // The content must be on the disk before the name points to it.
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (keep !== undefined) await keepOld(path, keep);
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true }).catch(() => {});
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Gives the old content a second name, so that there is no moment without a file under the first. */
+async function keepOld(path: string, keep: string): Promise<void> {
+  const beside = `${keep}.writing`;
+  try {
+    await rm(beside, { force: true });
+    await link(path, beside);
+    await rename(beside, keep);
+  } catch {
+    // Nothing to keep yet, or a file system without links: only the newest is kept then.
+  }
+}
+
+/** Makes a rename outlast a power cut, where folders can be opened (not on Windows). */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder).catch(() => undefined);
+  if (handle === undefined) return;
+  await handle.sync().catch(() => {});
+  await handle.close();
+}
+
+/**
+ * Makes a folder and those above it that are missing, and returns the ones that it made, outermost first.
+ * Node's recursive mkdir does not end where a folder can be entered but not written to, as in /proc.
+ */
+export async function makeFolder(folder: string): Promise<string[]> {
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return [];
+  const above = dirname(folder);
+  const made = above === folder ? [] : await makeFolder(above);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    // Somebody else may have been faster.
+    if ((error as NodeJS.ErrnoException).code === "EEXIST" && (await stat(folder)).isDirectory()) {
+      return made;
+    }
+    throw error;
+  }
+  return [...made, folder];
+}
