@@ -31,9 +31,10 @@ Options
                      (default: resnet20, in accuracy a network a third of its size)
   --shapes LIST      for norm: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
   --full             for norm: 32x64x56x56 as well
-  --peers DIR        for peers: the folder in whose node_modules they are looked for (default: this one)
-  --peer FILE        for peers: a peer of your own, .mjs, .js, .py or executable; apps/bench/peers/README.md
-                     says what it has to answer. May be given repeatedly.
+  --peers DIR        for peers: the folder in whose node_modules they are looked for (default: this one).
+                     PyTorch is that of python3, or of the Python that the variable PYTHON names.
+  --peer FILE        for peers: a peer of your own, .mjs, .js, .py or executable, that answers
+                     what apps/bench/peers/README.md says. May be given repeatedly.
   --backend NAME     ${backendNames.join(", ")} (default ${defaults.backend})
   --threads N        default: what the backend thinks best
   --seed N           of data, weights, samples and the order of measurements (default ${defaults.seed})

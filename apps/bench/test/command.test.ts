@@ -16,6 +16,8 @@ test("bench --help says everything that there is", async (t) => {
       "--batch",
       "--model",
       "--shapes",
+      "--peers",
+      "--peer FILE",
       "--full",
       "--backend",
       "--threads",
@@ -50,6 +52,8 @@ test("bench: what is wrong with the command line is said in one line, with exit 
     [["--batch", "1.5"], /--batch 1\.5 is not a whole number >= 1/],
     [["--shapes", "128x16x32"], /--shapes: "128x16x32" is not NxCxHxW, such as 128x16x32x32/],
     [["--json", ""], /--json is empty/],
+    [["peers", "--peers", "no-such-folder"], /--peers: there is no folder .*no-such-folder/],
+    [["peers", "--peer", "no-such-file.py"], /--peer: there is no file no-such-file\.py/],
     [["--strategy", "no-such-package"], /--strategy: there is no package no-such-package/],
     [["--strategy", "./no-such-file.js"], /--strategy: there is no .*no-such-file\.js/],
   ];

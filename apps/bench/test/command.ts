@@ -14,9 +14,12 @@ const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
 /** @param onOutput called with the child whenever it has written to stdout */
 export function bench(
   args: readonly string[],
-  options: { cwd?: string; onOutput?: (child: ChildProcess, stdout: string) => void } = {},
+  options: {
+    env?: NodeJS.ProcessEnv;
+    onOutput?: (child: ChildProcess, stdout: string) => void;
+  } = {},
 ): Promise<Outcome> {
-  const child = spawn(process.execPath, [main, ...args], { cwd: options.cwd });
+  const child = spawn(process.execPath, [main, ...args], { env: options.env ?? process.env });
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -70,6 +70,29 @@ test("interleave: stops at the deadline, after the least number of rounds", asyn
   );
 });
 
+test("interleave: a case may take part in the first rounds only, and by its own clock", async (t) => {
+  const { cases, now } = clockwork(2);
+  const slow: Case = { name: "slow", ownClock: true, rounds: 2, run: async () => 7 };
+  const series = await interleave([slow, ...cases], { key: key(1), deadline: 0, now });
+  t.deepEqual(
+    series.map(({ milliseconds }) => milliseconds),
+    [
+      [7, 7],
+      [1, 1, 1],
+      [10, 10, 10],
+    ],
+  );
+  let runs = 0;
+  const interrupted: Case = {
+    name: "interrupted",
+    ownClock: true,
+    run: async () => (runs++ < 3 ? 7 : undefined),
+  };
+  t.deepEqual(await interleave([interrupted], { key: key(1), deadline: 0, minRounds: 9, now }), [
+    { name: "interrupted", milliseconds: [7, 7] },
+  ]);
+});
+
 test("interleave: an interruption ends it after the run that is going on", async (t) => {
   const { cases, runs, now } = clockwork(3);
   const controller = new AbortController();

@@ -20,8 +20,9 @@ export const ourselves: KnownPeer = {
   commands: [[process.execPath, fileURLToPath(new URL("fewnorm-peer.js", import.meta.url))]],
 };
 
-/** Python of the user's environment first, then the system's, which may be another. */
-const pythons = ["python3", "/usr/bin/python3"];
+/** The one that PYTHON names; or else that of the user's environment, then the system's, which may be another. */
+const pythons =
+  process.env.PYTHON === undefined ? ["python3", "/usr/bin/python3"] : [process.env.PYTHON];
 
 export const knownPeers: readonly KnownPeer[] = [
   {

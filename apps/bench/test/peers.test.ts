@@ -1,0 +1,85 @@
+// The suite peers, with small peers made for the test and none of the real ones.
+
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import test, { type Test } from "tape";
+import { bench } from "./command.ts";
+import { parseRecord } from "./record-schema.ts";
+
+const fixture = (name: string) =>
+  fileURLToPath(new URL(`../../test/fixtures/peers/${name}.mjs`, import.meta.url));
+
+/** Runs the suite where there is neither Python nor a package, and returns what it wrote. */
+async function measure(t: Test, peers: readonly string[]) {
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-bench-"));
+  const file = join(folder, "samples.json");
+  try {
+    const outcome = await bench(
+      [
+        ...["peers", "--peers", folder, ...peers.flatMap((peer) => ["--peer", fixture(peer)])],
+        ...["--batch", "2", "--threads", "1", "--time", "0.01", "--json", file],
+      ],
+      { env: { ...process.env, TMPDIR: folder, PYTHON: join(folder, "no-python") } },
+    );
+    t.deepEqual(await readdir(folder), ["samples.json"], "no job is left behind");
+    return { ...outcome, record: parseRecord(await readFile(file, "utf8")) };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("bench peers: who computes the same is timed, who does not or is missing is named", async (t) => {
+  const { status, stderr, record } = await measure(t, ["honest", "wrong", "failing", "chatty"]);
+  t.equal(status, 0, stderr);
+  const sections = record.suites[0]?.sections ?? [];
+  t.deepEqual(
+    sections.map(({ title }) => title),
+    ["bn, training", "none, training", "bn, inference"].map(
+      (what) => `peers: resnet20 with ${what}, batch 2`,
+    ),
+  );
+  for (const { title, rows, series, results, caption } of sections) {
+    t.deepEqual(
+      series.map((one) => [one.case, one.samples.length >= 3]),
+      [
+        ["fewnorm", true],
+        ["honest 1.0", true],
+      ],
+      `${title}: timed, three rounds at least`,
+    );
+    const quantitiesOf = (name: string) =>
+      results.filter((one) => one.case === name).map(({ quantity }) => quantity);
+    const measured = ["step ms", "images/s", "fewnorm / it", "first ms"];
+    t.ok(measured.every((quantity) => quantitiesOf("honest 1.0").includes(quantity)));
+    t.notOk(quantitiesOf("fewnorm").includes("fewnorm / it"), "no ratio to itself");
+    const verdicts = rows.filter(([name]) => name !== "fewnorm" && name !== "honest 1.0");
+    t.deepEqual(
+      verdicts.map(([name, verdict]) => `${name} ${verdict}`),
+      [
+        ...["PyTorch", "onnxruntime-node", "TensorFlow.js", "jax-js"].map((n) => `${n} missing`),
+        title.includes("training") ? "wrong 1.0 disagrees" : "failing 1.0 fails",
+        "chatty fails",
+      ],
+    );
+    const said = caption.join("\n");
+    t.match(said, /PyTorch is missing: there is no \S+no-python/);
+    t.match(said, /onnxruntime-node is missing: npm install onnxruntime-node/);
+    t.match(said, /TensorFlow.js is missing: npm install @tensorflow\/tfjs @tensorflow\/tfjs-back/);
+    t.match(said, /jax-js is missing: npm install @jax-js\/jax/);
+    t.match(said, /chatty fails and was not timed: it wrote "Hello!", which is not a line of JSON/);
+    if (title.includes("training")) {
+      t.match(
+        said,
+        /wrong 1.0 computes .* timed: zeros: its logits at first are 1.0 of the largest/,
+      );
+    } else t.match(said, /failing 1.0 fails and was not timed: deadly: .*RangeError: too much/);
+  }
+});
+
+test("bench peers: Ctrl-C does not wait for a peer", async (t) => {
+  const { status, record } = await measure(t, ["stalling"]);
+  t.equal(status, 130);
+  t.deepEqual(record.suites[0]?.sections, [], "nothing was measured");
+});
