@@ -6,6 +6,7 @@ import {
   addRows,
   conv2d,
   crop,
+  matmul,
   moments,
   multiply,
   normalize,
@@ -17,6 +18,7 @@ import {
   sqrt,
   subtract,
   sum,
+  type Tensor,
 } from "@fewnorm/tensor";
 import type { Case } from "../recording.ts";
 import { range, sampled, window } from "./ranges.ts";
@@ -38,6 +40,43 @@ export const reuseCases: readonly Case[] = [
       const start = r.integers([5, 3]);
       const x = multiply(r.values([6, 3]), 2);
       return addRows(x, rows(x, start, { range: sampled }), start, { range: sampled, index: 1 });
+    },
+  },
+  {
+    name: "a tensor and its own rows, turned round by one",
+    build(r) {
+      const [start, back] = [r.integers([1]), r.integers([5])];
+      const ring = range(6);
+      const [a, b] = [r.values([6, 3]), r.values([6, 2, 3, 3])];
+      const vectors = [r.values([2]), r.values([2]), r.values([2])] as const;
+      const fresh = (x: Tensor) => multiply(x, 2);
+      const [h, i, j, k, l, m] = [fresh(a), fresh(a), fresh(a), fresh(b), fresh(b), fresh(a)];
+      return {
+        sum: add(h, rows(h, start, { range: ring })),
+        difference: subtract(rows(i, back, { range: ring }), i),
+        gradient: reluGrad(j, rows(j, start, { range: ring })),
+        normalized: normalize(k, ...vectors, { residual: rows(k, start, { range: ring }) }),
+        residual: normalize(rows(l, back, { range: ring }), ...vectors, { residual: l }),
+        reshaped: add(m, reshape(reshape(rows(m, start, { range: ring }), [6, 3, 1]), [6, 3])),
+      };
+    },
+  },
+  {
+    name: "rows of a tensor added to overlapping rows of itself",
+    build(r) {
+      const starts = r.integers([0, 1, 5]);
+      const [x, y] = [multiply(r.values([6, 3]), 2), multiply(r.values([6, 3]), 3)];
+      const [z, v] = [multiply(r.values([6, 3]), 4), multiply(r.values([2, 1, 3, 3]), 5)];
+      const part = range(4);
+      return {
+        forward: addRows(x, rows(x, starts, { range: part }), starts, { range: part, index: 1 }),
+        back: addRows(y, rows(y, starts, { range: part, index: 1 }), starts, { range: part }),
+        whole: addRows(z, z, starts, { range: range(6), index: 2 }),
+        windows: addCrop(v, v, starts, {
+          ...{ index: 0, height: 3, width: 3 },
+          ...{ stride: [1, 1], offset: [1, 0] },
+        }),
+      };
     },
   },
   {
@@ -149,6 +188,49 @@ export const reuseCases: readonly Case[] = [
       r.builder.update("v", next);
       r.builder.update("w", subtract(w, multiply(next, r.values([]))));
       return { norm: sum(multiply(g, g)) };
+    },
+  },
+  {
+    name: "states updated from their own rows",
+    build(r) {
+      const start = r.integers([1, 4]);
+      const names = ["sum", "difference", "product", "reshaped", "twice"];
+      const [a, b, c, d, e] = names.map((name) => r.state(name, [6, 4])) as Tensor[] as [
+        ...[Tensor, Tensor, Tensor, Tensor, Tensor],
+      ];
+      const ring = range(6);
+      const turned = (x: Tensor, index = 0) => rows(x, start, { range: ring, index });
+      r.builder.update("sum", add(a, turned(a)));
+      r.builder.update("difference", subtract(turned(b, 1), b));
+      r.builder.update("product", multiply(turned(c), 2));
+      r.builder.update("reshaped", add(d, reshape(reshape(turned(d), [6, 2, 2]), [6, 4])));
+      r.builder.update("twice", relu(turned(turned(e), 1)));
+      return { y: sum(r.values([2])) };
+    },
+  },
+  {
+    name: "tensors of different rank, one stored in another order",
+    build(r) {
+      const [x, y] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
+      const [a, b] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
+      return { first: add(relu(x), y), second: subtract(b, multiply(a, 2)) };
+    },
+  },
+  {
+    name: "weights that are one number",
+    build(r) {
+      const [x, y] = [r.values([1, 32, 5, 5]), r.values([3, 128])];
+      const wide = { stride: [2, 2], padding: [1, 1] } as const;
+      const w = r.builder.constant(0.25, [32, 32, 3, 3]);
+      return {
+        convolved: conv2d(x, w, { padding: 1 }),
+        strided: conv2d(x, w, wide),
+        gradient: r.builder.append("conv2dInputGrad", [r.values([1, 32, 3, 3]), w], {
+          ...{ ...wide, groups: 1, shape: [1, 32, 5, 5] },
+        }),
+        product: matmul(y, r.builder.constant(0.25, [128, 64])),
+        small: matmul(y, r.builder.constant(0.5, [128, 3])),
+      };
     },
   },
 ];
