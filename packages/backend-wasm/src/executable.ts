@@ -14,7 +14,7 @@ import type { EngineState } from "./state.ts";
 /** Memory for intermediate results, one for all executables of a backend. */
 export interface Workspace {
   readonly address: number;
-  /** Makes room for a plan; may move the workspace. */
+  /** Makes room for a plan; may move the workspace, also when there is no room. @throws RangeError then. */
   reserve(bytes: number): void;
 }
 
@@ -32,13 +32,32 @@ export function createExecutable(
   graph: Graph,
   state: EngineState | undefined,
 ): Executable {
-  const { heap, pool, workspace } = context;
   const owned: number[] = [];
+  try {
+    return createOwning(context, graph, state, owned);
+  } catch (error) {
+    for (const block of owned) context.heap.free(block);
+    throw error;
+  }
+}
+
+/** An executable whose own blocks of memory are listed in `owned` as soon as they are there. */
+function createOwning(
+  context: EngineContext,
+  graph: Graph,
+  state: EngineState | undefined,
+  owned: number[],
+): Executable {
+  const { heap, pool, workspace } = context;
+  const own = (bytes: number): number => {
+    const address = heap.allocate(bytes);
+    owned.push(address);
+    return address;
+  };
   const fixed: FixedMemory = {
     state: (name) => (state as EngineState).address(name),
     constant(values, dtype) {
-      const address = heap.allocate(4 * values.length);
-      owned.push(address);
+      const address = own(4 * values.length);
       const view = dtype === "int32" ? heap.integers : heap.floats;
       view(address, values.length).set(values);
       return address;
@@ -47,8 +66,7 @@ export function createExecutable(
   const { program, feeds, outputs } = lower(graph, pool.threads, fixed);
   const plan = schedule(program);
   const { instructions } = program;
-  const address = heap.allocate(4 * linkedWords(program));
-  owned.push(address);
+  const address = own(4 * linkedWords(program));
   workspace.reserve(plan.workspaceBytes);
   let linkedTo = -1;
   let disposed = false;

@@ -1,7 +1,7 @@
 // Named values in the engine's memory.
 
 import { checkSpecs, type State, type StateSpec } from "@fewnorm/backend";
-import { elementsOf, sizeOf, toNdArray } from "@fewnorm/tensor";
+import { elementsOf, type Shape, sizeOf, toNdArray } from "@fewnorm/tensor";
 import type { Heap } from "./engine/heap.ts";
 import { fromStored, toStored } from "./plan/layout.ts";
 
@@ -19,14 +19,22 @@ export function createEngineState(
   checkBackend: (where: string) => void,
 ): EngineState {
   checkSpecs(specs);
-  const places = new Map(
-    specs.map((spec) => {
-      const size = sizeOf(spec.shape);
+  const places = new Map<string, { address: number; size: number; shape: Shape }>();
+  const release = () => {
+    for (const { address } of places.values()) heap.free(address);
+    places.clear();
+  };
+  try {
+    for (const { name, shape } of specs) {
+      const size = sizeOf(shape);
       const address = heap.allocate(4 * size);
+      places.set(name, { address, size, shape });
       heap.floats(address, size).fill(0);
-      return [spec.name, { address, size, shape: spec.shape }] as const;
-    }),
-  );
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
   let disposed = false;
   const checkAlive = (where: string) => {
     checkBackend(where);
@@ -57,8 +65,7 @@ export function createEngineState(
     },
     async dispose() {
       disposed = true;
-      for (const { address } of places.values()) heap.free(address);
-      places.clear();
+      release();
     },
   };
 }

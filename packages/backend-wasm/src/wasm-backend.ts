@@ -59,7 +59,13 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
       reserve(bytes) {
         if (bytes <= workspace.bytes) return;
         heap.free(workspace.address);
-        workspace = { address: heap.allocate(bytes), bytes };
+        try {
+          workspace = { address: heap.allocate(bytes), bytes };
+        } catch (error) {
+          // The executables that there are still need theirs, if elsewhere.
+          if (workspace.bytes > 0) workspace.address = heap.allocate(workspace.bytes);
+          throw error;
+        }
       },
     },
   };
