@@ -79,11 +79,11 @@ interface Terms extends Comparison {
   readonly job: Job;
 }
 
-/** A step that takes longer than this share of the time takes part in the first rounds only. */
-const slow = { share: 1 / 30, rounds: 3 } as const;
+/** Who takes longer for a step than this share of the time and so many of fewnorm's steps is in the first rounds only. */
+const slow = { share: 1 / 30, times: 10, rounds: 3 } as const;
 
-/** Threads of the one before come to rest, in milliseconds. */
-const rest = 20;
+/** Threads of the one before come to rest, in milliseconds; some wait busily for a while. */
+const rest = 50;
 
 /** @returns undefined when interrupted before there is anything to show. */
 async function compare(context: SuiteContext, terms: Terms): Promise<Section | undefined> {
@@ -110,10 +110,11 @@ async function compare(context: SuiteContext, terms: Terms): Promise<Section | u
       else entrants.push(entered);
     }
     const time = (1000 * options.time) / comparisons.length;
-    const isSlow = ({ stepMilliseconds }: Entrant) => stepMilliseconds > time * slow.share;
+    const bearable = Math.max(time * slow.share, slow.times * us.stepMilliseconds);
+    const isSlow = ({ stepMilliseconds }: Entrant) => stepMilliseconds > bearable;
     const extra = entrants.filter(isSlow).reduce((sum, one) => sum + one.stepMilliseconds, 0);
     const series = await interleave(
-      entrants.map((entrant) => caseOf(entrant, signal, entrant !== us && isSlow(entrant))),
+      entrants.map((entrant) => caseOf(entrant, signal, isSlow(entrant))),
       {
         key: foldIn(context.key, 1),
         // What is slow runs once more, to warm up.
