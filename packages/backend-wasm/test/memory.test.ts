@@ -47,7 +47,7 @@ test("a graph that is too large leaves everything else as it was", async (t) => 
   const second = await backend.compile(stepOf([64, 4]), young);
   const all = (value: number) => Array.from({ length: 256 }, () => value);
   const run = async (executable: typeof first) => [
-    ...((await executable.run(feeds)).y?.data as Float32Array),
+    ...((await executable.run(feeds)).y?.data ?? []),
   ];
   t.deepEqual(await run(first), all(18), "an executable from before");
   t.deepEqual([...(await young.read("w")).data], all(5), "does not touch a state made afterwards");

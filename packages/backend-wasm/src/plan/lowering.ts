@@ -104,6 +104,12 @@ export function createLowering(
     if (offset !== 0 || buffer.bytes !== bytesOf(shape) || sizeOf(shape) !== sizeOf(node.shape)) {
       return false;
     }
+    // Other operands may be rows of the same memory, which are read out of order.
+    const mapsOfIt = node.inputs.some((id) => {
+      const other = values.get(id);
+      return other?.map !== undefined && other.place.buffer === buffer;
+    });
+    if (mapsOfIt) return false;
     const owners = hosted.get(buffer) ?? [];
     return owners.every((owner) => (analysis.lastUse[owner] as number) <= node.id);
   }

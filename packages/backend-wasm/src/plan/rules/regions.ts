@@ -19,6 +19,11 @@ function baseOf(low: Lowering, node: Node): Value | undefined {
   return base.uniform === 0 ? undefined : low.spread(node, base);
 }
 
+/** What the sum may be written over: the base, unless the part, whose elements move, lies there too. */
+function overBase(base: Value | undefined, part: Value): Value[] {
+  return base === undefined || base.place.buffer === part.place.buffer ? [] : [base];
+}
+
 const startAccess = ({ place, shape }: Value): Access => reads(place, bytesOf(shape));
 
 /** The arguments that describe a window, in the order of assembly/regions.ts. */
@@ -66,7 +71,7 @@ export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addC
     const part = low.spread(node, operand(low, node, 1));
     const start = operand(low, node, 2);
     const range = rowMapping(start, attributes.index, attributes.range);
-    const out = low.result(node, base === undefined ? [] : [base]);
+    const out = low.result(node, overBase(base, part));
     const rows = shape[0] ?? 1;
     low.emit({
       op: OP_ADD_ROWS,
@@ -106,7 +111,7 @@ export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addC
     const base = baseOf(low, node);
     const part = low.spread(node, operand(low, node, 1));
     const origin = operand(low, node, 2);
-    const out = low.result(node, base === undefined ? [] : [base]);
+    const out = low.result(node, overBase(base, part));
     low.emit({
       op: OP_ADD_CROP,
       args: [

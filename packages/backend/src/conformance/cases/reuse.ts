@@ -6,7 +6,6 @@ import {
   addRows,
   conv2d,
   crop,
-  matmul,
   moments,
   multiply,
   normalize,
@@ -188,49 +187,6 @@ export const reuseCases: readonly Case[] = [
       r.builder.update("v", next);
       r.builder.update("w", subtract(w, multiply(next, r.values([]))));
       return { norm: sum(multiply(g, g)) };
-    },
-  },
-  {
-    name: "states updated from their own rows",
-    build(r) {
-      const start = r.integers([1, 4]);
-      const names = ["sum", "difference", "product", "reshaped", "twice"];
-      const [a, b, c, d, e] = names.map((name) => r.state(name, [6, 4])) as Tensor[] as [
-        ...[Tensor, Tensor, Tensor, Tensor, Tensor],
-      ];
-      const ring = range(6);
-      const turned = (x: Tensor, index = 0) => rows(x, start, { range: ring, index });
-      r.builder.update("sum", add(a, turned(a)));
-      r.builder.update("difference", subtract(turned(b, 1), b));
-      r.builder.update("product", multiply(turned(c), 2));
-      r.builder.update("reshaped", add(d, reshape(reshape(turned(d), [6, 2, 2]), [6, 4])));
-      r.builder.update("twice", relu(turned(turned(e), 1)));
-      return { y: sum(r.values([2])) };
-    },
-  },
-  {
-    name: "tensors of different rank, one stored in another order",
-    build(r) {
-      const [x, y] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
-      const [a, b] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
-      return { first: add(relu(x), y), second: subtract(b, multiply(a, 2)) };
-    },
-  },
-  {
-    name: "weights that are one number",
-    build(r) {
-      const [x, y] = [r.values([1, 32, 5, 5]), r.values([3, 128])];
-      const wide = { stride: [2, 2], padding: [1, 1] } as const;
-      const w = r.builder.constant(0.25, [32, 32, 3, 3]);
-      return {
-        convolved: conv2d(x, w, { padding: 1 }),
-        strided: conv2d(x, w, wide),
-        gradient: r.builder.append("conv2dInputGrad", [r.values([1, 32, 3, 3]), w], {
-          ...{ ...wide, groups: 1, shape: [1, 32, 5, 5] },
-        }),
-        product: matmul(y, r.builder.constant(0.25, [128, 64])),
-        small: matmul(y, r.builder.constant(0.5, [128, 3])),
-      };
     },
   },
 ];
