@@ -58,7 +58,7 @@ function findLastUses({ nodes }: Graph, ends: ReadonlySet<number>): number[] {
   return lastUse;
 }
 
-/** An update can be computed in place when nothing reads the old value afterwards. */
+/** An update can be computed in place when nothing reads the old value afterwards, or out of order meanwhile. */
 function findDirectUpdates(
   graph: Graph,
   lastUse: readonly number[],
@@ -74,7 +74,20 @@ function findDirectUpdates(
     if (!elementwise.has(node.op) || outputs.has(id) || placed.has(id) || uses.get(id) !== 1) {
       continue;
     }
-    if (state === undefined || (lastUse[state] as number) <= id) direct.set(id, name);
+    if (state !== undefined && (lastUse[state] as number) > id) continue;
+    if (node.inputs.some((from) => readsRowsOf(graph, from, name))) continue;
+    direct.set(id, name);
   }
   return direct;
+}
+
+/** Whether a value is a view of the state that has its elements in another order. */
+function readsRowsOf({ nodes }: Graph, id: number, state: string): boolean {
+  let node = nodes[id] as Node;
+  let moved = false;
+  while (node.op === "reshape" || node.op === "broadcast" || node.op === "rows") {
+    moved ||= node.op === "rows";
+    node = nodes[node.inputs[0] as number] as Node;
+  }
+  return moved && node.op === "state" && node.attributes.name === state;
 }

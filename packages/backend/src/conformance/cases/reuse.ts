@@ -189,4 +189,22 @@ export const reuseCases: readonly Case[] = [
       return { norm: sum(multiply(g, g)) };
     },
   },
+  {
+    name: "states updated from their own rows",
+    build(r) {
+      const start = r.integers([1, 4]);
+      const names = ["sum", "difference", "product", "reshaped", "twice"];
+      const [a, b, c, d, e] = names.map((name) => r.state(name, [6, 4])) as Tensor[] as [
+        ...[Tensor, Tensor, Tensor, Tensor, Tensor],
+      ];
+      const ring = range(6);
+      const turned = (x: Tensor, index = 0) => rows(x, start, { range: ring, index });
+      r.builder.update("sum", add(a, turned(a)));
+      r.builder.update("difference", subtract(turned(b, 1), b));
+      r.builder.update("product", multiply(turned(c), 2));
+      r.builder.update("reshaped", add(d, reshape(reshape(turned(d), [6, 2, 2]), [6, 4])));
+      r.builder.update("twice", relu(turned(turned(e), 1)));
+      return { y: sum(r.values([2])) };
+    },
+  },
 ];
