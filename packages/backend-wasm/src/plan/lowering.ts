@@ -1,6 +1,6 @@
 // Turns a graph's nodes into instructions. This file holds what the rules share: values, memory, copies.
 
-import { type Graph, type Node, type Shape, sizeOf } from "@fewnorm/tensor";
+import { type Graph, type Node, sameShape, type Shape, sizeOf } from "@fewnorm/tensor";
 import { OP_FILL } from "../opcodes.ts";
 import type { Analysis } from "./analysis.ts";
 import { copyValue } from "./elementwise.ts";
@@ -101,9 +101,9 @@ export function createLowering(
   function dying({ place, map, uniform, shape }: Value, node: Node): boolean {
     const { buffer, offset } = place;
     if (buffer.kind !== "workspace" || map !== undefined || uniform !== undefined) return false;
-    if (offset !== 0 || buffer.bytes !== bytesOf(shape) || sizeOf(shape) !== sizeOf(node.shape)) {
-      return false;
-    }
+    if (offset !== 0 || buffer.bytes !== bytesOf(shape)) return false;
+    // Of one shape, since the order in which elements are stored depends on it.
+    if (!sameShape(shape, node.shape)) return false;
     // Other operands may be rows of the same memory, which are read out of order.
     const mapsOfIt = node.inputs.some((id) => {
       const other = values.get(id);

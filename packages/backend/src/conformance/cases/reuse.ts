@@ -207,4 +207,12 @@ export const reuseCases: readonly Case[] = [
       return { y: sum(r.values([2])) };
     },
   },
+  {
+    name: "tensors of different rank, one stored in another order",
+    build(r) {
+      const [x, y] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
+      const [a, b] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
+      return { first: add(relu(x), y), second: subtract(b, multiply(a, 2)) };
+    },
+  },
 ];
