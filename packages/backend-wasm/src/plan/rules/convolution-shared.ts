@@ -101,7 +101,9 @@ export function emitPack(
     node: node.id,
   };
   const { op: source } = low.graph.nodes[weights.node] as Node;
-  const early = (source === "state" || source === "constant") && bytes <= EARLY_BYTES;
+  // A constant of one number may lie in the workspace, where the plan fills it in.
+  const there = (source === "state" || source === "constant") && buffer.kind !== "workspace";
+  const early = there && bytes <= EARLY_BYTES;
   if (early) low.emitFirst(instruction);
   else low.emit(instruction);
   return packed;

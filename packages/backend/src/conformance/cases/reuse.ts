@@ -6,6 +6,7 @@ import {
   addRows,
   conv2d,
   crop,
+  matmul,
   moments,
   multiply,
   normalize,
@@ -213,6 +214,23 @@ export const reuseCases: readonly Case[] = [
       const [x, y] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
       const [a, b] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
       return { first: add(relu(x), y), second: subtract(b, multiply(a, 2)) };
+    },
+  },
+  {
+    name: "weights that are one number",
+    build(r) {
+      const [x, y] = [r.values([1, 32, 5, 5]), r.values([3, 128])];
+      const wide = { stride: [2, 2], padding: [1, 1] } as const;
+      const w = r.builder.constant(0.25, [32, 32, 3, 3]);
+      return {
+        convolved: conv2d(x, w, { padding: 1 }),
+        strided: conv2d(x, w, wide),
+        gradient: r.builder.append("conv2dInputGrad", [r.values([1, 32, 3, 3]), w], {
+          ...{ ...wide, groups: 1, shape: [1, 32, 5, 5] },
+        }),
+        product: matmul(y, r.builder.constant(0.25, [128, 64])),
+        small: matmul(y, r.builder.constant(0.5, [128, 3])),
+      };
     },
   },
 ];
