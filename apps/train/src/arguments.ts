@@ -106,6 +106,9 @@ function parse(argv: readonly string[]) {
       const meant = near === undefined ? "" : `, did you mean --${near}?`;
       throw usageError(`there is no option --${name}${meant}`);
     }
+    if (code === "ERR_PARSE_ARGS_INVALID_OPTION_VALUE" && /ambiguous/.test(message)) {
+      throw usageError(`--${name} needs a value; one that begins with - is written --${name}=-1`);
+    }
     throw usageError((message.split("\n")[0] ?? message).replace(/\.$/, ""));
   }
 }

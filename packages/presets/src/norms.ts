@@ -40,7 +40,7 @@ const strategies: Readonly<Record<string, (argument: string) => Strategy>> = {
   vdn: parseVirtualDataset,
 };
 
-const forms = `none, bn, ns:4, bs:4 or bs:1/32, fs:4x8 or fs:1/32, vdn:4, vdn:2+bs:2, each but none with @${gradientModes.join(", @")} if wanted`;
+const forms = `none, bn, ns:4, bs:4 or bs:1/32, fs:4x8 or fs:1/32, vdn:4 or vdn:4:kept, vdn:2+bs:2 or 3*vdn:2+1*bs:2, each but none with @${gradientModes.join(", @")} if wanted`;
 
 /**
  * The norm of a name: `none`, or a sampling (see {@link parseSampling}) with an optional gradient, as in
@@ -71,7 +71,7 @@ export function parseNorm(text: string): Norm {
  */
 export function parseSampling(text: string): Sampling {
   const parts = text.split("+").map((part) => {
-    const [, weight, name = ""] = /^(?:([0-9.]+)\*)?(.*)$/.exec(part) ?? [];
+    const [, weight, name = ""] = /^(?:(\d+(?:\.\d+)?)\*)?(.*)$/.exec(part) ?? [];
     const strategy = parseStrategy(name, text);
     return weight === undefined ? { strategy } : { strategy, weight: Number(weight) };
   });
