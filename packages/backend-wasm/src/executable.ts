@@ -1,15 +1,21 @@
 // A graph compiled for the engine: its program, linked into memory, and how it is run.
 
-import { checkFeeds, type Executable, type Fetches, type NodeTime } from "@fewnorm/backend";
+import {
+  checkFeeds,
+  type Executable,
+  type Feeds,
+  type Fetches,
+  type NodeTime,
+} from "@fewnorm/backend";
 import { type Graph, sizeOf, toNdArray } from "@fewnorm/tensor";
-import type { Heap } from "./engine/heap.ts";
 import type { Pool } from "./engine/pool.ts";
+import { copyOf } from "./engine/queue.ts";
 import { addressOf, link, linkedWords } from "./plan/link.ts";
 import { lower } from "./plan/lower.ts";
 import type { FixedMemory } from "./plan/lowering.ts";
 import type { Place } from "./plan/program.ts";
 import { schedule } from "./plan/schedule.ts";
-import type { EngineState } from "./state.ts";
+import type { EngineState, StateContext } from "./state.ts";
 
 /** Memory for intermediate results, one for all executables of a backend. */
 export interface Workspace {
@@ -19,12 +25,9 @@ export interface Workspace {
 }
 
 /** What executables share. */
-export interface EngineContext {
-  readonly heap: Heap;
+export interface EngineContext extends StateContext {
   readonly pool: Pool;
   readonly workspace: Workspace;
-  /** @throws Error after the backend's `dispose`. */
-  checkAlive(where: string): void;
 }
 
 export function createExecutable(
@@ -48,7 +51,7 @@ function createOwning(
   state: EngineState | undefined,
   owned: number[],
 ): Executable {
-  const { heap, pool, workspace } = context;
+  const { heap, pool, queue, workspace } = context;
   const own = (bytes: number): number => {
     const address = heap.allocate(bytes);
     owned.push(address);
@@ -78,8 +81,17 @@ function createOwning(
     state?.checkAlive("run");
   }
 
-  function prepare(values: ReturnType<typeof checkFeeds>): void {
-    checkLabels(values);
+  type Fed = ReadonlyMap<string, ArrayLike<number>>;
+
+  /** The feeds, all right, and the caller's to change if they have to wait. */
+  function take(values: Feeds): Fed {
+    const elements = checkFeeds(graph, values);
+    checkLabels(elements);
+    if (!queue.busy) return elements;
+    return new Map([...elements].map(([name, array]) => [name, copyOf(array)]));
+  }
+
+  function prepare(values: Fed): void {
     if (linkedTo !== workspace.address) {
       link(program, plan, heap, address, workspace.address);
       linkedTo = workspace.address;
@@ -109,25 +121,33 @@ function createOwning(
     workspaceBytes: plan.workspaceBytes,
     async run(values = {}) {
       checkAlive();
-      prepare(checkFeeds(graph, values));
-      await pool.run(address, 0, instructions.length);
-      return fetch();
+      const fed = take(values);
+      return queue.enter(async () => {
+        prepare(fed);
+        await pool.run(address, 0, instructions.length);
+        return fetch();
+      });
     },
     async profile(values = {}) {
       checkAlive();
-      prepare(checkFeeds(graph, values));
+      const fed = take(values);
       const times = new Map<number, number>();
-      for (let i = 0; i < instructions.length; i++) {
-        const node = instructions[i]?.node as number;
-        const start = performance.now();
-        await pool.run(address, i, 1);
-        times.set(node, (times.get(node) ?? 0) + performance.now() - start);
-      }
+      await queue.enter(async () => {
+        prepare(fed);
+        for (let i = 0; i < instructions.length; i++) {
+          const node = instructions[i]?.node as number;
+          const start = performance.now();
+          await pool.run(address, i, 1);
+          times.set(node, (times.get(node) ?? 0) + performance.now() - start);
+        }
+      });
       return [...times].map(([node, milliseconds]): NodeTime => ({ nodes: [node], milliseconds }));
     },
     async dispose() {
       disposed = true;
-      for (const block of owned.splice(0)) heap.free(block);
+      await queue.enter(() => {
+        for (const block of owned.splice(0)) heap.free(block);
+      });
     },
   };
 }

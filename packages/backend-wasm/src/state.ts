@@ -3,6 +3,7 @@
 import { checkSpecs, type State, type StateSpec } from "@fewnorm/backend";
 import { elementsOf, type Shape, sizeOf, toNdArray } from "@fewnorm/tensor";
 import type { Heap } from "./engine/heap.ts";
+import { copyOf, type Queue } from "./engine/queue.ts";
 import { fromStored, toStored } from "./plan/layout.ts";
 
 export interface EngineState extends State {
@@ -13,10 +14,17 @@ export interface EngineState extends State {
   checkAlive(where: string): void;
 }
 
+/** What states and executables share. */
+export interface StateContext {
+  readonly heap: Heap;
+  readonly queue: Queue;
+  /** @throws Error after the backend's `dispose`. */
+  checkAlive(where: string): void;
+}
+
 export function createEngineState(
-  heap: Heap,
+  { heap, queue, checkAlive: checkBackend }: StateContext,
   specs: readonly StateSpec[],
-  checkBackend: (where: string) => void,
 ): EngineState {
   checkSpecs(specs);
   const places = new Map<string, { address: number; size: number; shape: Shape }>();
@@ -56,16 +64,19 @@ export function createEngineState(
     address: (name) => find("compile", name).address,
     async read(name) {
       const { address, size, shape } = find("read", name);
-      return toNdArray(fromStored(heap.floats(address, size) as Float32Array, shape), shape);
+      return queue.enter(() =>
+        toNdArray(fromStored(heap.floats(address, size) as Float32Array, shape), shape),
+      );
     },
     async write(name, value) {
       const { address, size, shape } = find("write", name);
       const elements = elementsOf(`write: "${name}"`, value, shape);
-      toStored(elements, shape, heap.floats(address, size) as Float32Array);
+      const kept = queue.busy ? copyOf(elements) : elements;
+      await queue.enter(() => toStored(kept, shape, heap.floats(address, size) as Float32Array));
     },
     async dispose() {
       disposed = true;
-      release();
+      await queue.enter(release);
     },
   };
 }

@@ -5,6 +5,7 @@ import { canShareMemory, loadEngine, type Simd } from "./engine/binary.ts";
 import { HEAP_BASE } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
 import { createPool } from "./engine/pool.ts";
+import { createQueue } from "./engine/queue.ts";
 import { createExecutable, type EngineContext } from "./executable.ts";
 import { createEngineState, type EngineState } from "./state.ts";
 
@@ -44,11 +45,13 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const binary = await loadEngine(options.simd ?? "auto", threads > 1);
   const heap = createHeap(HEAP_BASE, binary.shared);
   const pool = await createPool(binary, heap.memory, threads);
+  const queue = createQueue();
   let disposed = false;
   let workspace = { address: 0, bytes: 0 };
   const context: EngineContext = {
     heap,
     pool,
+    queue,
     checkAlive(where) {
       if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
     },
@@ -76,7 +79,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
     limits: { maxTensorBytes: MAX_TENSOR_BYTES, threads },
     async createState(specs) {
       context.checkAlive("createState");
-      return createEngineState(heap, specs, context.checkAlive);
+      return createEngineState(context, specs);
     },
     async compile(graph, state) {
       context.checkAlive("compile");
@@ -86,12 +89,12 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
       const own = state as EngineState | undefined;
       own?.checkAlive("compile");
       checkStates(graph, own?.specs ?? []);
-      return createExecutable(context, graph, own);
+      return queue.enter(() => createExecutable(context, graph, own));
     },
     async dispose() {
       if (disposed) return;
       disposed = true;
-      await pool.dispose();
+      await queue.enter(() => pool.dispose());
     },
   };
 }

@@ -5,6 +5,7 @@ import { add, type Graph, multiply, type Shape, trace } from "@fewnorm/tensor";
 import test from "tape";
 import { HEAP_BASE } from "../src/engine/control.ts";
 import { createHeap, type Heap } from "../src/engine/heap.ts";
+import { createQueue } from "../src/engine/queue.ts";
 import { createExecutable, type EngineContext } from "../src/executable.ts";
 import { createEngineState } from "../src/state.ts";
 
@@ -83,6 +84,7 @@ test("what fails keeps no memory", async (t) => {
   const { heap, blocks } = countingHeap();
   const context: EngineContext = {
     heap,
+    queue: createQueue(),
     pool: { threads: 1, run: async () => {}, dispose: async () => {} },
     checkAlive: () => {},
     workspace: {
@@ -96,7 +98,7 @@ test("what fails keeps no memory", async (t) => {
   t.ok(compiled instanceof RangeError, `compile: ${compiled}`);
   t.equal(blocks.size, 0, "an executable's constants and plan are free again");
   const specs = [1, 2 ** 20, 2 ** 31].map((size) => ({ name: `${size}`, shape: [size] }));
-  const created = await failure(() => createEngineState(heap, specs, () => {}));
+  const created = await failure(() => createEngineState(context, specs));
   t.ok(created instanceof RangeError, `createState: ${created}`);
   t.equal(blocks.size, 0, "a state's other values are free again");
   t.end();

@@ -57,7 +57,7 @@ export type Feeds = Readonly<Record<string, HostValue>>;
 /** The results of a run, by the graph's output names; copies that the caller owns. */
 export type Fetches = Record<string, NdArray<Values>>;
 
-/** A compiled graph. Runs of one backend do not overlap: start the next when the last one's promise is settled. */
+/** A compiled graph. Runs of one backend that are started together take place one after another, in that order. */
 export interface Executable {
   readonly graph: Graph;
   /** Bytes of intermediate results that the plan holds at its peak; parameters not counted. */

@@ -1,6 +1,6 @@
 // Turns a graph's nodes into instructions. This file holds what the rules share: values, memory, copies.
 
-import { type Graph, type Node, sameShape, type Shape, sizeOf } from "@fewnorm/tensor";
+import { type Graph, type Node, type Shape, sameShape, sizeOf } from "@fewnorm/tensor";
 import { OP_FILL } from "../opcodes.ts";
 import type { Analysis } from "./analysis.ts";
 import { copyValue } from "./elementwise.ts";

@@ -14,7 +14,13 @@ import {
 } from "@fewnorm/tensor";
 import ndarray, { type NdArray } from "ndarray";
 import type { Feeds } from "../backend.ts";
-import { type ContractCase, countTo, equalValues, rejects } from "./contract-checks.ts";
+import {
+  accumulating,
+  type ContractCase,
+  countTo,
+  equalValues,
+  rejects,
+} from "./contract-checks.ts";
 
 export const runContract: readonly ContractCase[] = [
   {
@@ -123,6 +129,41 @@ export const runContract: readonly ContractCase[] = [
       const third = await executable.run({ x: given });
       equalValues(t, third.y as NdArray<Values>, [2, 4, 6], "a run after the changes");
       equalValues(t, third.w as NdArray<Values>, [1, 2, 3], "a state after the changes");
+    },
+  },
+  {
+    name: "runs that are started together give what they give one after another",
+    async check(t, backend) {
+      const state = await backend.createState([{ name: "w", shape: [3] }]);
+      const step = await backend.compile(accumulating([3]), state);
+      const graph = trace((builder) => builder.output("y", relu(builder.input("x", [2, 3]))));
+      const other = await backend.compile(graph);
+      const x = countTo(3);
+      const runs = [
+        step.run({ x }),
+        other.run({ x: countTo(6) }),
+        step.run({ x }),
+        other.run({ x: [-1, 7, -2, 8, -3, 9] }),
+      ];
+      const between = state.read("w");
+      const last = step.run({ x });
+      x.fill(100);
+      const writing = state.write("w", x);
+      x.fill(200);
+      const results = await Promise.all([...runs, last]);
+      const expected = [
+        [1, 2, 3],
+        [1, 2, 3, 4, 5, 6],
+        [2, 4, 6],
+        [0, 7, 0, 8, 0, 9],
+        [3, 6, 9],
+      ];
+      for (const [i, { y }] of results.entries()) {
+        equalValues(t, y as NdArray<Values>, expected[i] as number[], `run ${i}`);
+      }
+      equalValues(t, await between, [2, 4, 6], "a state, read between runs");
+      await writing;
+      equalValues(t, await state.read("w"), [100, 100, 100], "a state, written between runs");
     },
   },
 ];
