@@ -1,6 +1,6 @@
 // Where threads meet in the engine's memory, and what they find there.
 
-/** The barrier: arrived, generation, sleepers (see assembly/sync.ts). */
+/** The barrier: arrived, generation, sleepers, stopped (see assembly/sync.ts). */
 export const BARRIER = 1024;
 /** A job for the workers, as int32: epoch, plan, from, count. An epoch's change wakes them. */
 export const JOB = 1152;
@@ -39,4 +39,15 @@ export async function instantiate(
   const imports = { env: { memory, abort, exp: Math.exp, log: Math.log } };
   const instance = await WebAssembly.instantiate(module, imports);
   return instance.exports as unknown as EngineExports;
+}
+
+/** What a worker posts: that it waits for jobs, that a job is done, or why it has stopped. */
+export type WorkerMessage = "ready" | "done" | { readonly stopped: string };
+
+/** Stops all threads that wait at the barrier or come to it. There is no way back. */
+export function poison(memory: WebAssembly.Memory): void {
+  const barrier = new Int32Array(memory.buffer, BARRIER, 4);
+  Atomics.store(barrier, 3, 1);
+  Atomics.add(barrier, 1, 1);
+  Atomics.notify(barrier, 1);
 }

@@ -2,25 +2,17 @@
 // blocked, all are workers.
 
 import type { EngineBinary } from "./binary.ts";
-import { BARRIER, instantiate, JOB, type WorkerStart } from "./control.ts";
+import { BARRIER, instantiate, JOB, poison, type WorkerStart } from "./control.ts";
+import { type Handle, isNode, startNodeWorker, startWebWorker } from "./worker-handle.ts";
 
 export interface Pool {
   readonly threads: number;
-  /** Runs part of a plan on all threads. */
+  /** Runs part of a plan on all threads. @throws Error when the engine stops, and ever after. */
   run(plan: number, from: number, count: number): Promise<void>;
   dispose(): Promise<void>;
 }
 
-/** A worker of either kind. */
-interface Handle {
-  /** Settles when the worker waits for jobs. */
-  readonly ready: Promise<void>;
-  onDone: () => void;
-  terminate(): Promise<void>;
-}
-
-const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
-
+/** @throws Error when a worker cannot be started; none is left then. */
 export async function createPool(
   binary: EngineBinary,
   memory: WebAssembly.Memory,
@@ -29,12 +21,42 @@ export async function createPool(
   const takesPart = isNode || threads === 1;
   const engine = takesPart ? await instantiate(binary.module, memory) : undefined;
   const workers: Handle[] = [];
-  for (let thread = takesPart ? 1 : 0; thread < threads; thread++) {
-    const report = thread === 0;
-    const start = { module: binary.module, memory, thread, threads, report };
-    workers.push(isNode ? await startNodeWorker(start) : startWebWorker(start));
+  const terminate = () => Promise.all(workers.map((worker) => worker.terminate()));
+  let stopped: Error | undefined;
+  let running: { resolve(): void; reject(reason: Error): void } | undefined;
+
+  /** Ends the pool after a failure: what is in memory cannot be relied on, nor can the threads. */
+  function stop(cause: unknown): Error {
+    if (stopped !== undefined) return stopped;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    stopped = new Error(
+      `run: the engine stopped (${why}); dispose the backend and create another`,
+      {
+        cause,
+      },
+    );
+    poison(memory);
+    void terminate();
+    running?.reject(stopped);
+    return stopped;
   }
-  await Promise.all(workers.map(({ ready }) => ready));
+
+  const events = { done: () => running?.resolve(), stopped: stop };
+  try {
+    for (let thread = takesPart ? 1 : 0; thread < threads; thread++) {
+      const report = thread === 0;
+      const start: WorkerStart = { module: binary.module, memory, thread, threads, report };
+      workers.push(isNode ? await startNodeWorker(start, events) : startWebWorker(start, events));
+    }
+    await Promise.all(workers.map(({ ready }) => ready));
+  } catch (cause) {
+    await terminate();
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(
+      `createWasmBackend: a worker could not be started (${why}); use fewer threads, or 1`,
+      { cause },
+    );
+  }
 
   function post(plan: number, from: number, count: number): void {
     if (workers.length === 0) return;
@@ -49,72 +71,24 @@ export async function createPool(
   return {
     threads,
     async run(plan, from, count) {
-      if (engine !== undefined) {
+      if (stopped !== undefined) throw stopped;
+      if (engine === undefined) {
+        const done = new Promise<void>((resolve, reject) => {
+          running = { resolve, reject };
+        });
         post(plan, from, count);
-        engine.run(plan, from, count, 0, threads, BARRIER);
-        return;
+        return done;
       }
-      const done = new Promise<void>((resolve) => {
-        (workers[0] as Handle).onDone = resolve;
-      });
       post(plan, from, count);
-      await done;
+      try {
+        engine.run(plan, from, count, 0, threads, BARRIER);
+      } catch (error) {
+        throw stop(error);
+      }
     },
     async dispose() {
       post(0, 0, 0);
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      await terminate();
     },
   };
-}
-
-async function startNodeWorker(start: WorkerStart): Promise<Handle> {
-  const name = "node:worker_threads";
-  const { Worker } = (await import(name)) as typeof import("node:worker_threads");
-  // Without this process's own options: some, such as --input-type, are refused for a file.
-  const worker = new Worker(new URL("./worker.js", import.meta.url), {
-    workerData: start,
-    execArgv: [],
-  });
-  const ready = new Promise<void>((resolve, reject) => {
-    worker.once("message", () => resolve());
-    worker.once("error", reject);
-  });
-  // An idle pool must not keep the process alive; while it starts, it may.
-  const settled = ready.finally(() => worker.unref());
-  return {
-    ready: settled,
-    onDone: () => {},
-    async terminate() {
-      await worker.terminate();
-    },
-  };
-}
-
-/** The part of the Web Worker interface that is used here. */
-interface WebWorker {
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onerror: ((event: unknown) => void) | null;
-  postMessage(message: unknown): void;
-  terminate(): void;
-}
-
-function startWebWorker(start: WorkerStart): Handle {
-  const worker = new Worker(new URL("./worker.js", import.meta.url), {
-    type: "module",
-  }) as unknown as WebWorker;
-  const handle = {
-    onDone: () => {},
-    ready: new Promise<void>((resolve, reject) => {
-      worker.onerror = () => reject(new Error("createWasmBackend: a worker could not be started"));
-      worker.onmessage = ({ data }) => {
-        if (data === "ready") resolve();
-        else handle.onDone();
-      };
-    }),
-    async terminate() {
-      worker.terminate();
-    },
-  };
-  worker.postMessage(start);
-  return handle;
 }

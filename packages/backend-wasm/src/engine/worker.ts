@@ -1,9 +1,16 @@
 // A worker of the pool: waits in shared memory for jobs and does its share of each.
 
-import { BARRIER, instantiate, JOB, type WorkerStart } from "./control.ts";
+import {
+  BARRIER,
+  instantiate,
+  JOB,
+  poison,
+  type WorkerMessage,
+  type WorkerStart,
+} from "./control.ts";
 
 interface Port {
-  postMessage(message: unknown): void;
+  postMessage(message: WorkerMessage): void;
 }
 
 async function serve(start: WorkerStart, port: Port): Promise<void> {
@@ -24,11 +31,21 @@ async function serve(start: WorkerStart, port: Port): Promise<void> {
   }
 }
 
+/** Serves until told to end. Where that fails, the others must not wait for this one. */
+async function serveOrStop(start: WorkerStart, port: Port): Promise<void> {
+  try {
+    await serve(start, port);
+  } catch (error) {
+    poison(start.memory);
+    port.postMessage({ stopped: error instanceof Error ? error.message : String(error) });
+  }
+}
+
 if (typeof process !== "undefined" && process.versions?.node !== undefined) {
   const name = "node:worker_threads";
   const { parentPort, workerData } = (await import(name)) as typeof import("node:worker_threads");
-  if (parentPort !== null) await serve(workerData as WorkerStart, parentPort);
+  if (parentPort !== null) await serveOrStop(workerData as WorkerStart, parentPort);
 } else {
   const scope = globalThis as unknown as Port & { onmessage: unknown };
-  scope.onmessage = ({ data }: { data: WorkerStart }) => void serve(data, scope);
+  scope.onmessage = ({ data }: { data: WorkerStart }) => void serveOrStop(data, scope);
 }
