@@ -103,3 +103,22 @@ test("what fails keeps no memory", async (t) => {
   t.equal(blocks.size, 0, "a state's other values are free again");
   t.end();
 });
+
+test("an allocation that is refused names the limit that there is", async (t) => {
+  const { Memory } = WebAssembly;
+  const refusal = () => failure(() => createHeap(HEAP_BASE, true).allocate(2 ** 33));
+  t.ok(/ 4 GiB/.test(`${await refusal()}`), `${await refusal()}`);
+  // As where address space is short.
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      if ((descriptor.maximum ?? 0) > 2 ** 14) throw new RangeError("no address space");
+      super(descriptor);
+    }
+  };
+  try {
+    t.ok(/ 1 GiB/.test(`${await refusal()}`), `${await refusal()}`);
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
+  t.end();
+});

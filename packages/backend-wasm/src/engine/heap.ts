@@ -22,7 +22,7 @@ interface Block {
 
 /** A heap whose blocks begin at `base`. */
 export function createHeap(base: number, shared: boolean): Heap {
-  const memory = createMemory(shared);
+  const { memory, pages: most } = createMemory(shared);
   let end = memory.buffer.byteLength;
   let free: Block[] = [{ address: base, bytes: end - base }];
   const used = new Map<number, number>();
@@ -33,7 +33,7 @@ export function createHeap(base: number, shared: boolean): Heap {
       memory.grow(pages);
     } catch {
       throw new RangeError(
-        `allocate: ${bytes} more bytes do not fit into WebAssembly's 4 GiB; make the batch or the model smaller`,
+        `allocate: ${bytes} more bytes do not fit into WebAssembly's ${(most * PAGE) / 2 ** 30} GiB; make the batch or the model smaller`,
       );
     }
     release({ address: end, bytes: pages * PAGE });
@@ -82,10 +82,13 @@ export function createHeap(base: number, shared: boolean): Heap {
 }
 
 /** Memory that can grow to 4 GiB, or to 1 GiB where that much address space is not to be had. */
-function createMemory(shared: boolean): WebAssembly.Memory {
+function createMemory(shared: boolean): { memory: WebAssembly.Memory; pages: number } {
+  const create = (pages: number) => {
+    return { memory: new WebAssembly.Memory({ initial: 16, maximum: pages, shared }), pages };
+  };
   try {
-    return new WebAssembly.Memory({ initial: 16, maximum: LARGEST, shared });
+    return create(LARGEST);
   } catch {
-    return new WebAssembly.Memory({ initial: 16, maximum: LARGEST / 4, shared });
+    return create(LARGEST / 4);
   }
 }
