@@ -52,6 +52,25 @@ export function rowOf(map: usize, first: i32, i: i32): i32 {
   return m.base + row;
 }
 
+/**
+ * Which of `count` logical rows to begin with, so that they are taken in the order of memory: the first one after
+ * the range wraps, if it does. A thread's share of a range that moves from step to step so stays where that
+ * thread's share of the whole tensor is, in its own cache.
+ */
+export function turnOf(map: usize, first: i32, count: i32): i32 {
+  if (!map) return 0;
+  const wrap = changetype<RowMap>(map).modulo - first;
+  return wrap < count ? wrap : 0;
+}
+
+/** The i-th of `count` rows when the first is `turn`. */
+// @ts-ignore: decorator
+@inline
+export function turned(i: i32, turn: i32, count: i32): i32 {
+  const row = i + turn;
+  return row < count ? row : row - count;
+}
+
 /** Where a thread's share of n units begins; its end is the next thread's begin. */
 // @ts-ignore: decorator
 @inline

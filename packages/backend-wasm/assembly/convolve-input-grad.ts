@@ -5,7 +5,7 @@
 // q − j: a stride-1 convolution over q with the taps of class a. At stride 1 there is one class, and this is the
 // usual convolution with the kernel turned round.
 
-import { mapFirst, rowOf, share } from "./common";
+import { mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { tapsOf } from "./pack";
 import { copyWindow } from "./padding";
@@ -28,7 +28,9 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
   const end = share(c.images, thread + 1, threads);
-  for (let n = share(c.images, thread, threads); n < end; n++) {
+  const turn = c.gMap ? turnOf(c.gMap, gFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
+  for (let i = share(c.images, thread, threads); i < end; i++) {
+    const n = turned(i, turn, c.images);
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
     imageGrad(c, g, out, scratch);

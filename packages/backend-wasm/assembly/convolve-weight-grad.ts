@@ -3,7 +3,7 @@
 // In a padded channels-last image the pixels under a filter row are contiguous, kw·C floats. So the tile is
 // 4 output channels × 8 floats of the filter row, and its accumulators stay in registers over a band of pixels.
 
-import { madd, mapFirst, rowOf, share } from "./common";
+import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { copyWindow, zero } from "./padding";
 
@@ -27,7 +27,9 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
   const end = share(c.images, thread + 1, threads);
-  for (let n = share(c.images, thread, threads); n < end; n++) {
+  const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
+  for (let i = share(c.images, thread, threads); i < end; i++) {
+    const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
     imageWeightGrad(c, x, g, sums, scratch);

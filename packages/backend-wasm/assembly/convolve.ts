@@ -1,6 +1,6 @@
 // Convolution forward, and the matrix product as its 1×1 case.
 
-import { mapFirst, rowOf, share, shareOf } from "./common";
+import { mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common";
 import { copyWindow } from "./padding";
 import { convolveGrid } from "./tile";
 
@@ -48,7 +48,9 @@ export function convolve(args: usize, thread: i32, threads: i32): void {
   const outBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
   const end = share(c.images, thread + 1, threads);
-  for (let n = share(c.images, thread, threads); n < end; n++) {
+  const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
+  for (let i = share(c.images, thread, threads); i < end; i++) {
+    const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes;
     const residual = c.residual ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes : 0;

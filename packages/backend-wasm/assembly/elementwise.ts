@@ -1,6 +1,6 @@
 // Element-wise operations over strided operands; copies, broadcasts, slices and padding are copies of this kind.
 
-import { mapFirst, relu4, rowOf, share, shareOf } from "./common";
+import { mapFirst, relu4, rowOf, share, shareOf, turned, turnOf } from "./common";
 import {
   EW_ADD, EW_COPY, EW_DIVIDE, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
 } from "../src/opcodes";
@@ -47,7 +47,9 @@ export function elementwise(args: usize, thread: i32, threads: i32): void {
   const aFirst = mapFirst(e.aMap);
   const bFirst = mapFirst(e.bMap);
   const end = share(n, thread + 1, threads);
-  for (let i = share(n, thread, threads); i < end; i++) {
+  const turn = e.aMap ? turnOf(e.aMap, aFirst, n) : turnOf(e.outMap, outFirst, n);
+  for (let k = share(n, thread, threads); k < end; k++) {
+    const i = turned(k, turn, n);
     nest(
       e.kind,
       e.out + <usize>rowOf(e.outMap, outFirst, i) * load<i32>(so) * 4,

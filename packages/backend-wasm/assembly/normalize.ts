@@ -1,6 +1,6 @@
 // Normalization with known statistics, and its gradients. Channels are the fastest axis.
 
-import { mapFirst, relu4, rowOf, share } from "./common";
+import { mapFirst, relu4, rowOf, share, turned, turnOf } from "./common";
 import { zero } from "./padding";
 
 /** out = act((x − mean)·scale + shift + residual). residual may be 0; `out` may be x or the residual. */
@@ -28,7 +28,9 @@ export function normalize(args: usize, thread: i32, threads: i32): void {
   const residualFirst = mapFirst(n.residualMap);
   const outFirst = mapFirst(n.outMap);
   const end = share(n.images, thread + 1, threads);
-  for (let i = share(n.images, thread, threads); i < end; i++) {
+  const turn = n.xMap ? turnOf(n.xMap, xFirst, n.images) : turnOf(n.outMap, outFirst, n.images);
+  for (let k = share(n.images, thread, threads); k < end; k++) {
+    const i = turned(k, turn, n.images);
     const x = n.x + <usize>rowOf(n.xMap, xFirst, i) * bytes;
     const out = n.out + <usize>rowOf(n.outMap, outFirst, i) * bytes;
     const residual = n.residual ? n.residual + <usize>rowOf(n.residualMap, residualFirst, i) * bytes : 0;

@@ -1,6 +1,6 @@
 // Sums over axes.
 
-import { lanes, mapFirst, rowOf, share, shareOf } from "./common";
+import { lanes, mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common";
 import { zero } from "./padding";
 
 /** to[c] += Σ of `pixels` rows of x[c], c < channels. */
@@ -128,7 +128,9 @@ export function sumPartial(args: usize, thread: i32, threads: i32): void {
     return;
   }
   const first = mapFirst(s.xMap);
-  for (let i = share(n, thread, threads); i < end; i++) {
+  const turn = turnOf(s.xMap, first, n);
+  for (let k = share(n, thread, threads); k < end; k++) {
+    const i = turned(k, turn, n);
     nest(s.x + <usize>rowOf(s.xMap, first, i) * load<i32>(sx) * 4, out, s.rank - 1, sizes + 4, sx + 4, so + 4);
   }
 }

@@ -1,11 +1,12 @@
 // The barrier between threads.
 
-const SPINS = 4000;
+// Some hundred microseconds: waking a sleeping thread costs tens of them on a virtual machine.
+const SPINS = 100000;
 
 /**
  * Waits until all threads have arrived. `at` holds four int32: arrived, generation, sleepers, and whether a thread
  * has stopped, which stops those that wait for it (see poison in src/engine/control.ts). Spins first, since threads
- * that share a plan arrive within microseconds, then sleeps.
+ * that share a plan mostly arrive soon after one another, then sleeps.
  */
 export function barrier(at: usize, threads: i32): void {
   if (threads == 1) return;

@@ -1,7 +1,7 @@
 // ∂L/∂w of a 3 × 3 convolution at stride 1 in Winograd's domain: dw = Gᵀ[Σ over tiles (A g Aᵀ) ⊗ (Bᵀ x B)]G. Each
 // thread sums over its tiles into its own memory; `combineWinograd` adds the threads up and transforms back.
 
-import { madd, mapFirst, rowOf, share } from "./common";
+import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { zero } from "./padding";
 import { lineOf, planeBytes, roundUp, transformStrip } from "./winograd";
@@ -29,6 +29,7 @@ export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i3
   if (begin == end) return;
   const xFirst = mapFirst(c.xMap);
   const gFirst = mapFirst(c.gMap);
+  const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
   const xRow = c.width * c.channels * 4;
   const gRow = c.outWidth * c.outputs * 4;
 
@@ -50,7 +51,7 @@ export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i3
   for (let first = begin; first < end; first += c.band) {
     const strips = min(c.band, end - first);
     for (let s = 0; s < strips; s++) {
-      const n = (first + s) / down;
+      const n = turned((first + s) / down, turn, c.images);
       const row = ((first + s) % down) * 4;
       const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * (c.height * xRow);
       const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * (c.outHeight * gRow);

@@ -2,7 +2,7 @@
 // turned round. A thread takes a band of tile rows ("strips"), transforms their input, multiplies the 36 planes
 // [tiles][C]·[C][O], and transforms the products into outputs, so that both stay in its cache.
 
-import { madd, mapFirst, rowOf, share } from "./common";
+import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { zero } from "./padding";
 import { output0, output1, output2, output3, transformInput } from "./winograd-transform";
@@ -44,6 +44,7 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
   const xFirst = mapFirst(c.xMap);
   const residualFirst = mapFirst(c.residualMap);
   const outFirst = mapFirst(c.outMap);
+  const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
   const rowBytes = c.width * c.channels * 4;
   const imageBytes = c.height * rowBytes;
   const outBytes = c.outHeight * c.outWidth * c.outputs * 4;
@@ -68,14 +69,14 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
   for (let first = begin; first < end; first += c.band) {
     const strips = min(c.band, end - first);
     for (let s = 0; s < strips; s++) {
-      const n = (first + s) / down;
+      const n = turned((first + s) / down, turn, c.images);
       const row = ((first + s) % down) * 4 - c.paddingY;
       const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * imageBytes;
       transformStrip(c, x, row, across, zeros, lines, lineBytes, v + s * across * depth * 4, depth * 4, inPlane);
     }
     multiply(v, inPlane, depth * 4, c.channels, c.weights, m, outPlane, wide, strips * across);
     for (let s = 0; s < strips; s++) {
-      const n = (first + s) / down;
+      const n = turned((first + s) / down, turn, c.images);
       const row = ((first + s) % down) * 4;
       const offset = row * c.outWidth * c.outputs * 4;
       const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes + offset;

@@ -99,6 +99,7 @@ export function emitElementwise(
       ...[0, 1, 2].flatMap((i) => axes.map(({ strides }) => strides[i] as number)),
     ],
     accesses,
+    turn: a.map ?? out.map,
     node: node.id,
   });
 }

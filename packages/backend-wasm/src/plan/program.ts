@@ -52,6 +52,8 @@ export interface Instruction {
   readonly op: number;
   readonly args: readonly Argument[];
   readonly accesses: readonly Access[];
+  /** The map whose order threads take rows in (turnOf in assembly/common.ts), where they do. */
+  readonly turn?: RowMapping | undefined;
   /** The graph's node that it belongs to. */
   readonly node: number;
 }

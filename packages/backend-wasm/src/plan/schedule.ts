@@ -1,6 +1,13 @@
 // Where buffers lie and where threads must wait: liveness, offsets in the workspace, barriers.
 
-import type { Access, Buffer, Instruction, Program } from "./program.ts";
+import {
+  type Access,
+  type Buffer,
+  type Instruction,
+  mapName,
+  type Program,
+  type RowMapping,
+} from "./program.ts";
 
 const ALIGNMENT = 64;
 /** Kernels may read a vector past the end. */
@@ -129,8 +136,8 @@ function placeBarriers(
   offsets: ReadonlyMap<number, number>,
 ): boolean[] {
   let pending: Pending[] = [];
-  return instructions.map(({ accesses }) => {
-    const own = accesses.map((access) => locate(access, offsets));
+  return instructions.map(({ accesses, turn }) => {
+    const own = accesses.map((access) => locate(access, offsets, turn));
     const wait = own.some((access) => pending.some((earlier) => conflict(earlier, access)));
     if (wait) pending = [];
     pending.push(...own);
@@ -138,8 +145,14 @@ function placeBarriers(
   });
 }
 
-function locate(access: Access, offsets: ReadonlyMap<number, number>): Pending {
-  const { place, bytes, key, write } = access;
+function locate(
+  access: Access,
+  offsets: ReadonlyMap<number, number>,
+  turn: RowMapping | undefined,
+): Pending {
+  const { place, bytes, write } = access;
+  // Rows are a thread's own only among instructions that take them in the same order.
+  const key = access.key.startsWith("rows:") ? access.key + mapName(turn) : access.key;
   const { buffer } = place;
   const fixed = buffer.kind !== "workspace";
   const begin = place.offset + (fixed ? buffer.address : (offsets.get(buffer.id) as number));

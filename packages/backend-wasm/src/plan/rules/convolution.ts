@@ -82,6 +82,7 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
         ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
         imagesAccess(out, true),
       ],
+      turn: x.map ?? out.map,
       node: node.id,
     });
     return out;
@@ -116,6 +117,7 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
         ...[at(g.place), mapped(g.map), at(packed), at(out.place), mapped(out.map)],
       ],
       accesses: [imagesAccess(g, false), reads(packed, packedBytes), imagesAccess(out, true)],
+      turn: g.map ?? out.map,
       node: node.id,
     });
     return out;
@@ -144,6 +146,7 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
         imagesAccess(g, false),
         writes(sums.place, sums.bytes * low.threads, "thread"),
       ],
+      turn: x.map ?? g.map,
       node: node.id,
     });
     const out = low.result(node);

@@ -77,6 +77,7 @@ export const normalizationRules: Rules<
         ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
         imagesAccess(out, true),
       ],
+      turn: x.map ?? out.map,
       node: node.id,
     });
     return out;

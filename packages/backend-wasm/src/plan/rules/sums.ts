@@ -90,6 +90,7 @@ function sumOfAll(low: Lowering, node: NodeOf<"sum">, sum: Description) {
       reads(from.place, from.bytes, key),
       writes(partial.place, partial.bytes * low.threads, "thread"),
     ],
+    turn: x.map,
     node: node.id,
   });
   const out = low.result(node);

@@ -117,6 +117,7 @@ export function emitWinograd(
       ...(residual === undefined ? [] : [stripsAccess(low, residual, false)]),
       stripsAccess(low, out, true),
     ],
+    turn: x.map ?? out.map,
     node: node.id,
   });
 }
@@ -145,6 +146,7 @@ export function emitWinogradWeightGrad(
       stripsAccess(low, g, false),
       writes(sums, bytes * low.threads, "thread"),
     ],
+    turn: x.map ?? g.map,
     node: node.id,
   });
   const out = low.result(node);
