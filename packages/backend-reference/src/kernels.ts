@@ -7,6 +7,7 @@ import * as elementwise from "./kernels/elementwise.ts";
 import * as leaves from "./kernels/leaves.ts";
 import * as loss from "./kernels/loss.ts";
 import * as normalization from "./kernels/normalization.ts";
+import * as pooling from "./kernels/pooling.ts";
 import * as regions from "./kernels/regions.ts";
 import * as shapes from "./kernels/shapes.ts";
 
@@ -30,6 +31,8 @@ export const kernels: { readonly [P in Primitive]: Kernel<P> } = {
   conv2d: convolution.conv2d,
   conv2dInputGrad: convolution.conv2dInputGrad,
   conv2dWeightGrad: convolution.conv2dWeightGrad,
+  maxPool: pooling.maxPool,
+  maxPoolGrad: pooling.maxPoolGrad,
   moments: normalization.moments,
   normalize: normalization.normalize,
   normalizeGradSums: normalization.normalizeGradSums,

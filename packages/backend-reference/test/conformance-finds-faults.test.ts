@@ -72,6 +72,7 @@ const arithmetic = [
   ...["add", "subtract", "multiply", "divide", "sqrt", "sum", "matmul", "conv2d", "moments"],
   ...["conv2dInputGrad", "conv2dWeightGrad", "normalize", "normalizeGradSums"],
   ...["normalizeInputGrad", "softmaxCrossEntropy", "softmaxCrossEntropyGrad", "addRows", "addCrop"],
+  "maxPoolGrad",
 ];
 const moving = [
   "input",
@@ -83,6 +84,7 @@ const moving = [
   "pad",
   "rows",
   "crop",
+  "maxPool",
 ];
 
 const arrays = new Map<string, Float32Array>();

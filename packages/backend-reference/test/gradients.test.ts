@@ -13,6 +13,7 @@ import {
   grad,
   joinRows,
   matmul,
+  maxPool,
   moments,
   multiply,
   normalize,
@@ -254,6 +255,15 @@ const table: { readonly [P in Primitive]: Cases } = {
     cases: { "[4, 3]": (o) => softmaxCrossEntropy(o.values(4, 3), o.whole(0, 2, 1, 1)) },
     once: /grad: softmaxCrossEntropyGrad has no gradient rule; .* other primitives/,
   },
+  maxPool: {
+    cases: {
+      apart: (o) => maxPool(o.values(2, 2, 4, 5), { kernel: 2 }),
+      "that overlap": (o) => maxPool(o.values(1, 2, 5, 4), { kernel: 3, stride: 2, padding: 1 }),
+    },
+    once: /grad: maxPoolGrad has no gradient rule; .* other primitives/,
+  },
+  // Has none; asserted with maxPool, whose gradient it is.
+  maxPoolGrad: { cases: {} },
   // Has none; asserted with softmaxCrossEntropy, whose gradient it is.
   softmaxCrossEntropyGrad: { cases: {} },
 };

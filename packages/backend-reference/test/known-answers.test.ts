@@ -307,6 +307,27 @@ const answers: { readonly [P in Primitive]: readonly Answer[] } = {
       expected: [1, 2, 23, 4],
     },
   ],
+  // 3 -9 5 | -1 -2 5 in rows of one map: windows of 2×2 that start outside it, and equal values
+  maxPool: [
+    {
+      build: (b) => {
+        const x = numbers(b, [3, -9, 5, -1, -2, 5], [1, 1, 2, 3]);
+        return b.append("maxPool", [x], { kernel: [2, 2], stride: [1, 2], padding: [1, 1] });
+      },
+      expected: [3, 5, 3, 5, -1, 5],
+    },
+  ],
+  maxPoolGrad: [
+    {
+      build: (b) => {
+        const x = numbers(b, [3, -9, 5, -1, -2, 5], [1, 1, 2, 3]);
+        const g = numbers(b, [1, 2, 10, 20, 100, 200], [1, 1, 3, 2]);
+        const attributes = { kernel: [2, 2], stride: [1, 2], padding: [1, 1] } as const;
+        return b.append("maxPoolGrad", [g, x], attributes);
+      },
+      expected: [11, 0, 22, 100, 0, 200],
+    },
+  ],
   softmaxCrossEntropy: [
     {
       build: (b) => {

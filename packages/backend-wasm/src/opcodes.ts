@@ -25,6 +25,8 @@ export const OP_PACK_WINOGRAD = 22;
 export const OP_CONV_WINOGRAD = 23;
 export const OP_CONV_WINOGRAD_WEIGHT_GRAD = 24;
 export const OP_COMBINE_WINOGRAD = 25;
+export const OP_MAX_POOL = 26;
+export const OP_MAX_POOL_GRAD = 27;
 
 // What an element-wise instruction computes.
 export const EW_COPY = 0;

@@ -54,6 +54,8 @@ export const flopsRules: { readonly [P in Primitive]: FlopsRule<P> } = {
         Number(node.attributes.relu)),
   conv2dInputGrad: (_, [g = [], w = []]) => convolutionFlops(w, g),
   conv2dWeightGrad: (node, [, g = []]) => convolutionFlops(node.shape, g),
+  maxPool: ({ shape, attributes: { kernel } }) => sizeOf(shape) * kernel[0] * kernel[1],
+  maxPoolGrad: ({ attributes: { kernel } }, [g = []]) => sizeOf(g) * kernel[0] * kernel[1],
   moments: perOperandElement(4),
   normalize: (node) =>
     sizeOf(node.shape) * (3 + Number(node.attributes.residual) + Number(node.attributes.relu)),

@@ -119,6 +119,10 @@ export const gradientRules: { readonly [P in Primitive]: Rule<P> } = {
     () => inputGrad(at(x, 1), g, at(x, 0).shape, attributes),
     () => ops.conv2d(at(x, 0), g, geometryOf(attributes)),
   ],
+  maxPool: ({ node: { attributes }, x, g }) => [
+    () => g.builder.append("maxPoolGrad", [g, at(x, 0)], attributes),
+  ],
+  maxPoolGrad: () => notDifferentiable("maxPoolGrad"),
   // ∂x = (∂mean + 2·(x − mean)·∂variance)/m
   moments: ({ x, y, g }) => [
     () => {

@@ -132,6 +132,26 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
   });
 }
 
+/** Options of {@link maxPool}. A number stands for both directions. */
+export interface MaxPoolOptions {
+  readonly kernel: number | readonly [number, number];
+  /** Default: as the kernel. */
+  readonly stride?: number | readonly [number, number];
+  /** Pixels on each side that are never the largest; default 0, smaller than the kernel. */
+  readonly padding?: number | readonly [number, number];
+}
+
+/**
+ * The largest value of each window: x [N, C, H, W] → [N, C, ⌊(H + 2·padding − kernel)/stride⌋ + 1, …].
+ * The gradient goes to the first of equal ones, in row-major order.
+ * @throws RangeError when no window fits.
+ */
+export function maxPool(x: Tensor, options: MaxPoolOptions): Tensor {
+  const { kernel, stride = kernel, padding = 0 } = options;
+  const windows = { kernel: pair(kernel), stride: pair(stride), padding: pair(padding) };
+  return x.builder.append("maxPool", [x], windows);
+}
+
 /** Mean and biased variance of each channel of x ([N, C, H, W] or [N, C]), as the two rows of [2, C]. */
 export const moments = (x: Tensor): Tensor => x.builder.append("moments", [x], {});
 

@@ -22,6 +22,13 @@ export interface ConvolutionAttributes {
   readonly groups: number;
 }
 
+/** Windows of kernel[0] × kernel[1] pixels, `stride` apart; `padding` pixels on each side never are the largest. */
+export interface PoolingAttributes {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly padding: readonly [number, number];
+}
+
 /**
  * A window of every feature map: height × width pixels, whose top left is
  * `(origin[index]·stride + offset[0], origin[index + 1]·stride + offset[1])`. Outside the map it is zero.
@@ -82,6 +89,12 @@ export interface Attributes {
   conv2dInputGrad: ConvolutionAttributes & { readonly shape: Shape };
   /** (x, g) → ∂/∂w; `shape` is w's. */
   conv2dWeightGrad: ConvolutionAttributes & { readonly shape: Shape };
+
+  // Pooling.
+  /** x → the largest value of each window of every feature map. */
+  maxPool: PoolingAttributes;
+  /** (g, x) → ∂/∂x: each window's g at its largest value; of equal ones, the first in row-major order. */
+  maxPoolGrad: PoolingAttributes;
 
   // Normalization, channel by channel.
   /** x → [2, C]: mean and biased variance, by a method that survives |mean| ≫ deviation. */

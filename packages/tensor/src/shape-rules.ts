@@ -1,6 +1,12 @@
 // Shape rules: the shape and dtype of each primitive's result, and the checks of its operands.
 
-import type { Attributes, ConvolutionAttributes, Primitive, RowRange } from "./primitives.ts";
+import type {
+  Attributes,
+  ConvolutionAttributes,
+  PoolingAttributes,
+  Primitive,
+  RowRange,
+} from "./primitives.ts";
 import { broadcastShapes, type DType, type Shape, sameShape, showShape, sizeOf } from "./shape.ts";
 
 /** Shape and dtype of a value. */
@@ -101,6 +107,39 @@ export function convolved(
   }
   return [n, o, oh, ow];
 }
+
+/** The result's shape of a pooling of x. */
+function pooled(
+  where: string,
+  x: Shape,
+  { kernel, stride, padding }: PoolingAttributes,
+): readonly [number, number, number, number] {
+  const [n, c, h, w] = rank4(where, "the input", x);
+  if (![...kernel, ...stride].every((value) => Number.isInteger(value) && value >= 1)) {
+    fail(
+      where,
+      `kernel ${showShape(kernel)} and stride ${showShape(stride)} must be whole numbers >= 1`,
+    );
+  }
+  const [top, left] = padding;
+  if (!padding.every(Number.isInteger) || !inKernel(top, kernel[0]) || !inKernel(left, kernel[1])) {
+    fail(
+      where,
+      `padding ${showShape(padding)} must be whole numbers >= 0, smaller than the kernel ${showShape(kernel)}`,
+    );
+  }
+  const oh = Math.floor((h + 2 * top - kernel[0]) / stride[0]) + 1;
+  const ow = Math.floor((w + 2 * left - kernel[1]) / stride[1]) + 1;
+  if (oh < 1 || ow < 1) {
+    fail(
+      where,
+      `a ${kernel[0]}x${kernel[1]} window does not fit in a ${h}x${w} map with padding ${showShape(padding)}; use a smaller window or more padding`,
+    );
+  }
+  return [n, c, oh, ow];
+}
+
+const inKernel = (padding: number, kernel: number): boolean => padding >= 0 && padding < kernel;
 
 function checkRange(where: string, range: RowRange, total: number): void {
   const { base, modulo, offset, count } = range;
@@ -240,6 +279,17 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     const expected = convolved("conv2dWeightGrad", x, attributes.shape, attributes);
     expectShape("conv2dWeightGrad", "g", operand(inputs, 1, "conv2dWeightGrad").shape, expected);
     return float(attributes.shape);
+  },
+  maxPool(inputs, attributes) {
+    floatOperands("maxPool", inputs, 1);
+    return float(pooled("maxPool", operand(inputs, 0, "maxPool").shape, attributes));
+  },
+  maxPoolGrad(inputs, attributes) {
+    floatOperands("maxPoolGrad", inputs, 2);
+    const { shape } = operand(inputs, 1, "maxPoolGrad");
+    const expected = pooled("maxPoolGrad", shape, attributes);
+    expectShape("maxPoolGrad", "g", operand(inputs, 0, "maxPoolGrad").shape, expected);
+    return float(shape);
   },
   moments(inputs) {
     floatOperands("moments", inputs, 1);

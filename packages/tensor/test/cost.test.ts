@@ -6,6 +6,7 @@ import {
   grad,
   graphCost,
   matmul,
+  maxPool,
   moments,
   type Node,
   nodeCost,
@@ -59,11 +60,13 @@ test("other primitives", (t) => {
     const y = relu(add(part, b.input("v", [5])));
     b.output("m", moments(y));
     b.output("p", matmul(y, b.input("w", [5, 7])));
+    b.output("largest", maxPool(b.input("z", [1, 2, 9, 9]), { kernel: 3, stride: 2 }));
     b.output("r", reshape(y, [20]));
   });
   t.deepEqual(costOf("add", graph), { flops: 20, bytes: 4 * (20 + 5 + 20) });
   t.deepEqual(costOf("relu", graph), { flops: 20, bytes: 4 * 40 });
   t.deepEqual(costOf("matmul", graph), { flops: 2 * 4 * 7 * 5, bytes: 4 * (20 + 35 + 28) });
+  t.deepEqual(costOf("maxPool", graph), { flops: 32 * 9, bytes: 4 * (162 + 32) });
   t.deepEqual(costOf("moments", graph), { flops: 4 * 20, bytes: 4 * (20 + 10) });
   for (const view of ["rows", "reshape", "input"]) {
     t.deepEqual(costOf(view, graph), { flops: 0, bytes: 0 }, `${view} is a view`);

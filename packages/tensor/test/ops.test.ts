@@ -11,6 +11,7 @@ import {
   crop,
   joinRows,
   matmul,
+  maxPool,
   mean,
   moments,
   multiply,
@@ -60,6 +61,12 @@ test("shapes of results", (t) => {
       "strided conv2d",
       conv2d(of(2, 3, 9, 8), of(4, 3, 3, 3), { stride: 2, padding: [1, 0] }),
       [2, 4, 5, 3],
+    ],
+    ["maxPool", maxPool(of(2, 3, 7, 8), { kernel: 2 }), [2, 3, 3, 4]],
+    [
+      "overlapping maxPool",
+      maxPool(of(2, 3, 32, 31), { kernel: 3, stride: 2, padding: 1 }),
+      [2, 3, 16, 16],
     ],
     ["moments", moments(of(2, 3, 4, 4)), [2, 3]],
     ["moments of a matrix", moments(of(5, 3)), [2, 3]],
@@ -313,6 +320,32 @@ const errors: { readonly [P in Primitive]: readonly (readonly [() => unknown, Re
     [
       () => softmaxCrossEntropy(of(5, 2), whole(4)),
       /the shape of the labels is \[4\]; it must be \[5\]/,
+    ],
+  ],
+  maxPool: [
+    [() => maxPool(of(4, 4), { kernel: 2 }), /maxPool: the input is \[4, 4\]; it must have 4 axes/],
+    [
+      () => maxPool(of(1, 1, 4, 4), { kernel: 0 }),
+      /maxPool: kernel \[0, 0\] and stride \[0, 0\] must be whole numbers >= 1/,
+    ],
+    [
+      () => maxPool(of(1, 1, 4, 4), { kernel: [3, 2], padding: [1, 2] }),
+      /maxPool: padding \[1, 2\] must be .* smaller than the kernel \[3, 2\]/,
+    ],
+    [
+      () => maxPool(of(1, 1, 4, 2), { kernel: 3 }),
+      /maxPool: a 3x3 window does not fit in a 4x2 map with padding \[0, 0\]; use a smaller window/,
+    ],
+  ],
+  maxPoolGrad: [
+    [
+      () =>
+        b.append("maxPoolGrad", [of(1, 1, 4, 4), of(1, 1, 4, 4)], {
+          kernel: [2, 2],
+          stride: [2, 2],
+          padding: [0, 0],
+        }),
+      /maxPoolGrad: g is \[1, 1, 4, 4\]; it must be \[1, 1, 2, 2\]/,
     ],
   ],
   softmaxCrossEntropyGrad: [

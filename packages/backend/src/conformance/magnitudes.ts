@@ -11,6 +11,7 @@ import {
   divide,
   multiply,
   type NodeOf,
+  type PoolingAttributes,
   type Primitive,
   pad,
   relu,
@@ -128,6 +129,13 @@ export const magnitudeRules: { readonly [P in Primitive]: MagnitudeRule<P> } = {
   conv2dWeightGrad: monotone(
     ({ attributes, shape }, x) => perChannel(at(x, 1).shape) + transformTerms(shape, attributes),
   ),
+  // The largest is off by no more than the value of its window that is off the most.
+  maxPool: monotone(() => 0),
+  // Continuous in g only: x must not have equal values by accident of rounding.
+  maxPoolGrad: ({ node, x, m, y }) => ({
+    terms: windowsOver(node.attributes),
+    magnitude: y.builder.append("maxPoolGrad", [at(m, 0), at(x, 1)], node.attributes),
+  }),
   moments({ x, m, y, exact, unit }) {
     const [x0, m0] = [at(x, 0), at(m, 0)];
     const [, c = 1] = x0.shape;
@@ -179,6 +187,12 @@ export const magnitudeRules: { readonly [P in Primitive]: MagnitudeRule<P> } = {
     return { terms: k, magnitude: broadcast(reshape(own, [n, 1]), shape) };
   },
 };
+
+/** How many windows a pixel can lie in; 0 if one, since its value is only moved then. */
+function windowsOver({ kernel, stride }: PoolingAttributes): number {
+  const windows = Math.ceil(kernel[0] / stride[0]) * Math.ceil(kernel[1] / stride[1]);
+  return windows === 1 ? 0 : windows;
+}
 
 /** E[|x − mean|·m] of each channel. */
 function momentOf(x: Tensor, m: Tensor, mean: Tensor): Tensor {

@@ -13,6 +13,7 @@ import {
   joinRows,
   type Key,
   matmul,
+  maxPool,
   moments,
   multiply,
   normalize,
@@ -93,6 +94,12 @@ function windowOf(pool: Pool): WindowAttributes {
     stride: [1 + pool.below(2), 1 + pool.below(2)],
     offset: [pool.below(3) - 1, pool.below(3) - 1],
   };
+}
+
+function windowsOf(pool: Pool, [, , h = 1, w = 1]: Shape) {
+  const kernel = [1 + pool.below(Math.min(3, h)), 1 + pool.below(Math.min(3, w))] as const;
+  const padding = [pool.below(kernel[0]), pool.below(kernel[1])] as const;
+  return { kernel, padding, stride: [1 + pool.below(2), 1 + pool.below(2)] as const };
 }
 
 const steps: { readonly [P in Exclude<Primitive, "input" | "state">]: Step } = {
@@ -189,6 +196,20 @@ const steps: { readonly [P in Exclude<Primitive, "input" | "state">]: Step } = {
     const attributes = { stride, padding, groups, shape };
     const g = pool.r.values(convolvedShape(x.shape, shape, attributes), { deviation: 0.25 });
     return pool.r.builder.append("conv2dWeightGrad", [x, g], attributes);
+  },
+  maxPool: (pool) => {
+    const x = pool.any(4);
+    return maxPool(x, windowsOf(pool, x.shape));
+  },
+  // The second operand is new: which of a window is the largest could hang on a computed one's rounding.
+  maxPoolGrad: (pool) => {
+    const g = pool.any(4);
+    const [n = 1, c = 1, h = 1, w = 1] = g.shape;
+    const kernel = [1 + pool.below(3), 1 + pool.below(3)] as const;
+    const stride = [1 + pool.below(2), 1 + pool.below(2)] as const;
+    const size = (length: number, axis: 0 | 1) => (length - 1) * stride[axis] + kernel[axis];
+    const x = pool.r.values([n, c, size(h, 0), size(w, 1)]);
+    return pool.r.builder.append("maxPoolGrad", [g, x], { kernel, stride, padding: [0, 0] });
   },
   // Scaled down, since it squares.
   moments: (pool) => moments(multiply(anyRank(pool), 1 / 16)),

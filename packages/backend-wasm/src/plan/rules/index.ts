@@ -7,6 +7,7 @@ import { leafRules } from "./leaves.ts";
 import { lossRules } from "./loss.ts";
 import { matmulRules } from "./matmul.ts";
 import { normalizationRules } from "./normalization.ts";
+import { poolingRules } from "./pooling.ts";
 import { regionRules } from "./regions.ts";
 import type { Rules } from "./rule.ts";
 import { shapeRules } from "./shapes.ts";
@@ -19,6 +20,7 @@ export const rules: Rules<Primitive> = {
   ...sumRules,
   ...convolutionRules,
   ...matmulRules,
+  ...poolingRules,
   ...normalizationRules,
   ...regionRules,
   ...lossRules,

@@ -5,6 +5,7 @@ import type { Case } from "../recording.ts";
 import * as convolution from "./convolution.ts";
 import * as elementwise from "./elementwise.ts";
 import * as normalization from "./normalization.ts";
+import * as pooling from "./pooling.ts";
 import * as regions from "./regions.ts";
 import * as shapes from "./shapes.ts";
 
@@ -28,6 +29,8 @@ export const primitiveCases: { readonly [P in Primitive]: readonly Case[] } = {
   conv2d: convolution.conv2dCases,
   conv2dInputGrad: convolution.conv2dInputGradCases,
   conv2dWeightGrad: convolution.conv2dWeightGradCases,
+  maxPool: pooling.maxPoolCases,
+  maxPoolGrad: pooling.maxPoolGradCases,
   moments: normalization.momentsCases,
   normalize: normalization.normalizeCases,
   normalizeGradSums: normalization.normalizeGradSumsCases,
