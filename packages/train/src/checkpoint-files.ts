@@ -2,9 +2,9 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { replaceFile } from "@fewnorm/safetensors/node";
 import type { Checkpoint } from "./checkpoint.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint-format.ts";
-import { replaceFile } from "./replace-file.ts";
 
 /** The newest checkpoint of a folder. */
 export const checkpointFile = "checkpoint.fewnorm";

@@ -1,3 +1,4 @@
 // What needs Node's file system; everything else of this package runs in browsers, too.
+
+export { makeFolder, replaceFile } from "@fewnorm/safetensors/node";
 export * from "./checkpoint-files.ts";
-export { makeFolder, replaceFile } from "./replace-file.ts";

@@ -5,11 +5,12 @@ import { dirname } from "node:path";
 
 /**
  * Replaces a file at once: a reader, or the next start after a crash, finds the old or the new content.
+ * Pieces are written one after another.
  * @param keep where to keep the old content
  */
 export async function replaceFile(
   path: string,
-  content: Uint8Array | string,
+  content: Uint8Array | string | Iterable<Uint8Array>,
   keep?: string,
 ): Promise<void> {
   await makeFolder(dirname(path));
@@ -17,7 +18,8 @@ export async function replaceFile(
   try {
     const file = await open(beside, "w");
     try {
-      await file.writeFile(content);
+      // Each write goes on where the one before it ended.
+      for (const piece of isWhole(content) ? [content] : content) await file.writeFile(piece);
       // The content must be on the disk before the name points to it.
       await file.sync();
     } finally {
@@ -31,6 +33,9 @@ export async function replaceFile(
   }
   await syncFolder(dirname(path));
 }
+
+const isWhole = (content: unknown): content is Uint8Array | string =>
+  typeof content === "string" || content instanceof Uint8Array;
 
 /** Gives the old content a second name, so that there is no moment without a file under the first. */
 async function keepOld(path: string, keep: string): Promise<void> {
