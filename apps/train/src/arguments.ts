@@ -51,6 +51,8 @@ const valued = {
   momentum: number(0, "0.9"),
   "weight-decay": number(0, "5e-4"),
   seed: whole(0),
+  init: text,
+  save: text,
   out: text,
   backend: text,
   threads: whole(1),

@@ -24,6 +24,10 @@ export interface Config {
   readonly weightDecay: number;
   readonly augment: boolean;
   readonly seed: number;
+  /** A safetensors file to begin with. */
+  readonly init?: string | undefined;
+  /** The safetensors file for the trained model. */
+  readonly save?: string | undefined;
   readonly out?: string | undefined;
   readonly resume: boolean;
   readonly backend: string;
@@ -100,7 +104,7 @@ export function settingsOf(config: Config): Settings {
 
 /** What may change when a training is resumed, but by default does not. */
 export function notesOf(config: Config, engine: string, threads: number): Settings {
-  const { data, backend, checkpointEvery, evalEvery, epochs } = config;
+  const { data, init, backend, checkpointEvery, evalEvery, epochs } = config;
   return {
     epochs,
     backend,
@@ -108,6 +112,7 @@ export function notesOf(config: Config, engine: string, threads: number): Settin
     engine,
     evalEvery,
     ...(data === undefined ? {} : { data: resolve(data) }),
+    ...(init === undefined ? {} : { init: resolve(init) }),
     ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
   };
 }

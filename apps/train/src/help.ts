@@ -16,6 +16,8 @@ Data and model
   --train-images N       use the first N training images only
   --test-images N        use the first N test images only
   --model NAME           ${modelNames.join(", ")} (default ${defaults.model})
+  --init FILE            begins with the weights in FILE: safetensors, such as a PyTorch state dict,
+                         what --save wrote, or a checkpoint
   --norm NAME            the normalization, see below (default ${defaults.norm})
 
 Training
@@ -34,6 +36,7 @@ Training
   --seed N               a whole number; the same seed gives the same result (default ${defaults.seed})
 
 Output
+  --save FILE            writes the trained model to FILE as safetensors, with PyTorch's names
   --out DIR              keeps checkpoints and summary.json there; without it nothing is written
   --resume               goes on from the checkpoint in --out; all other options then default to
                          those that it was made with

@@ -2,11 +2,15 @@
 
 import type { Backend } from "@fewnorm/backend";
 import { createDataset, type Dataset, loadEmbedded, openDataset, type Split } from "@fewnorm/data";
+import type { Model } from "@fewnorm/nn";
 import { parseBackend, parseModel, parseNorm } from "@fewnorm/presets";
+import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import {
   constant,
   cosine,
   createTrainer,
+  type HostTensor,
+  readStateDict,
   type Schedule,
   sgd,
   stepDecay,
@@ -21,6 +25,8 @@ export interface Prepared {
   readonly dataset: Dataset;
   readonly backend: Backend;
   readonly trainer: Trainer;
+  /** What to begin with, if that is given. */
+  readonly initial: ReadonlyMap<string, HostTensor> | undefined;
 }
 
 /** @throws Error for names, files and sizes that do not work; nothing is left open then. */
@@ -33,13 +39,23 @@ export async function prepare(config: Config): Promise<Prepared> {
   const optimizer = sgd({ momentum, weightDecay });
   const dataset = await loadData(config);
   const model = modelOf({ norm, classes: dataset.classes.length, inputShape: dataset.shape });
+  const initial = config.init === undefined ? undefined : await readInitial(config.init, model);
   const backend = await createBackend({ threads: config.threads });
   try {
     const trainer = await createTrainer(backend, model, { batch, optimizer });
-    return { dataset, backend, trainer };
+    return { dataset, backend, trainer, initial };
   } catch (error) {
     await backend.dispose();
     throw error;
+  }
+}
+
+async function readInitial(path: string, model: Model): Promise<Map<string, HostTensor>> {
+  const file = await openSafetensorsFile(path);
+  try {
+    return await readStateDict(file, model, path);
+  } finally {
+    await file.dispose();
   }
 }
 

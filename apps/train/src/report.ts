@@ -45,7 +45,11 @@ function beginning(config: Config, { dataset, backend }: Prepared, from?: Resume
     `${config.model} with ${config.norm} on ${dataset.name}${origin}: ${train.count} + ${test.count} images of ${shape.join("×")}`,
     `${backend.description}, batch ${config.batch}, ${config.epochs} ${config.epochs === 1 ? "epoch" : "epochs"}, seed ${config.seed}`,
   ];
-  if (config.out === undefined) lines.push("nothing will be written, since there is no --out");
+  if (config.init !== undefined && from === undefined) lines.push(`beginning with ${config.init}`);
+  if (config.out === undefined) {
+    const what = config.save === undefined ? "nothing" : "no checkpoint";
+    lines.push(`${what} will be written, since there is no --out`);
+  }
   if (from !== undefined) {
     const { step, notes } = from.checkpoint;
     lines.push(`going on from ${from.where}, after step ${step}`);

@@ -1,7 +1,7 @@
 // The command from its arguments to its exit status.
 
 import { dirname, resolve } from "node:path";
-import { readCheckpoint } from "@fewnorm/train/node";
+import { readCheckpoint, saveStateDict } from "@fewnorm/train/node";
 import { parseArguments } from "./arguments.ts";
 import { resolveConfig } from "./config.ts";
 import { usageError } from "./failure.ts";
@@ -26,7 +26,13 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (resume && out === undefined) {
     throw usageError("--resume goes on from the checkpoint in --out, which is missing; give it");
   }
+  if (resume && given.init !== undefined) {
+    throw usageError("--resume has its own weights and --init begins anew; give one of them");
+  }
   if (out !== undefined) await checkOut(out, resume);
+  if (given.save !== undefined) {
+    await checkWritable("the folder of --save,", dirname(resolve(given.save)));
+  }
   if (jsonl !== undefined) {
     await checkWritable("the folder of --jsonl,", dirname(resolve(jsonl)));
   }
@@ -48,6 +54,9 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
     const seconds = (performance.now() - began) / 1000;
     const summary = { ...result.summary, seconds };
+    if (config.save !== undefined) {
+      await saveStateDict(config.save, prepared.trainer, { norm: config.norm });
+    }
     if (out !== undefined) await writeSummary(out, summary);
     console.log(describeSummary(summary));
     return 0;

@@ -25,12 +25,17 @@ export interface Summary {
   /** What computed it. */
   readonly engine: string;
   readonly checkpoint: string | undefined;
+  /** Where the trained model was saved. */
+  readonly weights: string | undefined;
 }
 
 /** The summary of a training that is done, but for the time that it took. */
 export function summarize(
   done: DoneEvent,
-  rest: Pick<Summary, "settings" | "parameters" | "imagesPerSecond" | "engine" | "checkpoint">,
+  rest: Pick<
+    Summary,
+    "settings" | "parameters" | "imagesPerSecond" | "engine" | "checkpoint" | "weights"
+  >,
 ): Omit<Summary, "seconds"> {
   const { evaluation, trainingLoss, epoch, step } = done;
   return {
@@ -64,6 +69,7 @@ export function describeSummary(summary: Summary): string {
     ["training loss", `${known(trainingLoss, shortNumber)} in the last epoch`],
     ["speed", `${rate(imagesPerSecond)}, ${duration(summary.seconds)} in all`],
     ["checkpoint", summary.checkpoint ?? "none, since there is no --out"],
+    ...(summary.weights === undefined ? [] : [["weights", summary.weights] as [string, string]]),
   ];
   return lines.map(([name, value]) => `${`${name}:`.padEnd(15)}${value}`).join("\n");
 }

@@ -24,7 +24,7 @@ export async function runTraining(
   from: Resume | undefined,
   report: Report,
 ): Promise<Result> {
-  const { backend, trainer, dataset } = prepared;
+  const { backend, trainer, dataset, initial } = prepared;
   const { out, epochs, seed, augment, checkpointEvery } = config;
   const settings = settingsOf(config);
   const record = config.jsonl === undefined ? () => {} : await createJsonl(config.jsonl);
@@ -44,6 +44,7 @@ export async function runTraining(
       ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
       ...(out === undefined ? {} : { save: (state) => writeCheckpoint(out, state) }),
       ...(from === undefined ? {} : { resume: from }),
+      ...(initial === undefined ? {} : { initial }),
       settings,
       notes: notesOf(config, backend.description, backend.limits.threads),
       signal: interrupt.signal,
@@ -70,6 +71,7 @@ export async function runTraining(
     imagesPerSecond: report.imagesPerSecond(),
     engine: backend.description,
     checkpoint,
+    weights: config.save,
   });
   return { type: "done", summary };
 }

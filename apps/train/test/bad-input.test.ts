@@ -1,6 +1,7 @@
 // Whatever is wrong with what the command is given: one clear line, the right exit status, no harm.
 import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { encodeSafetensors } from "@fewnorm/safetensors";
 import test, { type Test } from "tape";
 import { command, inFolder, writeCifar, writeMnist } from "./command.ts";
 
@@ -104,7 +105,7 @@ test("checkpoints that are not this training's", async (t) => {
   await inFolder(async (folder) => {
     const data = await writeMnist(folder);
     const out = join(folder, "out");
-    const checkpoint = join(out, "checkpoint.fewnorm");
+    const checkpoint = join(out, "checkpoint.safetensors");
     const run = ["--data", data, "--out", out, ...small];
     await refuses(t, [...run, "--resume"], /^readCheckpoint: there is no checkpoint in /);
     t.equal((await command([...run, "--norm", "bs:2"])).code, 0, "a training to resume");
@@ -126,9 +127,30 @@ test("checkpoints that are not this training's", async (t) => {
     t.deepEqual((await readdir(out)).sort(), before, "and so is its folder");
 
     await writeFile(checkpoint, bytes.subarray(0, 1000));
-    await refuses(t, [...run, "--resume"], /has 1000 bytes, but says .*damaged/);
+    await refuses(t, [...run, "--resume"], /has 1000 bytes, but says .*cut off/);
     await writeFile(checkpoint, "something else altogether, and long enough to be a header of one");
-    await refuses(t, [...run, "--resume"], /is not a fewnorm checkpoint/);
+    await refuses(t, [...run, "--resume"], /no safetensors file/);
+  });
+});
+
+test("weights that are missing, damaged or of another model", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const file = join(folder, "weights.safetensors");
+    const run = ["--data", data, "--init", file, ...small];
+    await refuses(t, run, /^openSafetensors: cannot read .*weights\.safetensors \(ENOENT/);
+    await writeFile(file, "");
+    await refuses(t, run, /^openSafetensors: .*has 0 bytes, too few/);
+    const values = Float32Array.of(1);
+    await writeFile(file, encodeSafetensors(new Map([["fc.bias", { shape: [1], values }]])));
+    await refuses(
+      t,
+      run,
+      /does not fit resnet20 \(missing: conv1\.weight, .* more; fc\.bias is \[1\] there, \[10\] here/,
+    );
+    const save = join(file, "below.safetensors");
+    await refuses(t, ["--save", save, ...small], /cannot write to the folder of --save, .*weights/);
+    await refuses(t, [...run, "--out", folder, "--resume"], /--init begins anew; give one/, 2);
   });
 });
 

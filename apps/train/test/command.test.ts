@@ -1,7 +1,8 @@
 // The command's ordinary days: help, a training and what it leaves behind.
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readCheckpoint } from "@fewnorm/train/node";
+import { openSafetensorsFile } from "@fewnorm/safetensors/node";
+import { checkpointFile, readCheckpoint } from "@fewnorm/train/node";
 import test from "tape";
 import { command, inFolder, writeMnist } from "./command.ts";
 
@@ -59,10 +60,37 @@ test("a training ends with a summary, a checkpoint and its measurements", async 
     t.equal(where, summary.checkpoint);
     t.equal(checkpoint.step, 8);
     t.deepEqual((await readdir(out)).sort(), [
-      "checkpoint.fewnorm",
-      "checkpoint.previous.fewnorm",
+      "checkpoint.previous.safetensors",
+      "checkpoint.safetensors",
       "summary.json",
     ]);
+  });
+});
+
+test("what --save wrote, and a checkpoint, are what --init begins with", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [out, saved, again] = ["out", "new/a.safetensors", "b.safetensors"].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
+    const args = ["--data", data, "--norm", "bs:2", "--batch", "8", "--epochs", "1", "--quiet"];
+    const first = await command([...args, "--out", out, "--save", saved]);
+    t.equal(first.code, 0, first.stderr);
+    t.ok(first.stdout.includes(`\nweights:       ${saved}\n`), "the summary says where");
+    // With a rate of 0 the weights stay: what is saved is what it began with, but for running statistics.
+    for (const init of [saved, join(out, checkpointFile)]) {
+      const still = [...args, "--lr", "0", "--init", init, "--save", again];
+      const { code, stderr } = await command(still);
+      t.equal(code, 0, stderr);
+      const [a, b] = [await openSafetensorsFile(saved), await openSafetensorsFile(again)];
+      t.equal(b.metadata.get("norm"), "bs:2");
+      t.deepEqual([...b.tensors.keys()], [...a.tensors.keys()]);
+      for (const name of ["conv1.weight", "layer3.2.bn2.weight", "fc.bias"]) {
+        t.deepEqual(await b.read(name), await a.read(name), name);
+      }
+      t.notDeepEqual(await b.read("bn1.running_var"), await a.read("bn1.running_var"));
+      await Promise.all([a.dispose(), b.dispose()]);
+    }
   });
 });
 

@@ -1,15 +1,15 @@
 // Checkpoints as files, for Node: written beside and renamed, so that a file is always whole.
 
-import { readFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { replaceFile } from "@fewnorm/safetensors/node";
+import { openSafetensorsFile, writeSafetensors } from "@fewnorm/safetensors/node";
 import type { Checkpoint } from "./checkpoint.ts";
-import { decodeCheckpoint, encodeCheckpoint } from "./checkpoint-format.ts";
+import { checkpointMetadata, decodeCheckpoint } from "./checkpoint-format.ts";
 
 /** The newest checkpoint of a folder. */
-export const checkpointFile = "checkpoint.fewnorm";
+export const checkpointFile = "checkpoint.safetensors";
 /** The one before it. */
-export const previousCheckpointFile = "checkpoint.previous.fewnorm";
+export const previousCheckpointFile = "checkpoint.previous.safetensors";
 
 /**
  * Writes the folder's checkpoint and returns its path. The old one is kept beside it as the previous one
@@ -18,9 +18,10 @@ export const previousCheckpointFile = "checkpoint.previous.fewnorm";
  */
 export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): Promise<string> {
   const path = join(folder, checkpointFile);
-  const bytes = await encodeCheckpoint(checkpoint);
+  const metadata = await checkpointMetadata(checkpoint);
+  const keep = join(folder, previousCheckpointFile);
   try {
-    await replaceFile(path, bytes, join(folder, previousCheckpointFile));
+    await writeSafetensors(path, checkpoint.tensors, { metadata, keep });
   } catch (error) {
     throw new Error(
       `writeCheckpoint: cannot write ${path} (${(error as Error).message}); an older checkpoint there is unharmed`,
@@ -39,14 +40,11 @@ export async function readCheckpoint(
 ): Promise<{ checkpoint: Checkpoint; where: string }> {
   const candidates = [path, join(path, checkpointFile), join(path, previousCheckpointFile)];
   for (const where of candidates) {
-    const bytes = await readIfThere(where);
-    if (bytes === undefined) continue;
+    if (!(await isThere(where))) continue;
     try {
-      return { checkpoint: await decodeCheckpoint(bytes, where), where };
+      return { checkpoint: await read(where), where };
     } catch (error) {
-      if (where !== candidates[1] || (await readIfThere(candidates[2] as string)) === undefined) {
-        throw error;
-      }
+      if (where !== candidates[1] || !(await isThere(candidates[2] as string))) throw error;
       const message = (error as Error).message;
       throw new Error(`${message}; the one before it is ${previousCheckpointFile}`, {
         cause: error,
@@ -58,12 +56,22 @@ export async function readCheckpoint(
   );
 }
 
-async function readIfThere(path: string): Promise<Uint8Array | undefined> {
+async function read(path: string): Promise<Checkpoint> {
+  const file = await openSafetensorsFile(path);
   try {
-    return await readFile(path);
+    return await decodeCheckpoint(file, path);
+  } finally {
+    await file.dispose();
+  }
+}
+
+/** Whether there is something that is not a folder. */
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return !(await stat(path)).isDirectory();
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR") return undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return false;
     throw new Error(`readCheckpoint: cannot read ${path} (${message}); check its permissions`, {
       cause: error,
     });

@@ -1,116 +1,90 @@
-// The bytes of a checkpoint. Little-endian:
-//   0  "fewnorm\n"
-//   8  SHA-256 of everything from byte 40 on
-//  40  uint32 version of this format
-//  44  uint32 length of the header in bytes, a multiple of 4
-//  48  uint64 length of the payload in bytes
-//  56  header: JSON in UTF-8, filled up with spaces
-//      payload: the tensors' float32 values, one tensor after another
+// A checkpoint as a safetensors file: parameters, running statistics and optimizer slots are its tensors.
+// Its metadata hold
+//   fewnorm.checkpoint  JSON: step, settings, notes, progress
+//   fewnorm.sha256      SHA-256 of the SHA-256 of the header, with zeros in place of this one, and of those of
+//                       every tensor's bytes: the format itself does not notice when a value changes
 
-import { sizeOf } from "@fewnorm/tensor";
+import {
+  encodeSafetensors,
+  openSafetensors,
+  type Safetensors,
+  safetensorsPieces,
+} from "@fewnorm/safetensors";
 import type { Checkpoint } from "./checkpoint.ts";
-import { type Header, parseHeader, type TensorEntry } from "./checkpoint-header.ts";
+import { type Header, parseHeader } from "./checkpoint-header.ts";
 import type { HostTensor } from "./trainer.ts";
 
-const magic = new TextEncoder().encode("fewnorm\n");
-const version = 1;
-const hashAt = 8;
-const hashedFrom = 40;
-const headerAt = 56;
+const contentKey = "fewnorm.checkpoint";
+const digestKey = "fewnorm.sha256";
+const noDigest = "0".repeat(64);
+
+export const isCheckpoint = (file: Safetensors): boolean => file.metadata.has(contentKey);
+
+/** The metadata of the file that holds the checkpoint's tensors. */
+export async function checkpointMetadata(checkpoint: Checkpoint): Promise<Record<string, string>> {
+  const { tensors, ...rest } = checkpoint;
+  const metadata = {
+    format: "pt",
+    [contentKey]: JSON.stringify({ version: 1, ...rest }),
+    [digestKey]: noDigest,
+  };
+  const [first] = safetensorsPieces(tensors, { metadata });
+  const digest = await digestOf((first as Uint8Array).subarray(8), tensors);
+  return { ...metadata, [digestKey]: digest };
+}
 
 /** The checkpoint as bytes. Equal checkpoints give equal bytes. */
 export async function encodeCheckpoint(checkpoint: Checkpoint): Promise<Uint8Array> {
-  const { tensors, ...rest } = checkpoint;
-  let payload = 0;
-  const entries: TensorEntry[] = [];
-  for (const [name, { shape }] of tensors) {
-    entries.push({ name, shape: [...shape], offset: payload });
-    payload += 4 * sizeOf(shape);
-  }
-  const json = new TextEncoder().encode(JSON.stringify({ ...rest, tensors: entries }));
-  const header = Math.ceil(json.length / 4) * 4;
-  const bytes = new Uint8Array(headerAt + header + payload);
-  const view = new DataView(bytes.buffer);
-  bytes.set(magic);
-  view.setUint32(40, version, true);
-  view.setUint32(44, header, true);
-  view.setBigUint64(48, BigInt(payload), true);
-  bytes.fill(0x20, headerAt, headerAt + header);
-  bytes.set(json, headerAt);
-  let at = headerAt + header;
-  for (const { values } of tensors.values()) {
-    for (const value of values) {
-      view.setFloat32(at, value, true);
-      at += 4;
-    }
-  }
-  bytes.set(await sha256(bytes.subarray(hashedFrom)), hashAt);
-  return bytes;
+  const metadata = await checkpointMetadata(checkpoint);
+  return encodeSafetensors(checkpoint.tensors, { metadata });
 }
 
 /**
- * The checkpoint that `bytes` hold.
+ * The checkpoint in a safetensors file or its bytes. Tensors are read one by one.
  * @param where what messages call it, such as its path
- * @throws Error, in one line, for bytes that are not a checkpoint, of another version, cut off, changed
- *   anywhere, or inconsistent.
+ * @throws Error, in one line, for what is not a checkpoint, of another version, cut off, changed anywhere, or
+ *   inconsistent.
  */
 export async function decodeCheckpoint(
-  bytes: Uint8Array,
+  source: Safetensors | Uint8Array,
   where = "the checkpoint",
 ): Promise<Checkpoint> {
   const refuse = (problem: string): never => {
     throw new Error(`decodeCheckpoint: ${where} ${problem}`);
   };
-  const begins = magic.subarray(0, bytes.length).every((byte, i) => bytes[i] === byte);
-  if (bytes.length === 0) refuse("is empty; use another checkpoint");
-  if (!begins) refuse("is not a fewnorm checkpoint; give the file that a training has written");
-  if (bytes.length < headerAt) {
-    refuse(`is cut off after ${bytes.length} bytes; use another checkpoint`);
+  const file = source instanceof Uint8Array ? await openSafetensors(source, { where }) : source;
+  const [content, digest] = [contentKey, digestKey].map((key) => file.metadata.get(key));
+  if (content === undefined || digest === undefined) {
+    return refuse("is not a fewnorm checkpoint; give the file that a training has written");
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = view.getUint32(40, true);
-  if (found !== version) {
-    refuse(`has version ${found} of the format, this is ${version}; read it with its own version`);
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, { dtype }] of file.tensors) {
+    if (dtype !== "F32") refuse(`holds "${name}" as ${dtype}, where checkpoints have F32`);
+    tensors.set(name, await file.readFloat32(name));
   }
-  const header = view.getUint32(44, true);
-  const payload = view.getBigUint64(48, true);
-  const total = BigInt(headerAt) + BigInt(header) + payload;
-  if (total !== BigInt(bytes.length)) {
-    refuse(`has ${bytes.length} bytes, but says ${total}; it is damaged, use another checkpoint`);
-  }
-  const hash = await sha256(bytes.subarray(hashedFrom));
-  if (hash.some((byte, i) => byte !== bytes[hashAt + i])) {
+  const header = new TextEncoder().encode(file.headerText.replace(digest, noDigest));
+  if ((await digestOf(header, tensors)) !== digest) {
     refuse("does not match its checksum; it is damaged, use another checkpoint");
   }
-  // From here on the bytes are what somebody wrote; they may still be wrong.
-  let parsed: Header;
+  // From here on it is what somebody wrote; it may still be wrong.
   try {
-    parsed = parseHeader(new TextDecoder().decode(bytes.subarray(headerAt, headerAt + header)));
+    const { version: _, ...rest }: Header = parseHeader(content);
+    return { ...rest, tensors };
   } catch (error) {
     return refuse(`has a header that cannot be used (${(error as Error).message})`);
   }
-  const { tensors: entries, ...rest } = parsed;
-  const tensors = new Map<string, HostTensor>();
-  let offset = 0;
-  for (const { name, shape, offset: stated } of entries) {
-    if (tensors.has(name)) refuse(`holds "${name}" twice`);
-    const size = sizeOf(shape);
-    if (stated !== offset || offset + 4 * size > Number(payload)) {
-      refuse(`says that "${name}" begins at ${stated} and has ${size} values, which does not fit`);
-    }
-    const begin = headerAt + header + offset;
-    const values = Float32Array.from({ length: size }, (_, i) =>
-      view.getFloat32(begin + 4 * i, true),
-    );
-    tensors.set(name, { shape, values });
-    offset += 4 * size;
-  }
-  if (offset !== Number(payload)) {
-    refuse(`holds ${Number(payload) - offset} bytes that belong to no tensor`);
-  }
-  return { ...rest, tensors };
 }
 
-async function sha256(bytes: Uint8Array): Promise<Uint8Array> {
+async function digestOf(
+  header: Uint8Array,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Promise<string> {
+  const parts = [header, ...[...tensors.values()].map(({ values }) => values)];
+  const digests = new Uint8Array(32 * parts.length);
+  for (const [i, part] of parts.entries()) digests.set(await sha256(part), 32 * i);
+  return Array.from(await sha256(digests), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function sha256(bytes: Uint8Array | Float32Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
 }

@@ -1,4 +1,4 @@
-// The JSON header of a checkpoint, checked before it is believed.
+// What a checkpoint knows beside its tensors, as JSON, checked before it is believed.
 
 import * as v from "valibot";
 
@@ -6,14 +6,8 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const number = v.pipe(v.number(), v.finite());
 const settings = v.record(v.string(), v.union([v.string(), number, v.boolean()]));
 
-const tensor = v.object({
-  name: v.string(),
-  shape: v.array(v.pipe(count, v.minValue(1))),
-  /** Bytes from the payload's beginning. */
-  offset: count,
-});
-
 const header = v.object({
+  version: v.literal(1, "another version of fewnorm wrote it; read it with that one"),
   step: count,
   settings,
   notes: settings,
@@ -33,10 +27,8 @@ const header = v.object({
       }),
     ),
   }),
-  tensors: v.array(tensor),
 });
 
-export type TensorEntry = v.InferOutput<typeof tensor>;
 export type Header = v.InferOutput<typeof header>;
 
 /** @throws Error in one line for what is not JSON or not a header. */

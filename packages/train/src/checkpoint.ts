@@ -1,9 +1,9 @@
 // A training at rest: what a checkpoint holds, and whether it belongs to a training.
 
 import type { StateDeclaration } from "@fewnorm/nn";
-import { sameShape, showShape } from "@fewnorm/tensor";
 import type { Evaluation } from "./evaluate.ts";
 import type { Scores } from "./scores.ts";
+import { tensorDifferences } from "./tensor-differences.ts";
 import type { HostTensor } from "./trainer.ts";
 
 /** Flat values by name, as JSON holds them. */
@@ -64,30 +64,4 @@ function settingDifferences(there: Settings, here: Settings): string[] {
   return names
     .filter((name) => there[name] !== here[name])
     .map((name) => `${name} is ${show(there[name])} there, ${show(here[name])} here`);
-}
-
-function tensorDifferences(
-  tensors: ReadonlyMap<string, HostTensor>,
-  states: readonly StateDeclaration[],
-): string[] {
-  const expected = new Set(states.map(({ name }) => name));
-  const missing = states.filter(({ name }) => !tensors.has(name)).map(({ name }) => name);
-  const unexpected = [...tensors.keys()].filter((name) => !expected.has(name));
-  const misshapen = states.flatMap(({ name, shape }) => {
-    const found = tensors.get(name)?.shape;
-    return found === undefined || sameShape(found, shape)
-      ? []
-      : [`${name} is ${showShape(found)} there, ${showShape(shape)} here`];
-  });
-  return [
-    ...(missing.length > 0 ? [`missing: ${few(missing)}`] : []),
-    ...(unexpected.length > 0 ? [`not expected: ${few(unexpected)}`] : []),
-    ...(misshapen.length > 0 ? [few(misshapen)] : []),
-  ];
-}
-
-/** The first names, and how many more there are. */
-function few(names: readonly string[]): string {
-  const shown = names.slice(0, 5).join(", ");
-  return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
 }

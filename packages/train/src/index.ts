@@ -12,6 +12,7 @@ export { initializeStates } from "./initial-states.ts";
 export * from "./optimizer.ts";
 export * from "./schedule.ts";
 export { type Scores, scoreLogits } from "./scores.ts";
+export * from "./state-dict.ts";
 export * from "./trace.ts";
 export { stepsPerEpoch, type TrainOptions, train } from "./train.ts";
 export * from "./trainer.ts";

@@ -2,3 +2,4 @@
 
 export { makeFolder, replaceFile } from "@fewnorm/safetensors/node";
 export * from "./checkpoint-files.ts";
+export * from "./state-dict-files.ts";

@@ -8,7 +8,7 @@ import { evaluate } from "./evaluate.ts";
 import type { TrainEvent } from "./events.ts";
 import type { Schedule } from "./schedule.ts";
 import { addScores, noScores, scoreLogits } from "./scores.ts";
-import type { Trainer } from "./trainer.ts";
+import type { HostTensor, Trainer } from "./trainer.ts";
 import { turn } from "./turn.ts";
 
 /** Options of {@link train}. */
@@ -27,6 +27,8 @@ export interface TrainOptions {
   readonly save?: (checkpoint: Checkpoint) => Promise<string>;
   /** Goes on from here instead of beginning; `where` names it in messages. */
   readonly resume?: { readonly checkpoint: Checkpoint; readonly where: string };
+  /** Begins with these values instead of drawn ones, as `readStateDict` gives them; a resumed training has its own. */
+  readonly initial?: ReadonlyMap<string, HostTensor>;
   /** More settings that the results depend on, such as the norm's name: to resume, they must be the same. */
   readonly settings?: Settings;
   /** What a checkpoint shall remember but may change. */
@@ -99,8 +101,10 @@ export async function* train(
   const position = () => ({ step, epoch: Math.ceil(step / perEpoch) });
 
   try {
-    if (resume === undefined) await trainer.initialize(foldIn(key, 0));
-    else await trainer.write(resume.checkpoint.tensors);
+    if (resume === undefined) {
+      await trainer.initialize(foldIn(key, 0));
+      await trainer.write(options.initial ?? new Map());
+    } else await trainer.write(resume.checkpoint.tensors);
     const parameters = states
       .filter(({ kind }) => kind === "parameter")
       .reduce((sum, { shape }) => sum + sizeOf(shape), 0);

@@ -58,11 +58,14 @@ test("a damaged checkpoint is refused, and the one before it named", async (t) =
   await inFolder(async (folder) => {
     const path = await writeCheckpoint(folder, numbered(1));
     await truncate(path, 70);
-    t.match(await refusal(folder), /^decodeCheckpoint: .*checkpoint\.fewnorm has 70 bytes/);
+    t.match(await refusal(folder), /^openSafetensors: .*checkpoint\.safetensors has 70 bytes/);
     await writeCheckpoint(folder, numbered(2));
     await writeCheckpoint(folder, numbered(3));
     await truncate(path, 70);
-    t.match(await refusal(folder), /70 bytes.*the one before it is checkpoint\.previous\.fewnorm/);
+    t.match(
+      await refusal(folder),
+      /70 bytes.*the one before it is checkpoint\.previous\.safetensors/,
+    );
   });
 });
 

@@ -1,0 +1,33 @@
+// State dicts as files, for Node.
+
+import { openSafetensorsFile, writeSafetensors } from "@fewnorm/safetensors/node";
+import { modelMetadata, readStateDict, stateDictOf } from "./state-dict.ts";
+import type { Trainer } from "./trainer.ts";
+
+/**
+ * Replaces a trainer's parameters and running statistics by those in a safetensors file.
+ * @throws Error as `openSafetensors` and `readStateDict`; nothing has changed then.
+ */
+export async function loadStateDict(path: string, trainer: Trainer): Promise<void> {
+  const file = await openSafetensorsFile(path);
+  try {
+    await trainer.write(await readStateDict(file, trainer.model, path));
+  } finally {
+    await file.dispose();
+  }
+}
+
+/**
+ * Writes a trainer's parameters and running statistics to a safetensors file, in float32 and by PyTorch's
+ * names: `load_state_dict(load_file(path))` takes it as it is.
+ * @param metadata strings to keep beside the model's name, image shape and classes
+ * @throws Error when the file cannot be written; an old one is whole then.
+ */
+export async function saveStateDict(
+  path: string,
+  trainer: Trainer,
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const all = { ...modelMetadata(trainer.model), ...metadata };
+  await writeSafetensors(path, await stateDictOf(trainer), { metadata: all });
+}

@@ -1,0 +1,66 @@
+// A model's parameters and running statistics as a safetensors file that PyTorch and we both read.
+
+import type { Model, StateDeclaration } from "@fewnorm/nn";
+import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
+import { isCheckpoint } from "./checkpoint-format.ts";
+import { tensorDifferences } from "./tensor-differences.ts";
+import { traceEvaluation } from "./trace.ts";
+import type { HostTensor, Trainer } from "./trainer.ts";
+
+/** What a model computes its logits from: parameters and running statistics, without optimizer slots. */
+export const modelStates = (model: Model): readonly StateDeclaration[] =>
+  traceEvaluation(model, { batch: 1 }).states;
+
+/** Copies of a trainer's parameters and running statistics, by PyTorch's names. */
+export async function stateDictOf(trainer: Trainer): Promise<Map<string, HostTensor>> {
+  const all = await trainer.read();
+  return new Map(
+    modelStates(trainer.model).map(({ name }) => [name, all.get(name) as HostTensor] as const),
+  );
+}
+
+/**
+ * A model's states from a safetensors file: one that `stateDictOf` was written to, a PyTorch state dict, or a
+ * training's checkpoint, of which the optimizer's slots are left out. Half precision is widened, float64 rounded.
+ * `num_batches_tracked`, which PyTorch counts and nothing here uses, is ignored.
+ * @param where what messages call the file, such as its path
+ * @throws Error that lists the names that are missing, not expected, or of another shape.
+ */
+export async function readStateDict(
+  file: Safetensors,
+  model: Model,
+  where = "the file",
+): Promise<Map<string, HostTensor>> {
+  const states = modelStates(model);
+  const differences = tensorDifferences(relevant(file, states), states);
+  if (differences.length > 0) {
+    throw new Error(
+      `readStateDict: ${where} does not fit ${model.name} (${differences.join("; ")}); build the model that it is of`,
+    );
+  }
+  const tensors = new Map<string, HostTensor>();
+  for (const { name } of states) tensors.set(name, await file.readFloat32(name));
+  return tensors;
+}
+
+/** The tensors of a file but for those that are known not to matter. */
+function relevant(
+  file: Safetensors,
+  states: readonly StateDeclaration[],
+): ReadonlyMap<string, TensorInfo> {
+  const names = new Set(states.map(({ name }) => name));
+  const isSlot = (name: string) => !names.has(name) && names.has(name.replace(/\.[^.]*$/, ""));
+  return new Map(
+    [...file.tensors].filter(
+      ([name]) => !/(^|\.)num_batches_tracked$/.test(name) && !(isCheckpoint(file) && isSlot(name)),
+    ),
+  );
+}
+
+/** What a file of a model's states says of it, for those who build it again. `pt` is what PyTorch's tools expect. */
+export const modelMetadata = ({ name, inputShape, classes }: Model): Record<string, string> => ({
+  format: "pt",
+  model: name,
+  inputShape: inputShape.join("x"),
+  classes: `${classes}`,
+});

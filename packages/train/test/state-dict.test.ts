@@ -1,0 +1,126 @@
+// A model's states as safetensors: written and read back, PyTorch's extras ignored, everything else strict.
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encodeSafetensors, type FloatTensor, openSafetensors } from "@fewnorm/safetensors";
+import { openSafetensorsFile } from "@fewnorm/safetensors/node";
+import { key } from "@fewnorm/tensor";
+import {
+  encodeCheckpoint,
+  type HostTensor,
+  modelStates,
+  readStateDict,
+  stateDictOf,
+  type Trainer,
+  train,
+} from "@fewnorm/train";
+import { loadStateDict, saveStateDict } from "@fewnorm/train/node";
+import test from "tape";
+import { tinyDataset, tinyModel, withTrainer } from "./tiny.ts";
+
+const names = [
+  ...["conv1.weight", "bn1.weight", "bn1.bias", "bn1.running_mean", "bn1.running_var"],
+  ...["conv2.weight", "conv2.bias", "fc.weight", "fc.bias"],
+];
+
+/** Trained a little, so that nothing is at its first value. */
+async function trained(trainer: Trainer): Promise<Map<string, HostTensor>> {
+  for await (const _ of train(trainer, tinyDataset(), { epochs: 1, schedule: () => 0.1 }));
+  return stateDictOf(trainer);
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
+  try {
+    await body(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const read = async (tensors: ReadonlyMap<string, FloatTensor>, metadata = {}) =>
+  readStateDict(await openSafetensors(encodeSafetensors(tensors, { metadata })), tinyModel(), "F");
+
+test("a model's states are its parameters and running statistics", async (t) => {
+  t.deepEqual(
+    modelStates(tinyModel())
+      .map(({ name }) => name)
+      .sort(),
+    [...names].sort(),
+  );
+});
+
+test("what is saved is loaded, and gives the same logits", async (t) => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "new", "tiny.safetensors");
+    const images = new Float32Array(4 * 36).map((_, i) => Math.sin(i));
+    const [states, logits] = await withTrainer(async (trainer) => {
+      const saved = await trained(trainer);
+      await saveStateDict(path, trainer, { norm: "bs:2" });
+      return [saved, await trainer.logits(images)] as const;
+    });
+    t.deepEqual(await readdir(join(folder, "new")), ["tiny.safetensors"]);
+    const file = await openSafetensorsFile(path);
+    t.deepEqual([...file.tensors.keys()].sort(), [...names].sort(), "no slots");
+    t.deepEqual(Object.fromEntries(file.metadata), {
+      ...{ format: "pt", model: "tiny", inputShape: "1x6x6", classes: "3", norm: "bs:2" },
+    });
+    await file.dispose();
+    await withTrainer(async (trainer) => {
+      await trainer.initialize(key(7));
+      await loadStateDict(path, trainer);
+      t.deepEqual(await stateDictOf(trainer), states);
+      t.deepEqual(await trainer.logits(images), logits);
+    });
+  });
+});
+
+test("PyTorch's counters are ignored, and other names listed", async (t) => {
+  const states = await withTrainer(trained);
+  const counted = new Map(states).set("bn1.num_batches_tracked", {
+    shape: [],
+    values: Float32Array.of(3),
+  });
+  t.deepEqual(await read(counted), states);
+  const other = new Map(counted);
+  other.delete("conv2.bias");
+  other.set("bn9.weight", { shape: [1], values: Float32Array.of(1) });
+  other.set("fc.weight", { shape: [4, 3], values: new Float32Array(12) });
+  const message = await read(other).catch((error: Error) => error.message);
+  t.equal(
+    message,
+    "readStateDict: F does not fit tiny (missing: conv2.bias; not expected: bn9.weight; fc.weight is [4, 3] there, [3, 4] here); build the model that it is of",
+  );
+});
+
+test("a checkpoint can be a beginning; in other files its slots are not expected", async (t) => {
+  const { all, states } = await withTrainer(async (trainer) => {
+    const states = await trained(trainer);
+    return { states, all: await trainer.read() };
+  });
+  t.ok(all.size > states.size, "there are slots");
+  const progress = { epoch: { count: 0, loss: 0, correct: 0 } };
+  const bytes = await encodeCheckpoint({
+    ...{ step: 1, settings: {}, notes: {}, progress, tensors: all },
+  });
+  t.deepEqual(await readStateDict(await openSafetensors(bytes), tinyModel()), states);
+  const message = await read(all).catch((error: Error) => error.message);
+  t.match(String(message), /not expected: conv1\.weight\.momentum/);
+});
+
+test("a training begins with the values that it is given", async (t) => {
+  const initial = await withTrainer(trained);
+  await withTrainer(async (trainer) => {
+    for await (const event of train(trainer, tinyDataset(), {
+      ...{ epochs: 1, schedule: () => 0, initial },
+    })) {
+      if (event.type !== "start") continue;
+      t.deepEqual(await stateDictOf(trainer), initial);
+      const slot = (await trainer.read()).get("conv1.weight.momentum");
+      t.ok(
+        slot?.values.every((value) => value === 0),
+        "slots begin as always",
+      );
+    }
+  });
+});
