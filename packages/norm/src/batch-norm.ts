@@ -1,32 +1,17 @@
 // Batch normalization over any sampling.
 
-import {
-  convolutionWeight,
-  geometryOf,
-  type Scope,
-  uniformFanIn,
-  type VirtualImages,
-} from "@fewnorm/nn";
+import type { VirtualImages } from "@fewnorm/nn";
 import { fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
-import {
-  conv2d,
-  convolvedShape,
-  foldIn,
-  type Key,
-  reshape,
-  type Shape,
-  type Tensor,
-} from "@fewnorm/tensor";
-import { type Convolution, foldedConvolution, foldedWith } from "./folded.ts";
+import { conv2d, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
+import { checkEpsilon, checkMomentum } from "./checks.ts";
+import { foldedConvolution } from "./folded.ts";
 import { type LayerPlan, planLayer } from "./layer-plan.ts";
-import type { EpilogueOptions, Norm } from "./norm.ts";
-import {
-  type Affine,
-  type GradientMode,
-  normalizeLayer,
-  normalizeWith,
-} from "./normalize-layer.ts";
+import type { Norm } from "./norm.ts";
+import { type GradientMode, normalizeLayer } from "./normalize-layer.ts";
+import { type RunningStates, runningNorm, type TrainedLayer } from "./running-norm.ts";
 import { declareStates, type Statistics, updateRunning } from "./statistics.ts";
+
+type BatchNormLayer = TrainedLayer<RunningStates>;
 
 /** Options of {@link batchNorm}. */
 export interface BatchNormOptions {
@@ -52,77 +37,43 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
   const { sampling = fullBatch(), gradient = "exact", folded = true } = options;
   const { epsilon = 1e-5, momentum = 0.1 } = options;
   checkOptions(sampling, gradient, epsilon, momentum);
+  const foldable = folded && (gradient === "exact" || gradient === "detached");
 
-  /** Runs `train` or `evaluate` on the layer's states, and updates the running statistics. */
-  function withStates(
-    scope: Scope,
-    name: string,
-    shape: Shape,
-    body: {
-      train: (plan: LayerPlan, affine: Affine) => { y: Tensor; statistics: Statistics };
-      evaluate: (running: Statistics, affine: Affine) => Tensor;
-    },
-  ): Tensor {
-    const inner = scope.at(name);
-    return scope.builder.labelled(inner.path, () => {
-      const { gamma, beta, running } = declareStates(inner, shape[1] ?? 1);
-      const affine = { gamma, beta, epsilon };
-      if (scope.mode === "evaluate") return body.evaluate(running, affine);
-      const plan = planLayer(scope, name, sampling, shape);
-      const { y, statistics } = body.train(plan, affine);
-      updateRunning(inner, running, statistics, plan.values, momentum);
-      return y;
-    });
+  function planOf({ scope, name }: BatchNormLayer, shape: Shape): LayerPlan {
+    return planLayer(scope, name, sampling, shape);
   }
 
-  function convolve(
-    scope: Scope,
-    name: string,
-    convolution: Convolution,
-    shape: Shape,
-    epilogue: EpilogueOptions,
+  function updated(
+    { inner, states }: BatchNormLayer,
+    { values }: LayerPlan,
+    { y, statistics }: { y: Tensor; statistics: Statistics },
   ): Tensor {
-    const { x, weight, geometry } = convolution;
-    const foldable = folded && (gradient === "exact" || gradient === "detached");
-    return withStates(scope, name, shape, {
-      evaluate: (running, affine) => foldedWith(convolution, running, affine, epilogue),
-      train: (plan, affine) =>
+    updateRunning(inner, states.running, statistics, values, momentum);
+    return y;
+  }
+
+  return runningNorm<RunningStates>({
+    name: gradient === "exact" ? sampling.name : `${sampling.name}@${gradient}`,
+    virtualImages: virtualImagesOf(sampling),
+    calibration: () => batchNorm({ epsilon, momentum: 1 }),
+    declare: (inner, channels) => declareStates(inner, channels, epsilon),
+    train(layer, x, epilogue) {
+      const plan = planOf(layer, x.shape);
+      return updated(layer, plan, normalizeLayer(x, plan, layer.states.affine, gradient, epilogue));
+    },
+    trainBehind(layer, convolution, shape, epilogue) {
+      const plan = planOf(layer, shape);
+      const { affine } = layer.states;
+      const { x, weight, geometry } = convolution;
+      return updated(
+        layer,
+        plan,
         foldable && !plan.full
           ? foldedConvolution(convolution, plan, affine, gradient === "detached", epilogue)
           : normalizeLayer(conv2d(x, weight, geometry), plan, affine, gradient, epilogue),
-    });
-  }
-
-  return {
-    name: gradient === "exact" ? sampling.name : `${sampling.name}@${gradient}`,
-    virtualImages: virtualImagesOf(sampling),
-    layer: (scope, name, x, epilogue = {}) =>
-      withStates(scope, name, x.shape, {
-        train: (plan, affine) => normalizeLayer(x, plan, affine, gradient, epilogue),
-        evaluate: (running, affine) => normalizeWith(x, running, affine, epilogue),
-      }),
-    conv2d(scope, names, x, spec) {
-      const weight = convolutionWeight(scope.at(names.linear), x, spec);
-      const geometry = geometryOf(spec);
-      const shape = convolvedShape(x.shape, weight.shape, geometry);
-      return convolve(scope, names.norm, { x, weight, geometry }, shape, spec);
-    },
-    dense(scope, names, x, { units, residual, relu }) {
-      const [n = 1, inputs = 1] = x.shape;
-      const weight = scope
-        .at(names.linear)
-        .parameter("weight", [units, inputs], uniformFanIn(inputs));
-      const pixels = (tensor: Tensor) => reshape(tensor, [...tensor.shape, 1, 1]);
-      const y = convolve(
-        scope,
-        names.norm,
-        { x: pixels(x), weight: pixels(weight), geometry: {} },
-        [n, units, 1, 1],
-        { residual: residual && pixels(residual), ...(relu === undefined ? {} : { relu }) },
       );
-      return reshape(y, [n, units]);
     },
-  };
+  });
 }
 
 function checkOptions(
@@ -131,12 +82,8 @@ function checkOptions(
   epsilon: number,
   momentum: number,
 ): void {
-  if (!(epsilon > 0)) {
-    throw new RangeError(`batchNorm: epsilon is ${epsilon}; give a number above 0, such as 1e-5`);
-  }
-  if (!(momentum >= 0 && momentum <= 1)) {
-    throw new RangeError(`batchNorm: momentum is ${momentum}; give a number from 0 to 1`);
-  }
+  checkEpsilon("batchNorm", epsilon);
+  checkMomentum("batchNorm", momentum);
   const virtualAlone = partsOf(sampling).every(({ strategy }) => strategy.virtualRows > 0);
   if (gradient === "sampled-all" && virtualAlone) {
     throw new RangeError(

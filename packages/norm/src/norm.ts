@@ -23,6 +23,11 @@ export interface Norm {
   readonly name: string;
   /** Images that it needs in front of every training batch. */
   readonly virtualImages: VirtualImages | undefined;
+  /**
+   * The norm with the same states that recomputes this one's running statistics: it takes them from the
+   * whole batch, and keeps a step's own values. Absent where there are none to recompute.
+   */
+  calibration?(): Norm;
   /** act(norm(x) + residual), a layer of its own; x is [N, C, H, W] or [N, C]. */
   layer(scope: Scope, name: string, x: Tensor, options?: EpilogueOptions): Tensor;
   /** act(norm(x ∗ weight) + residual): x [N, C, H, W] → [N, channels, …]. */

@@ -52,14 +52,25 @@ export const detach = ({ mean, variance }: Statistics): Statistics => ({
 });
 
 /** Parameters and running statistics of a batch normalization over `channels`, by PyTorch's names. */
-export function declareStates(scope: Scope, channels: number) {
+export function declareStates(scope: Scope, channels: number, epsilon: number) {
   return {
-    gamma: scope.parameter("weight", [channels], ones),
-    beta: scope.parameter("bias", [channels], zeros),
+    affine: { ...declareAffine(scope, channels), epsilon },
     running: {
       mean: scope.buffer("running_mean", [channels], zeros),
       variance: scope.buffer("running_var", [channels], ones),
     },
+  };
+}
+
+/** γ and β, trained or (as buffers) not. */
+export function declareAffine(
+  scope: Scope,
+  channels: number,
+  kind: "parameter" | "buffer" = "parameter",
+) {
+  return {
+    gamma: scope[kind]("weight", [channels], ones),
+    beta: scope[kind]("bias", [channels], zeros),
   };
 }
 
@@ -78,8 +89,11 @@ export function updateRunning(
   values: number,
   momentum: number,
 ): void {
-  const blend = (old: Tensor, value: Tensor, factor: number) =>
-    add(multiply(old, 1 - momentum), multiply(value, momentum * factor));
-  scope.update("running_mean", blend(running.mean, batch.mean, 1));
-  scope.update("running_var", blend(running.variance, batch.variance, values / (values - 1)));
+  scope.update("running_mean", blend(running.mean, batch.mean, momentum));
+  const unbiased = values / (values - 1);
+  scope.update("running_var", blend(running.variance, batch.variance, momentum, unbiased));
 }
+
+/** (1 − momentum)·old + momentum·factor·value. */
+export const blend = (old: Tensor, value: Tensor, momentum: number, factor = 1): Tensor =>
+  add(multiply(old, 1 - momentum), multiply(value, momentum * factor));

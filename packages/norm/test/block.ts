@@ -33,7 +33,7 @@ export interface BlockSpec {
 
 export type BlockValues = Record<string, HostValue>;
 
-/** Results by name: y, loss, the states' new values, and grad:… of x, weight, gamma, beta, residual. */
+/** Results by name: y, loss, the buffers' new values, and grad:… of x, weight, gamma, beta, residual. */
 export type BlockResults = Record<string, ArrayLike<number>>;
 
 function weightShape({ kind, x, y, kernel = 3 }: BlockSpec): Shape | undefined {
@@ -52,6 +52,7 @@ export function operandShapes(spec: BlockSpec): Record<string, Shape> {
     beta: [c],
     runningMean: [c],
     runningVar: [c],
+    runningStd: [c],
     ...(spec.residual ? { residual: spec.y } : {}),
     probe: spec.y,
   };
@@ -62,7 +63,7 @@ export function randomOperands(spec: BlockSpec, from: Key): Record<string, Float
   return Object.fromEntries(
     Object.entries(operandShapes(spec)).map(([name, shape], i) => {
       const values = normal([from[0] + i, from[1]], sizeOf(shape));
-      const positive = name === "gamma" || name === "runningVar";
+      const positive = /gamma|runningVar|runningStd/.test(name);
       return [name, positive ? values.map((v) => Math.abs(v) + 0.5) : values];
     }),
   );
@@ -74,6 +75,8 @@ const stateNames: Record<string, string> = {
   beta: "bn.bias",
   runningMean: "bn.running_mean",
   runningVar: "bn.running_var",
+  runningStd: "bn.running_std",
+  steps: "bn.num_batches_tracked",
 };
 
 /** Compiles a block once; the returned function runs it on operands. */
@@ -101,7 +104,8 @@ export async function compileBlock(
     for (const name of ["weight", "gamma", "beta"]) {
       const shape = shapes[name];
       const stateName = stateNames[name] as string;
-      if (shape && declarations.states.some((state) => state.name === stateName)) {
+      const state = declarations.states.find((other) => other.name === stateName);
+      if (shape && state?.kind === "parameter") {
         wrt[name] = builder.state(stateName, shape);
       }
     }
@@ -131,7 +135,7 @@ export async function compileBlock(
     const results: BlockResults = Object.fromEntries(
       Object.entries(fetched).map(([name, array]) => [name, array.data]),
     );
-    for (const name of ["runningMean", "runningVar"]) {
+    for (const name of ["runningMean", "runningVar", "runningStd", "steps"]) {
       const stateName = stateNames[name] as string;
       if (declarations.states.some((s) => s.name === stateName)) {
         results[name] = (await state.read(stateName)).data;

@@ -1,14 +1,25 @@
 // What cannot work is refused when the model is traced, with the layer's name and the sizes.
 
 import { createScope } from "@fewnorm/nn";
-import { batchNorm, noNorm } from "@fewnorm/norm";
+import {
+  batchNorm,
+  batchRenorm,
+  frozenNorm,
+  ghostBatchNorm,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  type Norm,
+  noNorm,
+  weightStandardization,
+} from "@fewnorm/norm";
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
 import { createBuilder, type Shape } from "@fewnorm/tensor";
 import test from "tape";
 
-function trace(norm: ReturnType<typeof batchNorm>, shape: Shape, virtualRows = 0) {
+function trace(norm: Norm, shape: Shape, virtualRows = 0) {
   const builder = createBuilder();
   const { scope, declarations } = createScope(builder, "train", virtualRows);
   norm.layer(scope.at("layer1.0"), "bn1", builder.input("x", shape));
@@ -16,7 +27,7 @@ function trace(norm: ReturnType<typeof batchNorm>, shape: Shape, virtualRows = 0
 }
 
 test("sizes that cannot work name the layer and the sizes", (t) => {
-  const cases: [ReturnType<typeof batchNorm>, Shape, RegExp][] = [
+  const cases: [Norm, Shape, RegExp][] = [
     [batchNorm(), [1, 8, 1, 1], /norm: layer "layer1\.0\.bn1".*1 value/],
     [batchNorm(), [1, 8], /layer "layer1\.0\.bn1".*1 value/],
     [
@@ -61,6 +72,9 @@ test("names", (t) => {
   t.equal(batchNorm({ sampling }).name, "bs:4");
   t.equal(batchNorm({ sampling, gradient: "sampled" }).name, "bs:4@sampled");
   t.equal(noNorm().name, "none");
+  t.equal(weightStandardization(batchNorm({ sampling })).name, "ws+bs:4");
+  t.equal(instanceNorm().name, "in:plain");
+  t.equal(instanceNorm({ affine: true }).name, "in");
   t.end();
 });
 
@@ -74,5 +88,43 @@ test("each layer and each step has a draw of its own", (t) => {
     declarations.draws.map(({ name }) => name),
     ["a.origin", "b.origin"],
   );
+  t.end();
+});
+
+test("the rivals name the layer that is too small, and what divides wrongly", (t) => {
+  const cases: [Norm, Shape, RegExp][] = [
+    [groupNorm({ groups: 8 }), [4, 12, 4, 4], /layer1\.0\.bn1" has 12 channels.*8 groups/],
+    [groupNorm({ groups: 8 }), [4, 8], /"layer1\.0\.bn1".*\[4, 8\].*1 value.*fewer groups/],
+    [layerNorm({ over: "pixel" }), [4, 1, 4, 4], /"layer1\.0\.bn1".*1 value/],
+    [instanceNorm(), [4, 8, 1, 1], /"layer1\.0\.bn1".*maps of one pixel/],
+    [ghostBatchNorm({ virtualBatchSize: 16 }), [100, 8, 4, 4], /batch of 100.*ghost batches of 16/],
+    [ghostBatchNorm({ virtualBatchSize: 1 }), [4, 8], /"layer1\.0\.bn1".*larger ghost batches/],
+    [batchRenorm(), [1, 8], /"layer1\.0\.bn1".*larger batch/],
+  ];
+  for (const [norm, shape, message] of cases) {
+    t.throws(() => trace(norm, shape), message, `${norm.name} on [${shape}]`);
+  }
+  const builder = createBuilder();
+  const { scope } = createScope(builder, "train");
+  const x = builder.input("x", [2, 1, 4, 4]);
+  const depthwise = { channels: 1, kernel: 1 };
+  t.throws(
+    () =>
+      weightStandardization(noNorm()).conv2d(scope, { linear: "conv", norm: "bn" }, x, depthwise),
+    /"conv".*leave out ws\+/,
+  );
+  t.end();
+});
+
+test("the rivals' options out of range", (t) => {
+  t.throws(() => groupNorm({ groups: 0 }), /groupNorm: groups is 0/);
+  t.throws(() => layerNorm({ epsilon: -1 }), /layerNorm: epsilon is -1/);
+  t.throws(() => instanceNorm({ momentum: 2 }), /instanceNorm: momentum is 2/);
+  t.throws(() => ghostBatchNorm({ virtualBatchSize: 1.5 }), /virtualBatchSize is 1.5/);
+  t.throws(() => batchRenorm({ rMax: 0.5 }), /rMax is 0.5/);
+  t.throws(() => batchRenorm({ dMax: -1 }), /dMax is -1/);
+  t.throws(() => batchRenorm({ warmUp: 10, rSteps: 5 }), /rSteps is 5.*warmUp, 10/);
+  t.throws(() => frozenNorm({ epsilon: Number.NaN }), /frozenNorm: epsilon is NaN/);
+  t.throws(() => weightStandardization(noNorm(), { epsilon: 0 }), /epsilon is 0/);
   t.end();
 });

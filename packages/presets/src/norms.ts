@@ -1,10 +1,11 @@
 // Norms by name: `none`, `bn`, `bs:4`, `vdn:2+bs:2@sampled`, …, the same wherever a user writes one.
 
-import { batchNorm, type GradientMode, type Norm, noNorm } from "@fewnorm/norm";
+import { batchNorm, type GradientMode, type Norm, weightStandardization } from "@fewnorm/norm";
 import { fullBatch, mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
 import { parseBatchSampling, parseNaiveSampling } from "@fewnorm/sampling-batch";
 import { parseFeatureSampling } from "@fewnorm/sampling-feature";
 import { parseVirtualDataset } from "@fewnorm/sampling-virtual";
+import { parsePlainNorm, plainForms, plainHeads } from "./plain-norms.ts";
 import { nearestName, unknownName, withChoices } from "./unknown-name.ts";
 
 /** How a norm is written, and what it is. */
@@ -28,6 +29,7 @@ export const normForms: readonly NormForm[] = [
     meaning: "virtual data: 4 images of noise, new or kept at each step",
   },
   { form: "vdn:2+bs:2", meaning: "a mixture of samples; with weights, 3*vdn:2+1*bs:2" },
+  ...plainForms,
 ];
 
 const gradientModes: readonly GradientMode[] = ["exact", "sampled", "sampled-all", "detached"];
@@ -40,18 +42,20 @@ const strategies: Readonly<Record<string, (argument: string) => Strategy>> = {
   vdn: parseVirtualDataset,
 };
 
-const forms = `none, bn, ns:4, bs:4 or bs:1/32, fs:4x8 or fs:1/32, vdn:4 or vdn:4:kept, vdn:2+bs:2 or 3*vdn:2+1*bs:2, each but none with @${gradientModes.join(", @")} if wanted`;
+const forms = `none, bn, ns:4, bs:4 or bs:1/32, fs:4x8 or fs:1/32, vdn:4 or vdn:4:kept, vdn:2+bs:2 or 3*vdn:2+1*bs:2, each with @${gradientModes.join(", @")} if wanted; ${plainForms.map(({ form }) => form).join(", ")}`;
 
 /**
- * The norm of a name: `none`, or a sampling (see {@link parseSampling}) with an optional gradient, as in
- * `bs:4@detached`; without one it is `exact`.
+ * The norm of a name: `none`, `gn:8`, … or a sampling (see {@link parseSampling}) with an optional gradient, as
+ * in `bs:4@detached`; without one it is `exact`. `ws+` before any of them standardizes weights.
  * @throws RangeError, in one line, for a name that there is not, with all forms and the nearest name.
  */
 export function parseNorm(text: string): Norm {
+  if (text.startsWith("ws+")) return weightStandardization(parseNorm(text.slice(3)));
   const [name = "", mode, ...rest] = text.split("@");
-  if (name === "none" && mode === undefined) return noNorm();
-  if (name === "none" || rest.length > 0) {
-    const problem = name === "none" ? "none has no gradient of its own" : "one @ is enough";
+  const plain = parsePlainNorm(name);
+  if (plain !== undefined && mode === undefined) return plain;
+  if (plain !== undefined || rest.length > 0) {
+    const problem = plain ? `${name} has no gradients to choose from` : "one @ is enough";
     throw new RangeError(`parseNorm: "${text}": ${problem}; norms are ${forms}`);
   }
   const gradient = gradientModes.find((known) => known === (mode ?? "exact"));
@@ -93,10 +97,14 @@ function parseStrategy(part: string, whole: string): Strategy {
 function problemOf(part: string, head: string, whole: string): string {
   const inWhole = part === whole ? "" : ` in "${whole}"`;
   if (Object.hasOwn(strategies, head)) return `"${part}"${inWhole} has no size, as in "${head}:4"`;
-  if (head === "none") return `"none"${inWhole} is not a sample that could be mixed`;
+  if (plainHeads.includes(head)) {
+    return part === whole
+      ? `"${part}" is not a form of "${head}"`
+      : `"${part}"${inWhole} is not a sample that could be mixed`;
+  }
   // A name with a size can only be meant for one that takes a size.
-  const sized = Object.keys(strategies);
-  const near = nearestName(head, part === head ? ["none", "bn", ...sized] : sized);
+  const sized = [...Object.keys(strategies), "gn", "brn", "ghost"];
+  const near = nearestName(head, part === head ? ["bn", ...sized, ...plainHeads] : sized);
   const meant = near === undefined ? "" : `, did you mean "${near}${part.slice(head.length)}"?`;
   return `there is no norm "${part}"${inWhole}${meant}`;
 }

@@ -5,7 +5,6 @@ import fc from "fast-check";
 import test from "tape";
 
 const good = [
-  "none",
   "bn",
   "ns:4",
   "bs:4",
@@ -16,6 +15,20 @@ const good = [
   "vdn:4:kept",
   "vdn:2+bs:2",
   "3*vdn:2+1*bs:2",
+];
+/** Norms that take no sampling, and so have no gradients to choose from. */
+const plain = [
+  "none",
+  "gn:8",
+  "ln",
+  "ln:pixel",
+  "in",
+  "in:plain",
+  "brn",
+  "brn:500",
+  "ghost:16",
+  "frozen",
+  "frozen:affine",
 ];
 const gradients = ["sampled", "sampled-all", "detached"];
 
@@ -29,12 +42,15 @@ function messageOf(body: () => unknown): string {
 }
 
 test("a norm bears the name that it was parsed from", (t) => {
-  for (const name of good) t.equal(parseNorm(name).name, name);
+  for (const name of [...good, ...plain]) {
+    t.equal(parseNorm(name).name, name);
+    t.equal(parseNorm(`ws+${name}`).name, `ws+${name}`);
+  }
   t.end();
 });
 
 test("@exact is the default, other gradients show in the name", (t) => {
-  for (const name of good.filter((one) => one !== "none")) {
+  for (const name of good) {
     t.equal(parseNorm(`${name}@exact`).name, name);
     for (const gradient of gradients) {
       // Virtual rows alone have no gradients to sample.
@@ -78,7 +94,15 @@ test("misspelt norms get one line with all forms and the nearest name", (t) => {
     ["vdn:2+sb:2", /there is no norm "sb:2" in "vdn:2\+sb:2"/],
     ["bs", /"bs" has no size, as in "bs:4"/],
     ["none+bs:2", /"none" in "none\+bs:2"/],
-    ["none@exact", /none has no gradient/],
+    ["none@exact", /none has no gradients/],
+    ["gn:8@exact", /gn:8 has no gradients/],
+    ["gn", /"gn" is not a form of "gn"/],
+    ["ghost:0", /"ghost:0" is not a form of "ghost"/],
+    ["in:8", /"in:8" is not a form of "in"/],
+    ["gost:16", /did you mean "ghost:16"\?/],
+    ["ng:8", /did you mean "gn:8"\?/],
+    ["ws+bz:4", /there is no norm "bz:4", did you mean "bs:4"\?/],
+    ["gn:8+bs:2", /"gn:8" in "gn:8\+bs:2" is not a sample/],
     ["bs:4@exact@exact", /one @ is enough/],
     ["", /there is no norm ""/],
     ["toString:4", /there is no norm "toString:4"/],
@@ -112,6 +136,9 @@ test("whatever is written, parsing gives a norm or one line", (t) => {
     "fs",
     "ns",
     "none",
+    "gn",
+    "ws",
+    "brn",
     ":",
     "@",
     "+",

@@ -1,0 +1,30 @@
+// Checks of options that several norms share.
+
+import { type Shape, showShape } from "@fewnorm/tensor";
+
+export function checkEpsilon(where: string, epsilon: number): void {
+  if (!(epsilon > 0 && epsilon < Infinity)) {
+    throw new RangeError(`${where}: epsilon is ${epsilon}; give a number above 0, such as 1e-5`);
+  }
+}
+
+export function checkMomentum(where: string, momentum: number): void {
+  if (!(momentum >= 0 && momentum <= 1)) {
+    throw new RangeError(`${where}: momentum is ${momentum}; give a number from 0 to 1`);
+  }
+}
+
+export function checkCount(where: string, name: string, value: number): void {
+  if (!(Number.isSafeInteger(value) && value >= 1)) {
+    throw new RangeError(`${where}: ${name} is ${value}; give a whole number >= 1`);
+  }
+}
+
+/** @throws RangeError for statistics of a single value, which says nothing of a variance. */
+export function checkValues(layer: string, shape: Shape, values: number, remedy: string): void {
+  if (values < 2) {
+    throw new RangeError(
+      `norm: layer "${layer}", whose input is ${showShape(shape)}, would take each mean and variance from ${values} value; ${remedy}`,
+    );
+  }
+}

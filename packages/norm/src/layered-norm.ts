@@ -1,0 +1,59 @@
+// A norm from its layer: convolutions and dense layers without biases, and the layer behind them.
+
+import { convolutionWeight, geometryOf, type Scope, uniformFanIn } from "@fewnorm/nn";
+import { conv2d, convolvedShape, reshape, type Shape, type Tensor } from "@fewnorm/tensor";
+import type { Convolution } from "./folded.ts";
+import type { EpilogueOptions, Norm } from "./norm.ts";
+
+/** What {@link layeredNorm} makes a norm from. */
+export interface LayeredNormSpec extends Pick<Norm, "name" | "virtualImages" | "layer"> {
+  readonly calibration?: Norm["calibration"];
+  /**
+   * act(norm(x ∗ weight) + residual), where the layer can be more than what follows the convolution;
+   * `shape` is the result's.
+   */
+  readonly behind?: (
+    scope: Scope,
+    name: string,
+    convolution: Convolution,
+    shape: Shape,
+    epilogue: EpilogueOptions,
+  ) => Tensor;
+}
+
+/** The norm whose layers are `spec.layer`. Dense layers are 1×1 convolutions of 1×1 maps, which they equal. */
+export function layeredNorm(spec: LayeredNormSpec): Norm {
+  const { name, virtualImages, layer, calibration } = spec;
+  const {
+    behind = (scope, norm, { x, weight, geometry }, _shape, epilogue) => {
+      const { builder } = scope;
+      const convolved = builder.labelled(scope.at(norm).path, () => conv2d(x, weight, geometry));
+      return layer(scope, norm, convolved, epilogue);
+    },
+  } = spec;
+  return {
+    name,
+    virtualImages,
+    layer,
+    ...(calibration === undefined ? {} : { calibration }),
+    conv2d(scope, names, x, options) {
+      const weight = convolutionWeight(scope.at(names.linear), x, options);
+      const geometry = geometryOf(options);
+      const shape = convolvedShape(x.shape, weight.shape, geometry);
+      return behind(scope, names.norm, { x, weight, geometry }, shape, options);
+    },
+    dense(scope, names, x, { units, residual, relu }) {
+      const [n = 1, inputs = 1] = x.shape;
+      const weight = scope
+        .at(names.linear)
+        .parameter("weight", [units, inputs], uniformFanIn(inputs));
+      const pixels = (tensor: Tensor) => reshape(tensor, [...tensor.shape, 1, 1]);
+      const convolution = { x: pixels(x), weight: pixels(weight), geometry: {} };
+      const y = behind(scope, names.norm, convolution, [n, units, 1, 1], {
+        residual: residual && pixels(residual),
+        ...(relu === undefined ? {} : { relu }),
+      });
+      return reshape(y, [n, units]);
+    },
+  };
+}
