@@ -1,0 +1,86 @@
+// The backend: gpu.js in one of its modes.
+
+import { type Backend, checkStates, type StateSpec } from "@fewnorm/backend";
+import { type Graph, type Shape, showShape, sizeOf } from "@fewnorm/tensor";
+import { createGpuExecutable, type ExecutableContext, type GpuExecutable } from "./executable.ts";
+import { type GpuMode, openEngine } from "./modes.ts";
+import { createQueue } from "./queue.ts";
+import { createGpuState, type GpuState } from "./state.ts";
+
+export interface GpuBackendOptions {
+  /** Default "auto": the best that answers. A mode that is named is that one, or an error. */
+  readonly mode?: GpuMode | "auto";
+}
+
+/** A backend that tells which mode it took, and whose executables tell how they run. */
+export interface GpuBackend extends Backend {
+  readonly mode: GpuMode;
+  /** The name of the adapter, where the mode has one. */
+  readonly adapter: string | undefined;
+  /** Whether a processor does what a GPU should: right, but slow. */
+  readonly emulated: boolean;
+  compile(...parameters: Parameters<Backend["compile"]>): Promise<GpuExecutable>;
+}
+
+/**
+ * gpu.js: WebGPU, WebGL2, WebGL, WebAssembly or plain JavaScript. A graph is one pipeline of kernels that are made for
+ * its shapes; on WebGPU it is submitted as one, on WebAssembly run as one.
+ * @throws RangeError for a mode that there is not, Error with the reason for one that can't be had here.
+ */
+export async function createGpuBackend(options: GpuBackendOptions = {}): Promise<GpuBackend> {
+  const engine = await openEngine(options.mode ?? "auto");
+  const queue = createQueue();
+  let disposed = false;
+  function checkAlive(where: string): void {
+    if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
+  }
+  function checkSize(where: string, shape: Shape): void {
+    const bytes = 4 * sizeOf(shape);
+    if (bytes <= engine.maxTensorBytes) return;
+    throw new Error(
+      `${where}: a tensor ${showShape(shape)} needs ${bytes} bytes; the limit of ${engine.description} is ${engine.maxTensorBytes}`,
+    );
+  }
+  const context: ExecutableContext = {
+    gpu: engine.gpu,
+    queue,
+    mode: engine.mode,
+    layout: engine.layout,
+    checkAlive,
+    explain: engine.explain,
+    checkDevice: engine.checkDevice,
+  };
+  const owned = new Set<{ dispose(): Promise<void> }>();
+  return {
+    name: "gpu",
+    description: `gpu (${engine.description})`,
+    precision: "float32",
+    limits: { maxTensorBytes: engine.maxTensorBytes, threads: engine.threads },
+    mode: engine.mode,
+    adapter: engine.adapter,
+    emulated: engine.emulated,
+    async createState(specs: readonly StateSpec[]) {
+      checkAlive("createState");
+      return createGpuState({ queue, checkAlive, checkSize }, specs);
+    },
+    async compile(graph: Graph, state) {
+      checkAlive("compile");
+      const own = state as GpuState | undefined;
+      if (own !== undefined && own.queue !== queue) {
+        throw new Error("compile: the state belongs to another backend; create it on this one");
+      }
+      own?.checkAlive("compile");
+      checkStates(graph, own?.specs ?? []);
+      for (const { shape, op, label } of graph.nodes) checkSize(`compile: ${op} ${label}`, shape);
+      const executable = createGpuExecutable(context, graph, own);
+      owned.add(executable);
+      return executable;
+    },
+    async dispose() {
+      if (disposed) return;
+      disposed = true;
+      for (const executable of owned) await executable.dispose();
+      await engine.close();
+    },
+  };
+}

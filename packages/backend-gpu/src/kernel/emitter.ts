@@ -1,0 +1,185 @@
+// Writes the text of one kernel. Every value gets a name once, as far out of the loops as it can stand.
+
+import { sizeOf, stridesOf } from "@fewnorm/tensor";
+import type { Coordinates, Lowered } from "../lowered.ts";
+
+/** A block of statements that is being written. */
+interface Block {
+  readonly kind: "kernel" | "loop" | "branch";
+  readonly statements: string[];
+  /** Names by the expression that they stand for. */
+  readonly known: Map<string, string>;
+}
+
+export interface Emitter {
+  /** The element of an operation at these coordinates: computed here, or read from the array that holds it. */
+  read(of: Lowered, at: Coordinates): string;
+  /** The dynamic integer of this slot. */
+  slot(index: number): string;
+  /** A name for an expression without side effects. */
+  name(expression: string): string;
+  /** A variable that holds a number. */
+  variable(initial: string): string;
+  statement(text: string): void;
+  /** Repeats `body` for 0 … count − 1. */
+  loop(count: number, body: (i: string) => void): void;
+  /** `body` where the condition holds. */
+  when(condition: string, body: () => void): void;
+  /** The value of the first case whose condition holds; the last case has none. */
+  choose(cases: readonly { readonly when?: string; value(): string }[]): string;
+  /** ⌊a / b⌋ and the remainder, for 0 ≤ a ≤ `largest` < 2^24. */
+  divide(a: string, b: number, largest: number): readonly [quotient: string, rest: string];
+}
+
+/** The arrays that a kernel reads, by the operation whose result they hold, and their names in the text. */
+export type Arrays = Map<Lowered, string>;
+
+export interface EmitterOptions {
+  /** Whether an operation's result lies in an array. */
+  isHeld(of: Lowered): boolean;
+  readonly slots: Lowered;
+}
+
+/** Numbers are exact up to here in a division; beyond, its result has to be put right. */
+const SAFE_DIVIDEND = 2 ** 20;
+
+export function createEmitter({ isHeld, slots }: EmitterOptions) {
+  const arrays: Arrays = new Map();
+  const blocks: Block[] = [{ kind: "kernel", statements: [], known: new Map() }];
+  /** How many blocks enclose a name's definition. */
+  const depths = new Map<string, number>();
+  let names = 0;
+
+  const depthOf = (expression: string): number => {
+    let depth = 0;
+    for (const [name] of expression.matchAll(/\b[tvif]\d+\b/g)) {
+      depth = Math.max(depth, depths.get(name) ?? 0);
+    }
+    return depth;
+  };
+
+  function fresh(letter: string, depth: number): string {
+    const name = `${letter}${names++}`;
+    depths.set(name, depth);
+    return name;
+  }
+
+  function nameAt(expression: string, depth: number): string {
+    for (let i = depth; i < blocks.length; i++) {
+      const known = blocks[i]?.known.get(expression);
+      if (known !== undefined) return known;
+    }
+    const block = blocks[depth] as Block;
+    const name = fresh("t", depth);
+    block.statements.push(`const ${name} = ${expression};`);
+    block.known.set(expression, name);
+    return name;
+  }
+
+  /** Reads may not leave a branch: the index is only right inside. */
+  const innermostBranch = (): number => blocks.findLastIndex(({ kind }) => kind !== "loop");
+
+  function within(kind: Block["kind"], body: () => void): string {
+    const block: Block = { kind, statements: [], known: new Map() };
+    blocks.push(block);
+    body();
+    blocks.pop();
+    return block.statements.join("\n");
+  }
+
+  const isPlain = (expression: string): boolean => /^(-?\d+|[tvif]\d+)$/.test(expression);
+
+  /** Σ coordinate · stride, summed from the outside in. */
+  function position(at: Coordinates, of: Lowered): string {
+    const strides = stridesOf(of.shape);
+    const terms = at.flatMap((coordinate, axis) => {
+      if (of.shape[axis] === 1 || coordinate === "0") return [];
+      const stride = strides[axis] as number;
+      const value = Number(coordinate);
+      if (!Number.isNaN(value)) return [{ text: String(value * stride), depth: 0 }];
+      const text = stride === 1 ? coordinate : `${coordinate} * ${stride}`;
+      return [{ text, depth: depthOf(coordinate) }];
+    });
+    terms.sort((a, b) => a.depth - b.depth);
+    let sum: string | undefined;
+    for (let i = 0; i < terms.length; ) {
+      const { depth } = terms[i] as { depth: number };
+      const level: string[] = sum === undefined ? [] : [sum];
+      for (; i < terms.length && terms[i]?.depth === depth; i++) level.push(terms[i]?.text ?? "0");
+      const text = level.join(" + ");
+      sum = isPlain(text) ? text : nameAt(text, depth);
+    }
+    return sum ?? "0";
+  }
+
+  const emitter: Emitter = {
+    read(of, at) {
+      if (of.kind === "number" || !isHeld(of)) return of.emit(emitter, at);
+      let array = arrays.get(of);
+      if (array === undefined) {
+        array = `a${arrays.size}`;
+        arrays.set(of, array);
+      }
+      const expression = `${array}[${sizeOf(of.shape) === 1 ? "0" : position(at, of)}]`;
+      return nameAt(expression, Math.max(depthOf(expression), innermostBranch()));
+    },
+    slot: (index) => emitter.read(slots, [String(index)]),
+    name: (expression) =>
+      isPlain(expression) ? expression : nameAt(expression, depthOf(expression)),
+    variable(initial) {
+      const depth = blocks.length - 1;
+      const name = fresh("v", depth);
+      blocks[depth]?.statements.push(`let ${name} = ${initial};`);
+      return name;
+    },
+    statement(text) {
+      blocks.at(-1)?.statements.push(text);
+    },
+    loop(count, body) {
+      if (count === 1) {
+        body("0");
+        return;
+      }
+      const i = fresh("i", blocks.length);
+      const text = within("loop", () => body(i));
+      emitter.statement(`for (let ${i} = 0; ${i} < ${count}; ${i}++) {\n${text}\n}`);
+    },
+    when(condition, body) {
+      const text = within("branch", body);
+      emitter.statement(`if (${condition}) {\n${text}\n}`);
+    },
+    choose(cases) {
+      const [only] = cases;
+      if (cases.length === 1 && only !== undefined) return only.value();
+      const result = emitter.variable("0");
+      const texts = cases.map(({ when, value }) => {
+        const body = within("branch", () => emitter.statement(`${result} = ${value()};`));
+        return when === undefined ? `{\n${body}\n}` : `if (${when}) {\n${body}\n}`;
+      });
+      emitter.statement(texts.join(" else "));
+      return result;
+    },
+    divide(a, b, largest) {
+      if (b === 1) return [a, "0"];
+      if (largest < b) return ["0", a];
+      const value = Number(a);
+      if (!Number.isNaN(value)) return [String(Math.floor(value / b)), String(value % b)];
+      const isPowerOfTwo = Number.isInteger(Math.log2(b));
+      let quotient: string;
+      if (isPowerOfTwo) {
+        quotient = emitter.name(`Math.floor(${a} * ${1 / b})`);
+      } else {
+        // Division on a GPU may be off by some units in the last place; half a step keeps clear of the edge.
+        quotient = emitter.name(`Math.floor((${a} + 0.5) / ${b})`);
+        if (largest >= SAFE_DIVIDEND) {
+          const rest = emitter.name(`${a} - ${quotient} * ${b}`);
+          quotient = emitter.name(
+            `${rest} < 0 ? ${quotient} - 1 : (${rest} >= ${b} ? ${quotient} + 1 : ${quotient})`,
+          );
+        }
+      }
+      return [quotient, emitter.name(`${a} - ${quotient} * ${b}`)];
+    },
+  };
+  return { emitter, arrays, statements: (): string => (blocks[0] as Block).statements.join("\n") };
+}

@@ -1,0 +1,274 @@
+// Convolution and its two gradients, each result computed by one thread from the taps of the kernel.
+
+import { type ConvolutionAttributes, type Shape, sizeOf } from "@fewnorm/tensor";
+import type { Emitter } from "../kernel/emitter.ts";
+import { unflatten } from "../kernel/threads.ts";
+import type { Lowered } from "../lowered.ts";
+import {
+  type Lowering,
+  loop,
+  often,
+  once,
+  operand,
+  relu as rectified,
+  spread,
+  view,
+} from "./lowering.ts";
+import { affine } from "./shapes.ts";
+
+/** Kernels of up to so many taps are written out tap by tap. */
+const UNROLLED = 9;
+
+/** Where a tap reads along one axis. */
+interface Reach {
+  /** Always inside of the map. */
+  readonly at: string;
+  /** 1 where the tap reads the map and 0 where it reads padding; absent where it never does. */
+  readonly mask?: string;
+}
+
+interface Geometry {
+  readonly n: number;
+  readonly c: number;
+  readonly h: number;
+  readonly w: number;
+  readonly o: number;
+  /** Input channels, and output channels, of a group. */
+  readonly ins: number;
+  readonly outs: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly oh: number;
+  readonly ow: number;
+}
+
+type Sizes = [number, number, number, number];
+
+function geometry(x: Shape, weight: Shape, y: Shape, groups: number): Geometry {
+  const [n, c, h, w] = x as Sizes;
+  const [o, ins, kh, kw] = weight as Sizes;
+  const [, , oh, ow] = y as Sizes;
+  return { n, c, h, w, o, ins, outs: o / groups, kh, kw, oh, ow };
+}
+
+/** The input pixel under tap `k` (a number or an expression) of output pixel `out`. */
+function forwardReach(
+  e: Emitter,
+  out: string,
+  k: string,
+  stride: number,
+  padding: number,
+  taps: number,
+  [size, outs]: readonly [number, number],
+): Reach {
+  const at = Number.isNaN(Number(k))
+    ? e.name(`${affine(e, out, stride, -padding)} + ${k}`)
+    : affine(e, out, stride, Number(k) - padding);
+  const first = Number.isNaN(Number(k)) ? 0 : Number(k);
+  const last = Number.isNaN(Number(k)) ? taps - 1 : Number(k);
+  const [low, high] = [first - padding, (outs - 1) * stride + last - padding];
+  return clamped(e, at, low, high, size);
+}
+
+/** Keeps a position between `low` and `high` inside of an axis. */
+function clamped(e: Emitter, at: string, low: number, high: number, size: number): Reach {
+  if (low >= 0 && high < size) return { at };
+  const conditions = [
+    ...(low < 0 ? [`${at} >= 0`] : []),
+    ...(high >= size ? [`${at} < ${size}`] : []),
+  ];
+  let inside = at;
+  if (low < 0) inside = `Math.max(${inside}, 0)`;
+  if (high >= size) inside = `Math.min(${inside}, ${size - 1})`;
+  return { at: e.name(inside), mask: e.name(`${conditions.join(" && ")} ? 1 : 0`) };
+}
+
+/** The output pixel whose tap `k` reads input pixel `at`. */
+function backwardReach(
+  e: Emitter,
+  at: string,
+  k: string,
+  stride: number,
+  padding: number,
+  taps: number,
+  [size, outs]: readonly [number, number],
+): Reach {
+  const isNumber = !Number.isNaN(Number(k));
+  const back = isNumber
+    ? affine(e, at, 1, padding - Number(k))
+    : e.name(`${affine(e, at, 1, padding)} - ${k}`);
+  const [first, last] = isNumber ? [Number(k), Number(k)] : [0, taps - 1];
+  const [low, high] = [padding - last, size - 1 + padding - first];
+  if (stride === 1) return clamped(e, back, low, high, outs);
+  const positive = low < 0 ? e.name(`Math.max(${back}, 0)`) : back;
+  const [out, rest] = e.divide(positive, stride, Math.max(high, 1));
+  const conditions = [
+    `${rest} < 0.5`,
+    ...(low < 0 ? [`${back} >= 0`] : []),
+    ...(Math.floor(high / stride) >= outs ? [`${out} < ${outs}`] : []),
+  ];
+  const inside = Math.floor(high / stride) >= outs ? `Math.min(${out}, ${outs - 1})` : out;
+  return { at: e.name(inside), mask: e.name(`${conditions.join(" && ")} ? 1 : 0`) };
+}
+
+type ReachOf = (k: string) => Reach;
+
+/** Σ over `channels` and the kernel's taps of left · right, where the map is not padding. */
+function overTaps(
+  e: Emitter,
+  total: string,
+  { kh, kw }: Geometry,
+  channels: number,
+  [vertical, horizontal]: readonly [ReachOf, ReachOf],
+  product: (channel: string, ky: string, kx: string, y: string, x: string) => string,
+): void {
+  const add = (channel: string, ky: string, kx: string, rows: Reach, columns: Reach) => {
+    const masks = [rows.mask, columns.mask].filter((mask) => mask !== undefined);
+    const mask = masks.length === 0 ? "" : ` * ${e.name(masks.join(" * "))}`;
+    e.statement(`${total} += ${product(channel, ky, kx, rows.at, columns.at)}${mask};`);
+  };
+  if (kh * kw <= UNROLLED) {
+    const rows = Array.from({ length: kh }, (_, ky) => vertical(String(ky)));
+    const columns = Array.from({ length: kw }, (_, kx) => horizontal(String(kx)));
+    e.loop(channels, (channel) => {
+      for (const [ky, row] of rows.entries()) {
+        for (const [kx, column] of columns.entries()) {
+          add(channel, String(ky), String(kx), row, column);
+        }
+      }
+    });
+    return;
+  }
+  e.loop(kh, (ky) => {
+    const row = vertical(ky);
+    e.loop(kw, (kx) => {
+      const column = horizontal(kx);
+      e.loop(channels, (channel) => add(channel, ky, kx, row, column));
+    });
+  });
+}
+
+/** first + channel, first being a group's first channel. */
+const inGroup = (e: Emitter, group: string, size: number, channel: string): string =>
+  group === "0" ? channel : e.name(`${group} * ${size} + ${channel}`);
+
+export const conv2d: Lowering<"conv2d"> = ({ node, x }) => {
+  const { stride, padding, groups, bias, residual, relu } = node.attributes;
+  const [image, weight] = [operand(x, 0), operand(x, 1)];
+  const shift = bias ? operand(x, 2) : undefined;
+  const skip = residual ? operand(x, bias ? 3 : 2) : undefined;
+  const g = geometry(image.shape, weight.shape, node.shape, groups);
+  const operands = [
+    often(image),
+    often(weight),
+    ...(shift === undefined ? [] : [spread(shift)]),
+    ...(skip === undefined ? [] : [once(skip)]),
+  ];
+  return loop(node.shape, operands, (e, at) => {
+    const [n, o, oy, ox] = at as [string, string, string, string];
+    const [group] = e.divide(o, g.outs, g.o);
+    const total = e.variable(shift === undefined ? "0" : e.read(shift, [o]));
+    const vertical: ReachOf = (k) =>
+      forwardReach(e, oy, k, stride[0], padding[0], g.kh, [g.h, g.oh]);
+    const horizontal: ReachOf = (k) =>
+      forwardReach(e, ox, k, stride[1], padding[1], g.kw, [g.w, g.ow]);
+    overTaps(e, total, g, g.ins, [vertical, horizontal], (i, ky, kx, iy, ix) => {
+      const pixel = e.read(image, [n, inGroup(e, groups === 1 ? "0" : group, g.ins, i), iy, ix]);
+      return `${pixel} * ${e.read(weight, [o, i, ky, kx])}`;
+    });
+    if (skip !== undefined) e.statement(`${total} += ${e.read(skip, at)};`);
+    return relu ? e.name(rectified(total)) : total;
+  });
+};
+
+export const conv2dInputGrad: Lowering<"conv2dInputGrad"> = ({ node, x }) => {
+  const { stride, padding, groups } = node.attributes;
+  const [g, weight] = [operand(x, 0), operand(x, 1)];
+  const s = geometry(node.shape, weight.shape, g.shape, groups);
+  return loop(node.shape, [often(g), often(weight)], (e, at) => {
+    const [n, c, iy, ix] = at as [string, string, string, string];
+    const [group, i] = e.divide(c, s.ins, s.c);
+    const total = e.variable("0");
+    const vertical: ReachOf = (k) =>
+      backwardReach(e, iy, k, stride[0], padding[0], s.kh, [s.h, s.oh]);
+    const horizontal: ReachOf = (k) =>
+      backwardReach(e, ix, k, stride[1], padding[1], s.kw, [s.w, s.ow]);
+    overTaps(e, total, s, s.outs, [vertical, horizontal], (out, ky, kx, oy, ox) => {
+      const o = inGroup(e, groups === 1 ? "0" : group, s.outs, out);
+      return `${e.read(g, [n, o, oy, ox])} * ${e.read(weight, [o, groups === 1 ? c : i, ky, kx])}`;
+    });
+    return total;
+  });
+};
+
+/** Threads that keep a GPU busy. */
+const MANY_THREADS = 2 ** 15;
+
+/** In two stages: sums over some images each, then over these. */
+export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
+  const { stride, padding, groups } = node.attributes;
+  const [image, g] = [operand(x, 0), operand(x, 1)];
+  const s = geometry(image.shape, node.shape, g.shape, groups);
+  const taps = s.ins * s.kh * s.kw;
+  const wanted = Math.ceil(MANY_THREADS / sizeOf(node.shape));
+  const each = Math.ceil(s.n / Math.min(s.n, wanted));
+  const parts = Math.ceil(s.n / each);
+  const partial = loop([parts, s.o, taps], [often(image), often(g)], (e, at) => {
+    const [part, o, tap] = at as [string, string, string];
+    const [i = "0", ky = "0", kx = "0"] = unflatten(e, tap, [s.ins, s.kh, s.kw]);
+    const [group] = e.divide(o, s.outs, s.o);
+    const channel = inGroup(e, groups === 1 ? "0" : group, s.ins, i);
+    const total = e.variable("0");
+    e.loop(each, (j) => {
+      const n = each === 1 ? part : e.name(`${part} * ${each} + ${j}`);
+      const add = () => overPixels(e, total, s, { stride, padding }, { n, o, channel, ky, kx });
+      if (each * parts === s.n) add();
+      else e.when(`${n} < ${s.n}`, add);
+    });
+    return total;
+  });
+
+  interface Place {
+    readonly n: string;
+    readonly o: string;
+    readonly channel: string;
+    readonly ky: string;
+    readonly kx: string;
+  }
+
+  /** Adds Σ over an image's pixels of x · g. */
+  function overPixels(
+    e: Emitter,
+    total: string,
+    s: Geometry,
+    { stride, padding }: Pick<ConvolutionAttributes, "stride" | "padding">,
+    { n, o, channel, ky, kx }: Place,
+  ): void {
+    e.loop(s.oh, (oy) => {
+      const row = forwardReach(e, oy, ky, stride[0], padding[0], s.kh, [s.h, s.oh]);
+      e.loop(s.ow, (ox) => {
+        const column = forwardReach(e, ox, kx, stride[1], padding[1], s.kw, [s.w, s.ow]);
+        const masks = [row.mask, column.mask].filter((mask) => mask !== undefined);
+        const product = `${e.read(image, [n, channel, row.at, column.at])} * ${e.read(g, [n, o, oy, ox])}`;
+        e.statement(`${total} += ${[product, ...masks].join(" * ")};`);
+      });
+    });
+  }
+
+  const total = sumOverFirst(partial);
+  return view(node.shape, once(total), (e, at) => {
+    const [o, i, ky, kx] = at as [string, string, string, string];
+    const parts = [`${i} * ${s.kh * s.kw}`, `${ky} * ${s.kw}`, kx];
+    return [o, s.kh * s.kw === 1 ? i : e.name(parts.join(" + "))];
+  });
+};
+
+function sumOverFirst(x: Lowered): Lowered {
+  const [count = 1, ...shape] = x.shape;
+  if (count === 1) return view(shape, once(x), (_, at) => ["0", ...at]);
+  return loop(shape, [spread(x)], (e, at) => {
+    const total = e.variable("0");
+    e.loop(count, (i) => e.statement(`${total} += ${e.read(x, [i, ...at])};`));
+    return total;
+  });
+}

@@ -1,0 +1,66 @@
+// Element by element, the binary ones with NumPy's broadcasting.
+
+import { type Shape, sizeOf } from "@fewnorm/tensor";
+import type { Emitter } from "../kernel/emitter.ts";
+import type { Coordinates, Lowered, Operand } from "../lowered.ts";
+import {
+  type Lowering,
+  once,
+  operand,
+  pointwise,
+  relu as rectified,
+  spread,
+  view,
+} from "./lowering.ts";
+
+type Binary = "add" | "subtract" | "multiply" | "divide";
+
+/** The coordinates of what broadcasts to the element at `at`. */
+const broadcastTo = (shape: Shape, at: Coordinates): Coordinates =>
+  shape.map((length, axis) => (length === 1 ? "0" : (at[at.length - shape.length + axis] ?? "0")));
+
+/** An operand that may be broadcast to `shape`. */
+const broadcastOperand = (of: Lowered, shape: Shape): Operand =>
+  sizeOf(of.shape) === sizeOf(shape) ? once(of) : spread(of);
+
+const readBroadcast = (e: Emitter, of: Lowered, at: Coordinates): string =>
+  e.read(of, broadcastTo(of.shape, at));
+
+const binary =
+  (operator: "+" | "-" | "*" | "/"): Lowering<Binary> =>
+  ({ node, x }) => {
+    const [a, b] = [operand(x, 0), operand(x, 1)];
+    const operands =
+      a === b ? [spread(a)] : [broadcastOperand(a, node.shape), broadcastOperand(b, node.shape)];
+    return pointwise(node.shape, operands, (e, at) =>
+      e.name(`${readBroadcast(e, a, at)} ${operator} ${readBroadcast(e, b, at)}`),
+    );
+  };
+
+export const add: Lowering<"add"> = binary("+");
+export const subtract: Lowering<"subtract"> = binary("-");
+export const multiply: Lowering<"multiply"> = binary("*");
+export const divide: Lowering<"divide"> = binary("/");
+
+export const sqrt: Lowering<"sqrt"> = ({ node, x }) =>
+  pointwise(node.shape, [once(operand(x, 0))], (e, at) =>
+    e.name(`Math.sqrt(${e.read(operand(x, 0), at)})`),
+  );
+
+export const relu: Lowering<"relu"> = ({ node, x }) =>
+  pointwise(node.shape, [once(operand(x, 0))], (e, at) =>
+    e.name(rectified(e.name(e.read(operand(x, 0), at)))),
+  );
+
+export const reluGrad: Lowering<"reluGrad"> = ({ node, x }) => {
+  const [g, y] = [operand(x, 0), operand(x, 1)];
+  const operands = g === y ? [spread(g)] : [once(g), once(y)];
+  return pointwise(node.shape, operands, (e, at) =>
+    e.name(`${e.read(y, at)} > 0 ? ${e.read(g, at)} : 0`),
+  );
+};
+
+export const broadcast: Lowering<"broadcast"> = ({ node, x }) => {
+  const of = operand(x, 0);
+  return view(node.shape, broadcastOperand(of, node.shape), (_, at) => broadcastTo(of.shape, at));
+};

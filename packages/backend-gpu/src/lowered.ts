@@ -1,0 +1,45 @@
+// What a graph is turned into before kernels are cut from it: operations that say how one element of their
+// result is computed, as text of a kernel.
+
+import type { Shape } from "@fewnorm/tensor";
+import type { Emitter } from "./kernel/emitter.ts";
+
+/** The index of an element: one expression for each axis. */
+export type Coordinates = readonly string[];
+
+/**
+ * How often an operation reads each element of an operand: `once` at most; `spread`, by several elements of
+ * its result or several times, but cheaply; `often`, so that computing it anew each time would be a waste.
+ */
+export type Access = "once" | "spread" | "often";
+
+/** Where the elements come from that are not computed. */
+export type Source =
+  | { readonly from: "feed"; readonly name: string }
+  | { readonly from: "state"; readonly name: string }
+  | { readonly from: "constant"; readonly values: number | readonly number[] }
+  /** The result of an int32 node, which the host computes. */
+  | { readonly from: "integers"; readonly node: number }
+  /** All slots of the plan; see integers.ts. */
+  | { readonly from: "slots" };
+
+export interface Operand {
+  readonly of: Lowered;
+  readonly access: Access;
+}
+
+/**
+ * One operation. `argument`s are held by arrays, `number`s stand in the text of kernels, `view`s only map an index,
+ * `pointwise` operations compute an element from few others, and `loop`s from many.
+ */
+export interface Lowered {
+  readonly kind: "argument" | "number" | "view" | "pointwise" | "loop";
+  readonly shape: Shape;
+  readonly operands: readonly Operand[];
+  /** Of an `argument`. */
+  readonly source?: Source;
+  /** Of a `number`. */
+  readonly value?: number;
+  /** The expression of the element at these coordinates; what it needs first goes to the emitter. */
+  emit(e: Emitter, at: Coordinates): string;
+}

@@ -1,0 +1,129 @@
+// WebGPU: the browser's, or in Node that of the package `webgpu`, set up before and taken down after use.
+
+import { createDawn } from "./dawn.ts";
+import { gpuJs } from "./gpu-js.ts";
+import { describeError, type Engine, isEmulation, MAX_TENSOR_BYTES } from "./modes.ts";
+
+/** What is used of WebGPU here. */
+interface Adapter {
+  readonly info: {
+    readonly vendor: string;
+    readonly architecture: string;
+    readonly device: string;
+    readonly description: string;
+    readonly isFallbackAdapter?: boolean;
+  };
+  readonly limits: { readonly maxStorageBufferBindingSize: number; readonly maxBufferSize: number };
+}
+
+interface Device {
+  readonly lost: Promise<{ readonly message: string; readonly reason: string }>;
+  onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null;
+}
+
+interface Gpu {
+  requestAdapter(): Promise<Adapter | null>;
+}
+
+interface Navigator {
+  gpu?: Gpu;
+}
+
+const host = globalThis as { navigator?: Navigator };
+
+/** gpu.js has one device for all; it, and what was set up for it in Node, goes when nobody uses it any more. */
+let users = 0;
+let takeDown: (() => void) | undefined;
+
+export async function openWebGpu(): Promise<Engine> {
+  users++;
+  try {
+    return await open();
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function open(): Promise<Engine> {
+  const gpu = host.navigator?.gpu ?? (await installWebGpu());
+  const adapter = await gpu.requestAdapter();
+  if (adapter === null) {
+    throw new Error(
+      "WebGPU is there, but no adapter; a GPU with a driver for Vulkan, Metal or Direct3D 12 is needed",
+    );
+  }
+  const { vendor, architecture, device: id, description } = adapter.info;
+  const name =
+    description || [vendor, architecture, id].filter((word) => word !== "").join(" ") || "unnamed";
+  const { device } = (await gpuJs.WebGPUContext.acquire()) as { readonly device: Device };
+  let lost: string | undefined;
+  let failure: string | undefined;
+  device.lost.then(({ message, reason }) => {
+    lost = message || reason;
+  });
+  // An invalid buffer or kernel is reported here alone; its results would be zeros.
+  device.onuncapturederror = ({ error }) => {
+    failure ??= error.message.split("\n").find((line) => line !== "") ?? "unnamed";
+  };
+  const instance = new gpuJs.GPU({ mode: "webgpu" });
+  const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
+  let closed = false;
+  const lossError = () =>
+    new Error(
+      `run: the GPU device ${name} was lost${lost === undefined ? "" : ` (${lost})`}; values that it held are gone: create a backend anew, this one or another, and go on from the last checkpoint`,
+    );
+  return {
+    mode: "webgpu",
+    gpu: instance,
+    description: `webgpu, ${name}`,
+    adapter: name,
+    emulated: adapter.info.isFallbackAdapter === true || isEmulation(`${name} ${architecture}`),
+    maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
+    threads: 1,
+    layout: "grid",
+    explain: (error) =>
+      lost !== undefined || /lost|destroyed/i.test(String(error))
+        ? lossError()
+        : describeError(error, "webgpu"),
+    checkDevice() {
+      if (lost !== undefined) throw lossError();
+      if (failure === undefined) return;
+      const message = failure;
+      failure = undefined;
+      throw new Error(`run: the GPU device ${name} reported an error: ${message}`);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      await instance.destroy();
+      await release();
+    },
+  };
+}
+
+async function release(): Promise<void> {
+  users--;
+  if (users > 0) return;
+  await gpuJs.WebGPUContext.destroy();
+  takeDown?.();
+  takeDown = undefined;
+}
+
+/** In Node: the package `webgpu`, where gpu.js looks for it. Left there, it would keep the process from ending. */
+async function installWebGpu(): Promise<Gpu> {
+  const gpu = (await createDawn()) as Gpu;
+  const before = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  const { navigator } = host;
+  if (navigator === undefined) {
+    Object.defineProperty(globalThis, "navigator", { value: { gpu }, configurable: true });
+    takeDown = () => Reflect.deleteProperty(globalThis, "navigator");
+  } else {
+    Object.defineProperty(navigator, "gpu", { value: gpu, configurable: true });
+    takeDown = () => {
+      Reflect.deleteProperty(navigator, "gpu");
+      if (before !== undefined) Object.defineProperty(globalThis, "navigator", before);
+    };
+  }
+  return gpu;
+}
