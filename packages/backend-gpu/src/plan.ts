@@ -1,7 +1,7 @@
 // Which operations become kernels, and what these are: a kernel computes one operation, and within it those that
 // only it needs, element by element.
 
-import type { Graph } from "@fewnorm/tensor";
+import { type Graph, sizeOf } from "@fewnorm/tensor";
 import { type Arrays, createEmitter } from "./kernel/emitter.ts";
 import { type ThreadLayout, threadCoordinates, threadsOf } from "./kernel/threads.ts";
 import { type LoweredGraph, lower } from "./lower/lower.ts";
@@ -50,7 +50,7 @@ export function plan(graph: Graph, { layout, mostArrays }: PlanOptions): Plan {
       return { results, slots, kernels, arguments: given };
     }
     for (const { result, inputs } of crowded) {
-      const relief = largestInside(result, held);
+      const relief = smallestInside(result, held);
       if (relief === undefined) {
         throw new Error(
           `compile: an operation reads ${inputs.length} arrays; the device allows ${mostArrays}`,
@@ -84,6 +84,9 @@ function inOrder(roots: Iterable<Lowered>): Lowered[] {
 
 const ranks: Readonly<Record<Access, number>> = { once: 0, spread: 1, often: 2 };
 
+/** Vectors of no more elements and operations than this are computed wherever they are read: it saves kernels. */
+const SMALL = { elements: 2048, operations: 3 };
+
 /**
  * The operations whose results lie in arrays. An operation is computed inside of what reads it if only one kernel does,
  * and each element about once. Views are always computed where they are read.
@@ -95,9 +98,10 @@ function heldOf(
 ): Set<Lowered> {
   const held = new Set<Lowered>();
   const uses = new Map<Lowered, { count: number; rank: number }>();
+  const small = smallOf(order, roots);
   for (const of of order.toReversed()) {
     const own = uses.get(of) ?? { count: 0, rank: 0 };
-    const tooMuch = own.count > 1 || own.rank > (of.kind === "loop" ? 0 : 1);
+    const tooMuch = (own.count > 1 && !small.has(of)) || own.rank > (of.kind === "loop" ? 0 : 1);
     const isHeld =
       isGiven(of.kind) || roots.has(of) || forced.has(of) || (of.kind !== "view" && tooMuch);
     if (isHeld) held.add(of);
@@ -111,10 +115,26 @@ function heldOf(
   return held;
 }
 
-/** The operation computed inside of a kernel that reads most arrays. */
-function largestInside(result: Lowered, held: ReadonlySet<Lowered>): Lowered | undefined {
-  let largest: Lowered | undefined;
-  let most = 1;
+function smallOf(order: readonly Lowered[], roots: ReadonlySet<Lowered>): Set<Lowered> {
+  const small = new Set<Lowered>();
+  const operations = new Map<Lowered, number>();
+  for (const of of order) {
+    const inside = of.operands.filter(({ of: operand }) => !roots.has(operand));
+    const own = inside.reduce(
+      (sum, { of: operand }) => sum + (operations.get(operand) ?? 0),
+      of.kind === "pointwise" ? 1 : 0,
+    );
+    const isSmall =
+      of.kind === "pointwise" && sizeOf(of.shape) <= SMALL.elements && own <= SMALL.operations;
+    if (isSmall) small.add(of);
+    operations.set(of, of.kind === "view" || isSmall ? own : 0);
+  }
+  return small;
+}
+
+/** The smallest operation computed inside of a kernel that reads several arrays. */
+function smallestInside(result: Lowered, held: ReadonlySet<Lowered>): Lowered | undefined {
+  let smallest: Lowered | undefined;
   const arraysOf = (of: Lowered): Set<Lowered> => {
     const arrays = new Set<Lowered>();
     for (const { of: operand } of of.operands) {
@@ -123,13 +143,16 @@ function largestInside(result: Lowered, held: ReadonlySet<Lowered>): Lowered | u
         continue;
       }
       const inside = arraysOf(operand);
-      if (operand.kind !== "view" && inside.size > most) [largest, most] = [operand, inside.size];
+      const size = sizeOf(operand.shape);
+      if (operand.kind !== "view" && inside.size > 1) {
+        if (smallest === undefined || size < sizeOf(smallest.shape)) smallest = operand;
+      }
       for (const array of inside) arrays.add(array);
     }
     return arrays;
   };
   arraysOf(result);
-  return largest;
+  return smallest;
 }
 
 interface KernelContext {

@@ -5,6 +5,7 @@ import type { Lowered } from "../lowered.ts";
 import { createSlots, type Slots } from "./integers.ts";
 import { argument, type LoweringContext } from "./lowering.ts";
 import { lowerings } from "./lowerings.ts";
+import { rowsOf } from "./regions.ts";
 
 export interface LoweredGraph {
   /** By node id. */
@@ -17,8 +18,23 @@ export interface LoweredGraph {
 export function lower(graph: Graph): LoweredGraph {
   const slots = createSlots();
   const results: Lowered[] = [];
+  const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
+  const firstUse = firstUses(graph);
+  /** What later nodes read: of a part that was joined, the rows in the whole. */
+  const read: Lowered[] = [];
   for (const node of graph.nodes) {
-    results.push(node.dtype === "int32" ? integers(node) : lowerOne(node, results, slots));
+    const x = node.inputs.map((id) => read[id] as Lowered);
+    const result = node.dtype === "int32" ? integers(node) : lowerOne(node, x, slots);
+    results.push(result);
+    read.push(result);
+    if (node.op !== "joinRows") continue;
+    const { indices, ranges } = node.attributes;
+    for (const [k, range] of ranges.entries()) {
+      const part = node.inputs[k] as number;
+      const start = node.inputs[ranges.length + k] as number;
+      if (ends.has(part) || firstUse[part] !== node.id) continue;
+      read[part] = rowsOf(result, range, slots.row(start, indices[k] as number, range));
+    }
   }
   const slotArray = argument([Math.max(1, slots.count)], { from: "slots" });
   return { results, slots, slotArray };
@@ -26,8 +42,14 @@ export function lower(graph: Graph): LoweredGraph {
 
 const integers = ({ shape, id }: Node): Lowered => argument(shape, { from: "integers", node: id });
 
-function lowerOne(node: Node, results: readonly Lowered[], slots: Slots): Lowered {
-  const x = node.inputs.map((id) => results[id] as Lowered);
+/** For each node the first that reads it. */
+function firstUses({ nodes }: Graph): (number | undefined)[] {
+  const first: (number | undefined)[] = nodes.map(() => undefined);
+  for (const { id, inputs } of nodes) for (const from of inputs) first[from] ??= id;
+  return first;
+}
+
+function lowerOne(node: Node, x: readonly Lowered[], slots: Slots): Lowered {
   // `node.op` picks the lowering of its own primitive, which TypeScript cannot follow.
   const lowering = lowerings[node.op] as (context: LoweringContext<Primitive>) => Lowered;
   return lowering({ node, x, slots } as unknown as LoweringContext<Primitive>);

@@ -7,6 +7,7 @@ import * as leaves from "./leaves.ts";
 import * as loss from "./loss.ts";
 import type { Lowering } from "./lowering.ts";
 import * as normalization from "./normalization.ts";
+import * as pooling from "./pooling.ts";
 import * as regions from "./regions.ts";
 import * as shapes from "./shapes.ts";
 import { matmul, sum } from "./sum.ts";
@@ -31,6 +32,8 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   conv2d: convolution.conv2d,
   conv2dInputGrad: convolution.conv2dInputGrad,
   conv2dWeightGrad: convolution.conv2dWeightGrad,
+  maxPool: pooling.maxPool,
+  maxPoolGrad: pooling.maxPoolGrad,
   moments: normalization.moments,
   normalize: normalization.normalize,
   normalizeGradSums: normalization.normalizeGradSums,

@@ -12,7 +12,6 @@ import {
   pointwise,
   relu as rectified,
   spread,
-  view,
 } from "./lowering.ts";
 import { sums } from "./reduction.ts";
 
@@ -20,23 +19,22 @@ const axesOf = (shape: Shape): number[] =>
   shape.map((_, axis) => axis).filter((axis) => axis !== 1);
 
 /** Elements of a channel whose mean is subtracted before squares are summed. */
-const SAMPLES = 16;
+const SAMPLES = 4;
 
 /**
- * σ² = E[(x − s)²] − (μ − s)². With s the mean of some elements that lie far apart, the second term is a small part of
- * the first, however large μ is: one pass over x loses no more digits than two would.
+ * σ² = E[(x − s)²] − (μ − s)². With s the mean of some elements that lie far apart, the second term is small beside
+ * the first, however large μ is: one pass over x loses hardly more digits than two would.
  */
 export const moments: Lowering<"moments"> = ({ node, x }) => {
   const of = operand(x, 0);
   const [, c = 1] = of.shape;
   const count = sizeOf(of.shape) / c;
-  const shift = sampleMean(of, Math.min(SAMPLES, count));
   const centred = (e: Emitter, at: Coordinates) =>
-    e.name(`${e.read(of, at)} - ${e.read(shift, [at[1] as string])}`);
-  const total = sums({
+    e.name(`${e.read(of, at)} - ${sampleMean(e, of, at[1] as string)}`);
+  const { operands, total } = sums({
     over: of.shape,
     axes: axesOf(of.shape),
-    operands: [spread(of), spread(shift)],
+    operands: [spread(of)],
     terms: [
       centred,
       (e, at) => {
@@ -45,32 +43,27 @@ export const moments: Lowering<"moments"> = ({ node, x }) => {
       },
     ],
   });
-  return pointwise(node.shape, [spread(total), spread(shift)], (e, [which = "0", k = "0"]) => {
-    const mean = e.name(`${e.read(total, ["0", k])} / ${count}`);
+  return loop(node.shape, [...operands, spread(of)], (e, [which = "0", k = "0"]) => {
+    const mean = e.name(`${total(e, "0", [k])} / ${count}`);
     return e.choose([
-      { when: `${which} < 0.5`, value: () => `${mean} + ${e.read(shift, [k])}` },
-      {
-        value: () => `Math.max(${e.read(total, ["1", k])} / ${count} - ${mean} * ${mean}, 0)`,
-      },
+      { when: `${which} < 0.5`, value: () => `${mean} + ${sampleMean(e, of, k)}` },
+      { value: () => `Math.max(${total(e, "1", [k])} / ${count} - ${mean} * ${mean}, 0)` },
     ]);
   });
 };
 
-/** The mean of `samples` elements of each channel, spread evenly over it. */
-function sampleMean(of: Lowered, samples: number): Lowered {
-  const [n = 1, c = 1, ...map] = of.shape;
-  const count = (n * sizeOf(of.shape)) / (n * c);
+/** The mean of some elements of a channel, spread evenly over it. */
+function sampleMean(e: Emitter, of: Lowered, channel: string): string {
+  const [n = 1, , ...map] = of.shape;
+  const count = n * sizeOf(map);
+  const samples = Math.min(SAMPLES, count);
   // Odd, so that samples do not all lie in one column.
-  const step = Math.max(1, Math.floor(count / samples) - ((Math.floor(count / samples) + 1) % 2));
-  return loop([c], [spread(of)], (e, [k = "0"]) => {
-    const total = e.variable("0");
-    e.loop(samples, (i) => {
-      const element = step === 1 ? i : e.name(`${i} * ${step}`);
-      const [image, pixel] = e.divide(element, sizeOf(map), count);
-      e.statement(`${total} += ${e.read(of, [image, k, ...unflatten(e, pixel, map)])};`);
-    });
-    return e.name(`${total} / ${samples}`);
+  const step = Math.max(1, Math.floor(count / samples) - 1 + (Math.floor(count / samples) % 2));
+  const elements = Array.from({ length: samples }, (_, i) => {
+    const [image, pixel] = e.divide(String(i * step), sizeOf(map), count);
+    return e.read(of, [image, channel, ...unflatten(e, pixel, map)]);
   });
+  return e.name(`(${elements.join(" + ")}) / ${samples}`);
 }
 
 export const normalize: Lowering<"normalize"> = ({ node, x }) => {
@@ -101,7 +94,7 @@ const minus = (e: Emitter, a: string, b: string): string => (b === "0" ? a : e.n
 
 export const normalizeGradSums: Lowering<"normalizeGradSums"> = ({ node, x }) => {
   const [g, of, mean] = [operand(x, 0), operand(x, 1), operand(x, 2)];
-  const total = sums({
+  const { operands, total } = sums({
     over: of.shape,
     axes: axesOf(of.shape),
     operands: [spread(g), spread(of), spread(mean)],
@@ -110,7 +103,7 @@ export const normalizeGradSums: Lowering<"normalizeGradSums"> = ({ node, x }) =>
       (e, at) => `${e.read(g, at)} * ${minus(e, e.read(of, at), e.read(mean, [at[1] as string]))}`,
     ],
   });
-  return view(node.shape, once(total), (_, at) => at);
+  return loop(node.shape, operands, (e, [which = "0", k = "0"]) => total(e, which, [k]));
 };
 
 export const normalizeInputGrad: Lowering<"normalizeInputGrad"> = ({ node, x }) => {

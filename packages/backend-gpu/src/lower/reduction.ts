@@ -5,7 +5,7 @@ import { type Shape, sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
 import { unflatten } from "../kernel/threads.ts";
 import type { Coordinates, Lowered, Operand } from "../lowered.ts";
-import { loop, once, view } from "./lowering.ts";
+import { loop, spread } from "./lowering.ts";
 
 /** What is summed. */
 export interface Sums {
@@ -13,14 +13,12 @@ export interface Sums {
   readonly over: Shape;
   readonly axes: readonly number[];
   readonly operands: readonly Operand[];
-  /**
-   * The terms at these coordinates, of one sum or of several. The first argument of each is what comes from `shared`.
-   */
+  /** The terms at these coordinates, of one sum or of several. */
   readonly terms: readonly ((e: Emitter, at: Coordinates) => string)[];
 }
 
-/** Sums of no more terms than this are computed by one thread each. */
-const FEW = 96;
+/** What one thread sums by itself. */
+const FEW = 128;
 
 /** Threads that keep a GPU busy. */
 const MANY_THREADS = 2 ** 15;
@@ -28,55 +26,47 @@ const MANY_THREADS = 2 ** 15;
 /** Threads side by side, on elements side by side. */
 const LANES = 32;
 
-/** Sums of shape [terms, kept…]. */
-export function sums({ over, axes, operands, terms }: Sums): Lowered {
-  const kept = over.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
-  const keptShape = kept.map((axis) => over[axis] as number);
-  const reduced = [...axes].sort((a, b) => a - b);
-  // The last axes, if they are summed over, are what threads side by side read side by side.
-  let split = reduced.length;
-  while (split > 0 && reduced[split - 1] === over.length - (reduced.length - split) - 1) split--;
-  const outer = reduced.slice(0, split);
-  const inner = reduced.slice(split);
-  const sizes = (list: readonly number[]): Shape => list.map((axis) => over[axis] as number);
-  const [blocks, length] = [sizeOf(sizes(outer)), sizeOf(sizes(inner))];
-  const results = terms.length * sizeOf(keptShape);
+/** Sums in the making. */
+export interface Partials {
+  /** What the last stage reads. */
+  readonly operands: readonly Operand[];
+  /** The shape of the axes that stay. */
+  readonly kept: Shape;
+  /** The last stage: the expression of the sum of number `which` at these coordinates of the axes that stay. */
+  total(e: Emitter, which: string, at: Coordinates): string;
+}
 
-  /** Coordinates in `over` from those of the kept, outer and inner axes. */
-  function locate(k: Coordinates, o: Coordinates, i: Coordinates): Coordinates {
-    const at = new Array<string>(over.length).fill("0");
-    for (const [n, axis] of kept.entries()) at[axis] = k[n] as string;
-    for (const [n, axis] of outer.entries()) at[axis] = o[n] as string;
-    for (const [n, axis] of inner.entries()) at[axis] = i[n] as string;
-    return at;
-  }
+export function sums(wanted: Sums): Partials {
+  const { over, axes, operands, terms } = wanted;
+  const places = placesOf(over, axes);
+  const { blocks, length } = places;
 
   /** Adds the term of number `which` to `total`. */
   function addTerm(e: Emitter, which: string, total: string, at: Coordinates): void {
-    const add = (term: (e: Emitter, at: Coordinates) => string) => () =>
+    const add = (index: number) => {
+      const term = terms[index] as (typeof terms)[number];
       e.statement(`${total} += ${term(e, at)};`);
-    const [first, ...others] = terms;
-    if (first === undefined) return;
-    if (others.length === 0) {
-      add(first)();
-      return;
-    }
-    for (const [i, term] of terms.entries()) e.when(`${which} === ${i}`, add(term));
+    };
+    const known = terms.length === 1 ? 0 : Number(which);
+    if (!Number.isNaN(known)) add(known);
+    else for (const i of terms.keys()) e.when(`${which} === ${i}`, () => add(i));
   }
 
   if (blocks * length <= FEW) {
-    return loop([terms.length, ...keptShape], operands, (e, [which = "0", ...k]) => {
-      const total = e.variable("0");
-      e.loop(blocks, (b) =>
-        e.loop(length, (i) => {
-          const at = locate(k, unflatten(e, b, sizes(outer)), unflatten(e, i, sizes(inner)));
-          addTerm(e, which, total, at);
-        }),
-      );
-      return total;
-    });
+    return {
+      operands,
+      kept: places.kept,
+      total(e, which, k) {
+        const total = e.variable("0");
+        e.loop(blocks, (b) =>
+          e.loop(length, (i) => addTerm(e, which, total, places.locate(e, k, b, i))),
+        );
+        return total;
+      },
+    };
   }
 
+  const results = terms.length * sizeOf(places.kept);
   const lanes = Math.min(LANES, length);
   const turns = Math.ceil(length / lanes);
   const groups = Math.min(blocks, Math.max(1, Math.round(MANY_THREADS / (results * lanes))));
@@ -84,43 +74,76 @@ export function sums({ over, axes, operands, terms }: Sums): Lowered {
   const parts = loop([groups, results, lanes], operands, (e, [g = "0", r = "0", lane = "0"]) => {
     const [k, which] = e.divide(r, terms.length, results);
     const total = e.variable("0");
-    const kAt = unflatten(e, k, keptShape);
+    const at = unflatten(e, k, places.kept);
     e.loop(each, (j) => {
       const block = each === 1 ? g : e.name(`${g} * ${each} + ${j}`);
-      const inBlock = () =>
+      const addBlock = () =>
         e.loop(turns, (turn) => {
           const i = turns === 1 ? lane : e.name(`${turn} * ${lanes} + ${lane}`);
-          const add = () => {
-            const at = locate(
-              kAt,
-              unflatten(e, block, sizes(outer)),
-              unflatten(e, i, sizes(inner)),
-            );
-            addTerm(e, which, total, at);
-          };
+          const add = () => addTerm(e, which, total, places.locate(e, at, block, i));
           if (turns * lanes === length) add();
           else e.when(`${i} < ${length}`, add);
         });
-      if (each * groups === blocks) inBlock();
-      else e.when(`${block} < ${blocks}`, inBlock);
+      if (each * groups === blocks) addBlock();
+      else e.when(`${block} < ${blocks}`, addBlock);
     });
     return total;
   });
-  const summed = sumAxis(parts, 2);
-  const total = sumAxis(summed, 0);
-  return view([terms.length, ...keptShape], once(total), (e, [which = "0", ...k]) => {
-    const flat = flattened(e, k, keptShape);
-    return [terms.length === 1 ? flat : e.name(`${flat} * ${terms.length} + ${which}`)];
-  });
+  const last = groups * lanes > FEW ? sumLast(parts) : parts;
+  return {
+    operands: [spread(last)],
+    kept: places.kept,
+    total(e, which, k) {
+      const flat = flattened(e, k, places.kept);
+      const result =
+        terms.length === 1
+          ? flat
+          : flat === "0"
+            ? which
+            : e.name(`${flat} * ${terms.length} + ${which}`);
+      const total = e.variable("0");
+      e.loop(groups, (g) => {
+        if (last !== parts) e.statement(`${total} += ${e.read(last, [g, result])};`);
+        else e.loop(lanes, (i) => e.statement(`${total} += ${e.read(last, [g, result, i])};`));
+      });
+      return total;
+    },
+  };
 }
 
-/** Sums over one axis, by one thread for each result. */
-function sumAxis(x: Lowered, axis: number): Lowered {
-  const count = x.shape[axis] as number;
-  const shape = x.shape.filter((_, other) => other !== axis);
-  return loop(shape, [{ of: x, access: "spread" }], (e, at) => {
+/** The elements of a sum, as `length` of the last axes in each of `blocks` of the others that are summed over. */
+function placesOf(over: Shape, axes: readonly number[]) {
+  const kept = over.map((_, axis) => axis).filter((axis) => !axes.includes(axis));
+  const reduced = [...axes].sort((a, b) => a - b);
+  // What threads side by side read side by side.
+  let split = reduced.length;
+  while (split > 0 && reduced[split - 1] === over.length - 1 - (reduced.length - split)) split--;
+  const [outer, inner] = [reduced.slice(0, split), reduced.slice(split)];
+  const sizes = (list: readonly number[]): Shape => list.map((axis) => over[axis] as number);
+  return {
+    kept: sizes(kept),
+    blocks: sizeOf(sizes(outer)),
+    length: sizeOf(sizes(inner)),
+    /** Coordinates in `over`. */
+    locate(e: Emitter, at: Coordinates, block: string, i: string): Coordinates {
+      const result = new Array<string>(over.length).fill("0");
+      const put = (list: readonly number[], coordinates: Coordinates) => {
+        for (const [n, axis] of list.entries()) result[axis] = coordinates[n] as string;
+      };
+      put(kept, at);
+      put(outer, unflatten(e, block, sizes(outer)));
+      put(inner, unflatten(e, i, sizes(inner)));
+      return result;
+    },
+  };
+}
+
+/** Sums over the last axis, by one thread for each result. */
+function sumLast(x: Lowered): Lowered {
+  const count = x.shape.at(-1) as number;
+  return loop(x.shape.slice(0, -1), [spread(x)], (e, at) => {
     const total = e.variable("0");
-    e.loop(count, (i) => e.statement(`${total} += ${e.read(x, at.toSpliced(axis, 0, i))};`));
+    e.loop(count, (i) => e.statement(`${total} += ${e.read(x, [...at, i])};`));
     return total;
   });
 }

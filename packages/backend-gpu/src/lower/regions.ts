@@ -7,12 +7,15 @@ import { type Lowering, type LoweringContext, once, operand, pointwise, view } f
 
 export const rows: Lowering<"rows"> = ({ node, x, slots }) => {
   const { index, range } = node.attributes;
-  const slot = slots.row(node.inputs[1] as number, index, range);
-  return view(node.shape, once(operand(x, 0)), (e, [row = "0", ...rest]) => [
+  return rowsOf(operand(x, 0), range, slots.row(node.inputs[1] as number, index, range));
+};
+
+/** The rows of a range, whose (start + offset) mod modulo this slot holds. */
+export const rowsOf = (of: Lowered, range: RowRange, slot: number): Lowered =>
+  view([range.count, ...of.shape.slice(1)], once(of), (e, [row = "0", ...rest]) => [
     rowAt(e, range, slot, row),
     ...rest,
   ]);
-};
 
 /** base + ((start + offset + row) mod modulo); the slot holds (start + offset) mod modulo. */
 function rowAt(e: Emitter, { base, modulo }: RowRange, slot: number, row: string): string {

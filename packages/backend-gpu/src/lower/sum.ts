@@ -1,19 +1,19 @@
 // The primitive `sum`, and the matrix product.
 
-import { type Lowering, loop, often, once, operand, view } from "./lowering.ts";
+import { type Lowering, loop, often, once, operand, spread, view } from "./lowering.ts";
 import { sums } from "./reduction.ts";
 
 export const sum: Lowering<"sum"> = ({ node, x }) => {
   const of = operand(x, 0);
   const { axes } = node.attributes;
   if (axes.length === 0) return view(node.shape, once(of), (_, at) => at);
-  const total = sums({
+  const { operands, total } = sums({
     over: of.shape,
     axes,
-    operands: [{ of, access: "spread" }],
+    operands: [spread(of)],
     terms: [(e, at) => e.read(of, at)],
   });
-  return view(node.shape, once(total), (_, at) => ["0", ...at]);
+  return loop(node.shape, operands, (e, at) => total(e, "0", at));
 };
 
 export const matmul: Lowering<"matmul"> = ({ node, x }) => {
