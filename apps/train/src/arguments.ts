@@ -58,12 +58,13 @@ const valued = {
   threads: whole(1),
   "checkpoint-every": whole(1),
   "eval-every": whole(1),
+  recalibrate: whole(1),
   "train-images": whole(1),
   "test-images": whole(1),
   jsonl: text,
 } satisfies Record<string, Parse>;
 
-const flags = ["resume", "augment", "no-augment", "quiet", "help"] as const;
+const flags = ["resume", "augment", "no-augment", "batch-statistics", "quiet", "help"] as const;
 
 const options = {
   ...(Object.fromEntries(
@@ -92,6 +93,7 @@ export function parseArguments(argv: readonly string[]): Arguments {
   if (values["no-augment"]) given.augment = false;
   if (values.resume) given.resume = true;
   if (values.quiet) given.quiet = true;
+  if (values["batch-statistics"]) given.batchStatistics = true;
   return { help: values.help === true, given: given as Partial<Config> };
 }
 

@@ -35,6 +35,10 @@ export interface Config {
   /** Steps; absent: an epoch. */
   readonly checkpointEvery?: number | undefined;
   readonly evalEvery: number;
+  /** Batches that the running statistics are recomputed from in the end; absent: they stay. */
+  readonly recalibrate?: number | undefined;
+  /** Whether the end also tests with statistics of the test batches themselves. */
+  readonly batchStatistics: boolean;
   /** The first images of the data set; absent: all. */
   readonly trainImages?: number | undefined;
   readonly testImages?: number | undefined;
@@ -57,6 +61,7 @@ export const defaults: Omit<Config, "milestones"> = {
   resume: false,
   backend: "wasm",
   evalEvery: 1,
+  batchStatistics: false,
   quiet: false,
 };
 

@@ -42,6 +42,9 @@ Output
                          those that it was made with
   --checkpoint-every N   steps from one checkpoint to the next (default: an epoch)
   --eval-every N         epochs from one test to the next (default ${defaults.evalEvery})
+  --recalibrate N        in the end, computes running statistics anew from N batches of training
+                         images, and tests with them; --save then saves these
+  --batch-statistics     in the end, also tests with each test batch's own statistics
   --jsonl FILE           appends every measurement to FILE, as one JSON object a line
   --quiet                prints the summary only
 

@@ -18,6 +18,7 @@ import {
   type Trainer,
   warmUp,
 } from "@fewnorm/train";
+import { checkAfterTraining } from "./after-training.ts";
 import type { Config } from "./config.ts";
 
 /** All that a training needs. Whoever has it disposes of the backend. */
@@ -25,6 +26,8 @@ export interface Prepared {
   readonly dataset: Dataset;
   readonly backend: Backend;
   readonly trainer: Trainer;
+  /** The model with whole batches' statistics, where it has running ones. */
+  readonly calibrated: Model | undefined;
   /** What to begin with, if that is given. */
   readonly initial: ReadonlyMap<string, HostTensor> | undefined;
 }
@@ -38,12 +41,16 @@ export async function prepare(config: Config): Promise<Prepared> {
   const createBackend = parseBackend(config.backend);
   const optimizer = sgd({ momentum, weightDecay });
   const dataset = await loadData(config);
-  const model = modelOf({ norm, classes: dataset.classes.length, inputShape: dataset.shape });
+  const shared = { classes: dataset.classes.length, inputShape: dataset.shape };
+  const model = modelOf({ ...shared, norm });
+  const whole = norm.calibration?.();
+  const calibrated = whole && modelOf({ ...shared, norm: whole });
+  checkAfterTraining(config, calibrated, dataset);
   const initial = config.init === undefined ? undefined : await readInitial(config.init, model);
   const backend = await createBackend({ threads: config.threads });
   try {
     const trainer = await createTrainer(backend, model, { batch, optimizer });
-    return { dataset, backend, trainer, initial };
+    return { dataset, backend, trainer, calibrated, initial };
   } catch (error) {
     await backend.dispose();
     throw error;

@@ -2,6 +2,7 @@
 
 import { dirname, resolve } from "node:path";
 import { readCheckpoint, saveStateDict } from "@fewnorm/train/node";
+import { afterTraining } from "./after-training.ts";
 import { parseArguments } from "./arguments.ts";
 import { resolveConfig } from "./config.ts";
 import { usageError } from "./failure.ts";
@@ -52,8 +53,9 @@ export async function run(argv: readonly string[]): Promise<number> {
       );
       return result.exitCode;
     }
+    const after = await afterTraining(config, prepared);
     const seconds = (performance.now() - began) / 1000;
-    const summary = { ...result.summary, seconds };
+    const summary = { ...result.summary, ...after, seconds };
     if (config.save !== undefined) {
       await saveStateDict(config.save, prepared.trainer, { norm: config.norm });
     }

@@ -1,7 +1,7 @@
 // The end of a training: the lines for people, and summary.json for programs.
 
 import { join } from "node:path";
-import type { DoneEvent, Settings } from "@fewnorm/train";
+import type { DoneEvent, Evaluation, Settings } from "@fewnorm/train";
 import { replaceFile } from "@fewnorm/train/node";
 import { duration, percent, rate, shortNumber } from "./words.ts";
 
@@ -16,6 +16,10 @@ export interface Summary {
   readonly testAccuracy: number | undefined;
   readonly testLoss: number | undefined;
   readonly testImages: number | undefined;
+  /** The test with running statistics that were recomputed from so many batches. */
+  readonly recalibrated?: (Evaluation & { readonly batches: number }) | undefined;
+  /** The test with each test batch's own statistics. */
+  readonly batchStatistics?: Evaluation | undefined;
   /** Mean over the last epoch. */
   readonly trainingLoss: number | undefined;
   /** Of this run's steps; tests and checkpoints are not counted. */
@@ -36,7 +40,7 @@ export function summarize(
     Summary,
     "settings" | "parameters" | "imagesPerSecond" | "engine" | "checkpoint" | "weights"
   >,
-): Omit<Summary, "seconds"> {
+): Omit<Summary, "seconds" | "recalibrated" | "batchStatistics"> {
   const { evaluation, trainingLoss, epoch, step } = done;
   return {
     epochs: epoch,
@@ -59,6 +63,18 @@ export async function writeSummary(folder: string, summary: Summary): Promise<st
 /** A few lines that say how it went. */
 export function describeSummary(summary: Summary): string {
   const { testAccuracy, testLoss, testImages, trainingLoss, imagesPerSecond } = summary;
+  const { recalibrated, batchStatistics } = summary;
+  const tested = ({ accuracy, loss }: Evaluation) =>
+    `${percent(accuracy)}, loss ${shortNumber(loss)}`;
+  const more: [string, string][] = [];
+  if (recalibrated !== undefined) {
+    const { batches } = recalibrated;
+    const from = `statistics of ${batches} training ${batches === 1 ? "batch" : "batches"}`;
+    more.push(["recalibrated", `${tested(recalibrated)}, by ${from}`]);
+  }
+  if (batchStatistics !== undefined) {
+    more.push(["batch stats", `${tested(batchStatistics)}, by each test batch's own statistics`]);
+  }
   const known = (value: number | undefined, show: (value: number) => string) =>
     value === undefined ? "not measured" : show(value);
   const lines: [string, string][] = [
@@ -66,6 +82,7 @@ export function describeSummary(summary: Summary): string {
       "test accuracy",
       `${known(testAccuracy, percent)} of ${testImages ?? 0} images, loss ${known(testLoss, shortNumber)}`,
     ],
+    ...more,
     ["training loss", `${known(trainingLoss, shortNumber)} in the last epoch`],
     ["speed", `${rate(imagesPerSecond)}, ${duration(summary.seconds)} in all`],
     ["checkpoint", summary.checkpoint ?? "none, since there is no --out"],

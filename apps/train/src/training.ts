@@ -7,14 +7,14 @@ import { listenForInterrupt } from "./interrupt.ts";
 import { createJsonl } from "./jsonl.ts";
 import { type Prepared, scheduleOf } from "./prepare.ts";
 import type { Report } from "./report.ts";
-import { type Summary, summarize } from "./summary.ts";
+import { summarize } from "./summary.ts";
 
 /** A checkpoint to go on from, and its path. */
 export type Resume = Awaited<ReturnType<typeof readCheckpoint>>;
 
 /** How a training ended. */
 export type Result =
-  | { readonly type: "done"; readonly summary: Omit<Summary, "seconds"> }
+  | { readonly type: "done"; readonly summary: ReturnType<typeof summarize> }
   | { readonly type: "interrupted"; readonly step: number; readonly exitCode: number };
 
 /** Trains as `config` says and shows `report` all events. @throws Error as `train`. */

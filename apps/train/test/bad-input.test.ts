@@ -68,6 +68,21 @@ test("names that there are not", async (t) => {
   await refuses(t, ["--backend", "wasn"], /no backend "wasn", did you mean "wasm"/);
 });
 
+test("recalibration that is not possible", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const run = (args: readonly string[], expected: RegExp) =>
+      refuses(t, ["--data", data, ...small, ...args], expected);
+    await run(["--norm", "gn:8", "--recalibrate", "2"], /gn:8 has no running statistics/);
+    await run(["--norm", "ln", "--batch-statistics"], /ln uses no batch statistics/);
+    await run(["--norm", "bn", "--recalibrate", "9"], /takes 36 images.*there are 32.*at most 8/);
+    await run(
+      ["--norm", "bn", "--test-images", "3", "--batch-statistics"],
+      /4 images.*there are 3/,
+    );
+  });
+});
+
 test("norms that do not fit the batch or the maps", async (t) => {
   await inFolder(async (folder) => {
     const data = await writeCifar(folder);

@@ -130,3 +130,32 @@ test("every schedule and every kind of norm trains", async (t) => {
     }
   });
 });
+
+test("--recalibrate and --batch-statistics test once more, and --save keeps the new statistics", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [plain, saved] = [join(folder, "plain.safetensors"), join(folder, "new.safetensors")];
+    const args = ["--data", data, "--norm", "fs:2x2", "--batch", "8", "--epochs", "1", "--quiet"];
+    t.equal((await command([...args, "--save", plain])).code, 0);
+    const out = join(folder, "out");
+    const extra = ["--recalibrate", "4", "--batch-statistics", "--save", saved, "--out", out];
+    const { code, stdout, stderr } = await command([...args, ...extra]);
+    t.equal(code, 0, stderr);
+    t.match(stdout, /\nrecalibrated: +[\d.]+%, loss [\d.]+, by statistics of 4 training batches\n/);
+    t.match(stdout, /\nbatch stats: +[\d.]+%, loss [\d.]+, by each test batch's own statistics\n/);
+    const summary = JSON.parse(await readFile(join(out, "summary.json"), "utf8"));
+    t.equal(summary.recalibrated.batches, 4);
+    t.equal(summary.recalibrated.count, 8);
+    t.ok(summary.batchStatistics.loss > 0);
+    const [before, after] = await Promise.all([plain, saved].map(openSafetensorsFile));
+    const valuesOf = async (name: string) => [
+      (await before?.readFloat32(name))?.values,
+      (await after?.readFloat32(name))?.values,
+    ];
+    const [weight, same] = await valuesOf("conv1.weight");
+    t.deepEqual(weight, same, "weights stay");
+    const [variance, other] = await valuesOf("bn1.running_var");
+    t.notDeepEqual(variance, other, "statistics are new");
+    for (const file of [before, after]) await file?.dispose();
+  });
+});

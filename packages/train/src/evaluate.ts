@@ -28,7 +28,7 @@ export interface EvaluateOptions {
  * counted. Returns undefined when `signal` was aborted first.
  */
 export async function evaluate(
-  trainer: Trainer,
+  trainer: Pick<Trainer, "model" | "evaluationBatch" | "logits">,
   split: Split,
   options: EvaluateOptions,
 ): Promise<Evaluation | undefined> {

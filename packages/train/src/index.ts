@@ -1,4 +1,5 @@
 // Optimizers, schedules, the training loop, metrics and checkpoints.
+export * from "./batch-statistics.ts";
 export {
   type Checkpoint,
   checkCheckpoint,

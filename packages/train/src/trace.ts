@@ -11,6 +11,7 @@ import {
   virtualRowsOf,
 } from "@fewnorm/nn";
 import {
+  type Builder,
   createBuilder,
   type Graph,
   grad,
@@ -76,6 +77,19 @@ export function traceEvaluation(model: Model, options: { readonly batch: number 
   return { graph: builder.finish(), states, draws };
 }
 
+/**
+ * The logits with statistics of the batch itself, as in training, but nothing is changed: outputs `logits` and,
+ * in place of every update of a running statistic, `statistic:<name>` with the value that it would get. Inputs:
+ * `images` and the model's draws.
+ */
+export function traceBatchStatistics(model: Model, options: { readonly batch: number }): Traced {
+  const { builder, states, draws } = traceLogits(model, "train", options.batch, (recorded) => ({
+    ...recorded,
+    update: (name, tensor) => recorded.output(`statistic:${name}`, tensor),
+  }));
+  return { graph: builder.finish(), states, draws };
+}
+
 function traceLoss(model: Model, batch: number) {
   const traced = traceLogits(model, "train", batch);
   const { builder, logits } = traced;
@@ -85,12 +99,18 @@ function traceLoss(model: Model, batch: number) {
   return { ...traced, loss };
 }
 
-function traceLogits(model: Model, mode: Mode, batch: number) {
+/** @param seen what the model's scope records with, made from the graph's builder */
+function traceLogits(
+  model: Model,
+  mode: Mode,
+  batch: number,
+  seen: (builder: Builder) => Builder = (builder) => builder,
+) {
   if (!(Number.isSafeInteger(batch) && batch >= 1)) {
     throw new RangeError(`trace: batch is ${batch}; give a whole number >= 1`);
   }
   const builder = createBuilder();
-  const { scope, declarations } = createScope(builder, mode, virtualRowsOf(model, mode));
+  const { scope, declarations } = createScope(seen(builder), mode, virtualRowsOf(model, mode));
   const images = builder.input("images", [batch, ...model.inputShape]);
   const logits = logitsOf(model, scope, images);
   if (!sameShape(logits.shape, [batch, model.classes])) {

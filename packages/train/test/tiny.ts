@@ -3,18 +3,21 @@
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createDataset, type Dataset } from "@fewnorm/data";
 import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
-import { batchNorm } from "@fewnorm/norm";
+import { batchNorm, type Norm } from "@fewnorm/norm";
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { foldIn, key, randomBits } from "@fewnorm/tensor";
 import { createTrainer, sgd, type Trainer, type TrainerOptions } from "@fewnorm/train";
 
 /** A convolution with sampled batch norm, one with bias, and a dense layer: states and draws of every kind. */
-export function tinyModel(name = "tiny"): Model {
-  const norm = batchNorm({ sampling: batchSampling({ images: 2 }) });
+export function tinyModel(
+  name = "tiny",
+  norm: Norm = batchNorm({ sampling: batchSampling({ images: 2 }) }),
+): Model {
   return {
     name,
     inputShape: [1, 6, 6],
     classes: 3,
+    virtualImages: norm.virtualImages,
     logits(scope, images) {
       const first = { channels: 4, kernel: 3, padding: 1, relu: true };
       const x = norm.conv2d(scope, { linear: "conv1", norm: "bn1" }, images, first);

@@ -1,0 +1,193 @@
+// What a model computes with statistics of its batches: running statistics anew, and evaluation without them.
+
+import type { Backend } from "@fewnorm/backend";
+import { createBatches, type Dataset, type Split } from "@fewnorm/data";
+import { drawAll, type Model } from "@fewnorm/nn";
+import {
+  elementsOf,
+  foldIn,
+  type HostValue,
+  type Key,
+  key as keyOf,
+  permutation,
+  type Shape,
+} from "@fewnorm/tensor";
+import type { Evaluation } from "./evaluate.ts";
+import { addScores, noScores, scoreLogits } from "./scores.ts";
+import { tensorDifferences } from "./tensor-differences.ts";
+import { traceBatchStatistics } from "./trace.ts";
+import type { HostTensor } from "./trainer.ts";
+import { turn } from "./turn.ts";
+
+/** Options of {@link evaluateWithBatchStatistics}. */
+export interface BatchStatisticsOptions {
+  /** What the images are standardized with: the data set's mean and deviation. */
+  readonly dataset: Pick<Dataset, "shape" | "mean" | "deviation">;
+  /** Images whose statistics are taken together; default 128, or all if there are fewer. */
+  readonly batch?: number;
+  /** Chooses the images, and what the model draws. Default `key(0)`. */
+  readonly key?: Key;
+  /** Ends after the batch that is running. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link recalibrate}. */
+export interface RecalibrateOptions extends BatchStatisticsOptions {
+  /** Batches to average over; default all that the images fill. */
+  readonly batches?: number;
+}
+
+/**
+ * Running statistics from real data: runs batches of `split`, not augmented, through the model as it is, each
+ * normalized by statistics of its own, and returns the mean of those statistics over the batches, as
+ * `torch.optim.swa_utils.update_bn` does. Good after a training whose statistics came from few or virtual images
+ * or from a part of the maps, and for averaged weights.
+ * @param model the trained network with `norm.calibration()` in place of its norm: statistics of whole batches
+ * @param tensors the trained states by name; more than the model's do no harm
+ * @returns the new statistics by name, for `trainer.write`; undefined when `signal` was aborted first
+ * @throws Error for a model without running statistics, and for states that are missing or misshapen;
+ *   RangeError for more images than there are.
+ */
+export async function recalibrate(
+  backend: Backend,
+  model: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  split: Split,
+  options: RecalibrateOptions,
+): Promise<Map<string, HostTensor> | undefined> {
+  const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
+  const { batches = Math.floor(split.count / batch) } = options;
+  if (!(Number.isSafeInteger(batches) && batches >= 1)) {
+    throw new RangeError(`recalibrate: batches is ${batches}; give a whole number >= 1`);
+  }
+  if (batches * batch > split.count) {
+    throw new RangeError(
+      `recalibrate: ${batches} batches of ${batch} images are more than the ${split.count} that there are; use fewer`,
+    );
+  }
+  return withModel(backend, model, tensors, { ...options, batch }, async (run, statistics) => {
+    if (statistics.size === 0) {
+      throw new Error(
+        `recalibrate: ${model.name} has no running statistics; there is nothing to do`,
+      );
+    }
+    const sums = new Map([...statistics].map(([name, shape]) => [name, { shape, sum: [0] }]));
+    const order = permutation(foldIn(key, 0), split.count);
+    for (let i = 0; i < batches; i++) {
+      await turn();
+      if (signal?.aborted) return undefined;
+      const images = chosen(split, order.subarray(i * batch, (i + 1) * batch), options.dataset);
+      const fetched = await run(images.images, foldIn(key, i + 1));
+      for (const [name, entry] of sums) {
+        const values = elementsOf(name, fetched[`statistic:${name}`] as HostValue, entry.shape);
+        entry.sum = Array.from(values, (value, k) => value + (entry.sum[k] ?? 0));
+      }
+    }
+    return new Map(
+      [...sums].map(([name, { shape, sum }]) => {
+        const values = Float32Array.from(sum, (value) => value / batches);
+        return [name, { shape, values }] as const;
+      }),
+    );
+  });
+}
+
+/**
+ * Evaluates on every image of `split`, normalizing each batch by statistics of its own as in training: what a
+ * network can do where its running statistics are wrong. Images come in batches of mixed classes; a last
+ * batch that is not full is filled up with images that have been counted already.
+ * @param model as it was trained, or with `norm.calibration()` in place of its norm for statistics of whole batches
+ * @param tensors the trained states by name; more than the model's do no harm
+ * @returns undefined when `signal` was aborted first
+ * @throws as {@link recalibrate}, but running statistics are not needed.
+ */
+export async function evaluateWithBatchStatistics(
+  backend: Backend,
+  model: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  split: Split,
+  options: BatchStatisticsOptions,
+): Promise<Evaluation | undefined> {
+  const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
+  if (batch > split.count) {
+    throw new RangeError(
+      `evaluateWithBatchStatistics: a batch of ${batch} images is more than the ${split.count} that there are; use fewer`,
+    );
+  }
+  return withModel(backend, model, tensors, { ...options, batch }, async (run) => {
+    const order = permutation(foldIn(key, 0), split.count);
+    let scores = noScores;
+    for (let i = 0; i * batch < split.count; i++) {
+      await turn();
+      if (signal?.aborted) return undefined;
+      const fresh = order.subarray(i * batch, (i + 1) * batch);
+      const filling = order.subarray(0, batch - fresh.length);
+      const { images, labels } = chosen(split, [...fresh, ...filling], options.dataset);
+      const fetched = await run(images, foldIn(key, i + 1));
+      const logits = elementsOf("logits", fetched.logits as HostValue, [batch, model.classes]);
+      scores = addScores(scores, scoreLogits(logits, labels, model.classes, fresh.length));
+    }
+    const { count, loss, correct } = scores;
+    return { loss: loss / count, accuracy: correct / count, count };
+  });
+}
+
+type Run = (images: Float32Array, key: Key) => Promise<Record<string, HostValue>>;
+
+/** Compiles the model in states of its own, for `body` and no longer. */
+async function withModel<T>(
+  backend: Backend,
+  model: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  { batch }: { readonly batch: number },
+  body: (run: Run, statistics: ReadonlyMap<string, Shape>) => Promise<T>,
+): Promise<T> {
+  const { graph, states, draws } = traceBatchStatistics(model, { batch });
+  const names = new Set(states.map(({ name }) => name));
+  const given = new Map([...tensors].filter(([name]) => names.has(name)));
+  const differences = tensorDifferences(given, states);
+  if (differences.length > 0) {
+    throw new Error(
+      `batch statistics: these states are not ${model.name}'s (${differences.join("; ")}); build the model that they are of`,
+    );
+  }
+  const updated = states.filter(({ name }) => `statistic:${name}` in graph.outputs);
+  const state = await backend.createState(states);
+  try {
+    for (const [name, { values }] of given) await state.write(name, values);
+    const executable = await backend.compile(graph, state);
+    try {
+      const run: Run = (images, key) => {
+        const drawn = Object.entries(drawAll(draws, key));
+        return executable.run({
+          images,
+          ...Object.fromEntries(drawn.filter(([name]) => name in graph.inputs)),
+        });
+      };
+      return await body(run, new Map(updated.map(({ name, shape }) => [name, shape])));
+    } finally {
+      await executable.dispose();
+    }
+  } finally {
+    await state.dispose();
+  }
+}
+
+/** The images of these numbers, standardized. */
+function chosen(
+  split: Split,
+  indices: ArrayLike<number>,
+  dataset: BatchStatisticsOptions["dataset"],
+): { images: Float32Array; labels: Int32Array } {
+  const [c, h, w] = dataset.shape;
+  const size = c * h * w;
+  const count = indices.length;
+  const images = new Uint8Array(count * size);
+  const labels = new Uint8Array(count);
+  for (let i = 0; i < count; i++) {
+    const index = indices[i] as number;
+    images.set(split.images.subarray(index * size, (index + 1) * size), i * size);
+    labels[i] = split.labels[index] as number;
+  }
+  return createBatches({ count, images, labels }, { dataset, batchSize: count }).batch(0, 0);
+}
