@@ -49,11 +49,10 @@ function relevant(
   states: readonly StateDeclaration[],
 ): ReadonlyMap<string, TensorInfo> {
   const names = new Set(states.map(({ name }) => name));
-  const isSlot = (name: string) => !names.has(name) && names.has(name.replace(/\.[^.]*$/, ""));
+  const isCounter = (name: string) => /(^|\.)num_batches_tracked$/.test(name);
+  const isSlot = (name: string) => isCheckpoint(file) && names.has(name.replace(/\.[^.]*$/, ""));
   return new Map(
-    [...file.tensors].filter(
-      ([name]) => !/(^|\.)num_batches_tracked$/.test(name) && !(isCheckpoint(file) && isSlot(name)),
-    ),
+    [...file.tensors].filter(([name]) => names.has(name) || !(isCounter(name) || isSlot(name))),
   );
 }
 

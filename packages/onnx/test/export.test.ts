@@ -1,0 +1,193 @@
+// Exported models give in onnxruntime the logits that they give here.
+import { createWasmBackend } from "@fewnorm/backend-wasm";
+import { resnet } from "@fewnorm/models";
+import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
+import { batchNorm, type Norm, noNorm } from "@fewnorm/norm";
+import { exportOnnx } from "@fewnorm/onnx";
+import { modelNames, normForms, parseModel, parseNorm } from "@fewnorm/presets";
+import { mean, reshape, sizeOf, subtract } from "@fewnorm/tensor";
+import { modelStates } from "@fewnorm/train";
+import test from "tape";
+import { runOnnx } from "./onnxruntime.ts";
+import { compare, imagesOf, logitsHere, randomStates } from "./trained.ts";
+
+/** Operators by how often they occur, found by their names in the file: each is a string field of its own. */
+function operators(file: Uint8Array, op: string): number {
+  const field = Buffer.from([0x22, op.length, ...Buffer.from(op)]);
+  let [count, at] = [0, -1];
+  for (;;) {
+    at = Buffer.from(file).indexOf(field, at + 1);
+    if (at < 0) return count;
+    count++;
+  }
+}
+
+// float32 against float64, relative to the largest logit: 6e-8 for each rounding, of which a sum of a few hundred
+// products has as many as their root, about 20, and errors of 20 layers add up as roots, too.
+const tolerance = 5e-6;
+
+test("ResNet-20 with bn, folded and not, optimized and not", async (t) => {
+  const model = resnet({ depth: 20, norm: batchNorm() });
+  const states = randomStates(model);
+  const images = imagesOf(model, 2);
+  const expected = await logitsHere(model, states, images);
+  for (const foldNorms of [false, true]) {
+    const file = await exportOnnx(model, states, { foldNorms });
+    t.equal(operators(file, "Conv"), 19, "convolutions");
+    t.equal(operators(file, "Gemm"), 1, "dense layers");
+    t.equal(operators(file, "BatchNormalization"), foldNorms ? 0 : 19, "batch norms");
+    t.equal(Buffer.from(file).includes("layer1.0.bn1.running_var"), !foldNorms, "PyTorch's names");
+    for (const optimize of [false, true]) {
+      const found = await runOnnx(file, images, [2, 3, 32, 32], optimize);
+      t.deepEqual([...found.shape], [2, 10]);
+      const { off, size } = compare(found.logits, expected);
+      const what = `${foldNorms ? "folded" : "not folded"}, ${optimize ? "optimized" : "as it is"}`;
+      t.ok(off <= tolerance * size, `${what}: off by ${off} of ${size}`);
+    }
+  }
+});
+
+const small = (norm: Norm): Model =>
+  resnet({ depth: 8, width: 8, inputShape: [3, 8, 8], classes: 5, norm });
+
+test("any batch, or one", async (t) => {
+  const model = small(batchNorm());
+  const states = randomStates(model);
+  const free = await exportOnnx(model, states);
+  const three = await exportOnnx(model, states, { batch: 3 });
+  for (const batch of [1, 3, 11]) {
+    const images = imagesOf(model, batch);
+    const expected = await logitsHere(model, states, images);
+    for (const [file, takes] of [
+      [free, true],
+      [three, batch === 3],
+    ] as const) {
+      const found = await runOnnx(file, images, [batch, 3, 8, 8]).catch(() => undefined);
+      t.equal(found !== undefined, takes, `a batch of ${batch}`);
+      if (found === undefined) continue;
+      const { off, size } = compare(found.logits, expected);
+      t.ok(off <= tolerance * size, `off by ${off} of ${size}`);
+    }
+  }
+});
+
+test("every norm", async (t) => {
+  // Of each form its first example, with sizes that suit 8 channels.
+  const names = normForms.map(({ form }) => (form.split(",")[0] ?? "").replace(/^gn:\d+/, "gn:4"));
+  t.ok(names.length >= 7);
+  for (const name of names) {
+    const model = small(parseNorm(name));
+    const states = randomStates(model);
+    const images = imagesOf(model, 2);
+    const expected = await logitsHere(model, states, images);
+    for (const foldNorms of [false, true]) {
+      const file = await exportOnnx(model, states, { foldNorms });
+      const { logits } = await runOnnx(file, images, [2, 3, 8, 8]);
+      const { off, size } = compare(logits, expected);
+      t.ok(
+        off <= tolerance * size,
+        `${name}, ${foldNorms ? "folded" : "not"}: off by ${off} of ${size}`,
+      );
+    }
+  }
+});
+
+test("every model of up to a million parameters, against the engine", async (t) => {
+  let exported = 0;
+  for (const name of modelNames) {
+    const options = { norm: batchNorm(), classes: 10, inputShape: [3, 32, 32] } as const;
+    const model = parseModel(name)(options);
+    const parameters = modelStates(model).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    if (parameters > 1e6) continue;
+    exported++;
+    const states = randomStates(model);
+    const images = imagesOf(model, 2);
+    const expected = await logitsHere(model, states, images, createWasmBackend({ threads: 1 }));
+    const file = await exportOnnx(model, states, { foldNorms: true });
+    const { logits } = await runOnnx(file, images, [2, ...options.inputShape]);
+    const { off, size } = compare(logits, expected);
+    // Both sides round, and there are up to 56 layers.
+    t.ok(off <= 4 * tolerance * size, `${name}: off by ${off} of ${size}`);
+  }
+  t.ok(exported >= 4, `${exported} models of ${modelNames.length}`);
+});
+
+test("norms and layers in other places", async (t) => {
+  const norm = batchNorm();
+  const model: Model = {
+    name: "places",
+    inputShape: [2, 9, 7],
+    classes: 3,
+    logits(scope, images) {
+      // A norm before everything, grouped and strided convolutions, norms behind dense layers, residuals there.
+      let x = norm.layer(scope, "bn0", images, { relu: true });
+      x = conv2d(scope, "conv1", x, { channels: 6, kernel: [3, 1], groups: 2, padding: [1, 0] });
+      const next = { channels: 6, kernel: 3, stride: [2, 1], padding: 2, relu: true } as const;
+      x = norm.conv2d(scope, { linear: "conv2", norm: "bn2" }, x, next);
+      const pooled = globalAveragePool(x);
+      const hidden = { units: 6, residual: pooled, relu: true };
+      const y = norm.dense(scope, { linear: "fc1", norm: "bn3" }, pooled, hidden);
+      const z = norm.layer(scope, "bn4", y, { residual: pooled });
+      return dense(scope, "fc2", z, { units: 3 });
+    },
+  };
+  const states = randomStates(model);
+  const images = imagesOf(model, 3);
+  const expected = await logitsHere(model, states, images);
+  for (const foldNorms of [false, true]) {
+    const file = await exportOnnx(model, states, { foldNorms });
+    t.equal(operators(file, "Gemm"), 2);
+    t.equal(operators(file, "Conv"), 2);
+    // Two have no convolution before them.
+    t.equal(operators(file, "BatchNormalization"), foldNorms ? 2 : 4);
+    const { logits } = await runOnnx(file, images, [3, 2, 9, 7]);
+    const { off, size } = compare(logits, expected);
+    t.ok(off <= tolerance * size, `off by ${off} of ${size}`);
+  }
+});
+
+test("a model that mixes the images of a batch is exported for one batch only", async (t) => {
+  const model: Model = {
+    name: "mixing",
+    inputShape: [2, 3, 3],
+    classes: 4,
+    logits(scope, images) {
+      const y = dense(scope, "fc", globalAveragePool(images), { units: 4 });
+      return subtract(y, reshape(mean(y, [0]), [1, 4]));
+    },
+  };
+  const states = randomStates(model);
+  const refused = await exportOnnx(model, states).catch((error: Error) => error.message);
+  t.match(
+    String(refused),
+    /computes constant another way for another batch; give the option batch/,
+  );
+  const images = imagesOf(model, 3);
+  const { logits } = await runOnnx(
+    await exportOnnx(model, states, { batch: 3 }),
+    images,
+    [3, 2, 3, 3],
+  );
+  const { off, size } = compare(logits, await logitsHere(model, states, images));
+  t.ok(off <= tolerance * size, `off by ${off} of ${size}`);
+});
+
+test("what cannot be exported is named", async (t) => {
+  const model = small(noNorm());
+  const states = randomStates(model);
+  const message = (promise: Promise<unknown>) =>
+    promise.then(
+      () => "it was exported",
+      (error: Error) => error.message,
+    );
+  const fewer = new Map(states);
+  fewer.delete("fc.bias");
+  t.match(
+    await message(exportOnnx(model, fewer)),
+    /^exportOnnx: resnet8 needs "fc.bias" \[5\], which is missing/,
+  );
+  const other = new Map(states).set("fc.bias", { shape: [4], values: new Float32Array(4) });
+  t.match(await message(exportOnnx(model, other)), /"fc.bias" \[5\], which is \[4\]/);
+  const short = new Map(states).set("fc.bias", { shape: [5], values: new Float32Array(4) });
+  t.match(await message(exportOnnx(model, short)), /"fc.bias" has 4 values/);
+});
