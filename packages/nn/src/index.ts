@@ -2,4 +2,5 @@
 export * from "./initializers.ts";
 export * from "./layers.ts";
 export * from "./model.ts";
+export * from "./pooling.ts";
 export * from "./scope.ts";

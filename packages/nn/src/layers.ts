@@ -1,4 +1,4 @@
-// Layers without state beyond their parameters: convolution, dense, pooling; and the loss.
+// Layers without state beyond their parameters: convolution and dense; and the loss.
 
 import {
   type Conv2dOptions,
@@ -88,9 +88,6 @@ export function dense(scope: Scope, name: string, x: Tensor, options: DenseOptio
     return reshape(y, [n, units]);
   });
 }
-
-/** The mean of each feature map: [N, C, H, W] → [N, C]. */
-export const globalAveragePool = (x: Tensor): Tensor => mean(x, [2, 3]);
 
 /** Mean over the batch of −log softmax(logits)[label]: [N, K], int32 [N] → scalar. */
 export const crossEntropy = (logits: Tensor, labels: Tensor): Tensor =>

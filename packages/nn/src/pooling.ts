@@ -1,0 +1,66 @@
+// What lies between layers and has no parameters: pooling, joined channels, clipping, dropout.
+
+import {
+  add,
+  conv2d,
+  maxPool as largest,
+  type MaxPoolOptions,
+  mean,
+  multiply,
+  pad,
+  relu,
+  type Shape,
+  sizeOf,
+  subtract,
+  type Tensor,
+  uniform,
+} from "@fewnorm/tensor";
+import type { Scope } from "./scope.ts";
+
+/** The mean of each feature map: [N, C, H, W] → [N, C]. */
+export const globalAveragePool = (x: Tensor): Tensor =>
+  x.builder.labelled("global average pool", () => mean(x, [2, 3]));
+
+/** The largest value of each window, see tensor's maxPool: [N, C, H, W] → [N, C, ⌊(H + 2·padding − kernel)/stride⌋ + 1, …]. */
+export const maxPool = (x: Tensor, options: MaxPoolOptions): Tensor =>
+  x.builder.labelled("max pool", () => largest(x, options));
+
+/**
+ * The means of windows of size × size pixels that lie side by side: [N, C, H, W] →
+ * [N, C, ⌊H/size⌋, ⌊W/size⌋]. A convolution of each channel with a constant, which it equals.
+ */
+export function averagePool(x: Tensor, size: number): Tensor {
+  const [, channels = 1] = x.shape;
+  const weight = x.builder.constant(1 / size ** 2, [channels, 1, size, size]);
+  return x.builder.labelled("average pool", () =>
+    conv2d(x, weight, { stride: size, groups: channels }),
+  );
+}
+
+/** The channels of a, then those of b: [N, A, H, W] and [N, B, H, W] → [N, A + B, H, W]. */
+export function joinChannels(a: Tensor, b: Tensor): Tensor {
+  const [n = 1, channels = 1, ...map] = a.shape;
+  const shape: Shape = [n, channels + (b.shape[1] ?? 1), ...map];
+  return a.builder.labelled("join channels", () =>
+    add(pad(a, { before: [0, 0, 0, 0], shape }), pad(b, { before: [0, channels, 0, 0], shape })),
+  );
+}
+
+/** min(x, limit), as x − max(x − limit, 0). Behind a ReLU and with 6 it makes a ReLU6. */
+export const atMost = (x: Tensor, limit: number): Tensor => subtract(x, relu(subtract(x, limit)));
+
+/**
+ * Dropout (Srivastava et al., JMLR 2014): in training each element is zero with probability `rate`
+ * and divided by 1 − rate else, drawn anew at each step; in evaluation it is x.
+ * @throws RangeError for a rate outside [0, 1).
+ */
+export function dropout(scope: Scope, name: string, x: Tensor, rate: number): Tensor {
+  if (!(rate >= 0 && rate < 1)) {
+    throw new RangeError(`dropout: the rate is ${rate}; give a number from 0 to below 1`);
+  }
+  if (scope.mode === "evaluate" || rate === 0) return x;
+  const mask = scope.drawn(`${name}.mask`, x.shape, "float32", (key) =>
+    uniform(key, sizeOf(x.shape)).map((value) => (value < rate ? 0 : 1 / (1 - rate))),
+  );
+  return x.builder.labelled("dropout", () => multiply(x, mask));
+}
