@@ -4,19 +4,15 @@
 import { dense, globalAveragePool, type Model, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import { pad, slice, type Tensor } from "@fewnorm/tensor";
+import { cifar, classifier, type ModelOptions } from "./classifier.ts";
 
 /** The published depths; any 6n + 2 works. */
 export type ResNetDepth = 20 | 32 | 44 | 56 | 110;
 
 /** Options of {@link resnet}. */
-export interface ResNetOptions {
+export interface ResNetOptions extends ModelOptions {
   /** 6n + 2: n blocks of two convolutions in each of the three stages. */
   readonly depth: ResNetDepth | (number & {});
-  readonly norm: Norm;
-  /** Default 10. */
-  readonly classes?: number;
-  /** [C, H, W] of an image, default [3, 32, 32]. */
-  readonly inputShape?: readonly [number, number, number];
   /** Channels of the first stage, 16 as published; the next have twice and four times as many. */
   readonly width?: number;
 }
@@ -28,29 +24,23 @@ export interface ResNetOptions {
  * @throws RangeError for a depth that is not 6n + 2.
  */
 export function resnet(options: ResNetOptions): Model {
-  const { depth, norm, classes = 10, inputShape = [3, 32, 32], width = 16 } = options;
+  const { depth, norm, width = 16 } = options;
   const blocks = (depth - 2) / 6;
   if (!Number.isInteger(blocks) || blocks < 1) {
     throw new RangeError(`resnet: depth is ${depth}; give 6n + 2, such as 20, 32, 44, 56 or 110`);
   }
-  return {
-    name: `resnet${depth}`,
-    inputShape,
-    classes,
-    virtualImages: norm.virtualImages,
-    logits(scope, images) {
-      const stem = { channels: width, kernel: 3, padding: 1, relu: true };
-      let x = norm.conv2d(scope, { linear: "conv1", norm: "bn1" }, images, stem);
-      for (const [stage, channels] of [width, 2 * width, 4 * width].entries()) {
-        const layer = scope.at(`layer${stage + 1}`);
-        for (let block = 0; block < blocks; block++) {
-          const stride = stage > 0 && block === 0 ? 2 : 1;
-          x = basicBlock(layer.at(`${block}`), norm, x, channels, stride);
-        }
+  return classifier(`resnet${depth}`, options, cifar, (scope, images, classes) => {
+    const stem = { channels: width, kernel: 3, padding: 1, relu: true };
+    let x = norm.conv2d(scope, { linear: "conv1", norm: "bn1" }, images, stem);
+    for (const [stage, channels] of [width, 2 * width, 4 * width].entries()) {
+      const layer = scope.at(`layer${stage + 1}`);
+      for (let block = 0; block < blocks; block++) {
+        const stride = stage > 0 && block === 0 ? 2 : 1;
+        x = basicBlock(layer.at(`${block}`), norm, x, channels, stride);
       }
-      return dense(scope, "fc", globalAveragePool(x), { units: classes });
-    },
-  };
+    }
+    return dense(scope, "fc", globalAveragePool(x), { units: classes });
+  });
 }
 
 /** relu(norm(conv(relu(norm(conv(x))))) + shortcut(x)). */

@@ -1,25 +1,39 @@
 // Reads the fixtures that tools/fixtures/ makes with PyTorch: regenerates what comes from a formula
-// and compares results with what is stored (tools/fixtures/fixture_values.py states both formats).
+// and compares results with what is stored (tools/fixtures/network_fixture.py and fixture_values.py state the formats).
 import { existsSync, readFileSync } from "node:fs";
 
 export interface Fixture {
   /** Every ReLU input of every training step is at least this far from zero. */
   readonly reluMargin: number;
   readonly optimizer: { learningRate: number; momentum: number; weightDecay: number };
+  readonly adamw: AdamW | undefined;
   /** Training steps that have images and labels. */
   readonly steps: number;
   /** Initial parameters and running statistics under PyTorch's names. */
   initial(): Map<string, FixtureTensor>;
-  /** Images [N, 3, 32, 32] of a step. */
+  /** Images [N, C, H, W] of a step. */
   images(step: number): FixtureTensor;
   /** Labels [N] of a step. */
   labels(step: number): Int32Array;
+  /** Masks of a step's dropouts, 0 or 1/(1 − rate), by the name of their draw. */
+  masks(step: number): Record<string, Float32Array>;
   /** Names of the stored results that begin with `prefix`. */
   names(prefix?: string): string[];
   /** The stored result: shape, and how far PyTorch's float32 is from it. */
   entry(name: string): FixtureEntry;
-  /** Compares a whole tensor (row-major) with the stored result. */
-  check(name: string, values: ArrayLike<number>, tolerance: number): FixtureCheck;
+  /**
+   * Compares a whole tensor (row-major) with the stored result; deviations count relative to its largest
+   * element, or to `floor` where that is larger.
+   */
+  check(name: string, values: ArrayLike<number>, tolerance: number, floor?: number): FixtureCheck;
+}
+
+export interface AdamW {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly weightDecay: number;
 }
 
 export interface FixtureTensor {
@@ -63,12 +77,15 @@ interface StoredNetwork {
   initial: Record<string, Recipe>;
   images: Record<string, Recipe>;
   labels: Record<string, number[]>;
+  masks?: Record<string, Record<string, Recipe & { rate: number }>>;
+  samples?: number;
   reluMargin: number[];
   tensors: Record<string, StoredEntry>;
 }
 
 interface StoredFixture {
   optimizer: Fixture["optimizer"];
+  adamw?: AdamW;
   networks: Record<string, StoredNetwork>;
 }
 
@@ -83,27 +100,35 @@ export function readFixture(file: string, network: string): Fixture {
   return {
     reluMargin: Math.min(...content.reluMargin),
     optimizer: stored.optimizer,
+    adamw: stored.adamw,
     steps: Object.keys(content.images).length,
     initial: () =>
       new Map(Object.entries(content.initial).map(([name, recipe]) => [name, generate(recipe)])),
     images: (step) => generate(pick(content.images, String(step), "step")),
     labels: (step) => Int32Array.from(pick(content.labels, String(step), "step")),
+    masks: (step) =>
+      Object.fromEntries(
+        Object.entries(content.masks?.[step] ?? {}).map(([name, recipe]) => [name, maskOf(recipe)]),
+      ),
     names: (prefix = "") => Object.keys(content.tensors).filter((name) => name.startsWith(prefix)),
     entry,
-    check: (name, values, tolerance) => compare(name, entry(name), values, tolerance),
+    check: (name, values, tolerance, floor = 0) =>
+      compare(name, entry(name), values, { tolerance, floor, samples: content.samples ?? 512 }),
   };
 }
 
 /**
  * Deviation = the largest of: max |a − e| over the stored elements / max |e| of the tensor;
  * |‖a‖ − ‖e‖| / ‖e‖; |Σa − Σe| / (√n · ‖e‖), which |Σd| ≤ √n·‖d‖ bounds by the relative L2 error.
+ * max |e| is at least `floor`, ‖e‖ what it would be with one such element.
  */
 function compare(
   name: string,
   entry: StoredEntry,
   values: ArrayLike<number>,
-  tolerance: number,
+  options: { tolerance: number; floor: number; samples: number },
 ): FixtureCheck {
+  const { tolerance, floor, samples } = options;
   const size = entry.shape.reduce((product, extent) => product * extent, 1);
   if (values.length !== size) {
     const message = `${name}: ${values.length} values, where the shape [${entry.shape}] has ${size}`;
@@ -113,7 +138,7 @@ function compare(
   let worst = 0;
   let worstIndex = 0;
   for (let i = 0; i < expected.length; i++) {
-    const index = sampleIndex(i, size);
+    const index = sampleIndex(i, size, samples);
     const difference = Math.abs(values[index]! - expected[i]!);
     if (!(difference <= worst)) {
       worst = difference;
@@ -126,9 +151,10 @@ function compare(
     sum += values[i]!;
     squares += values[i]! ** 2;
   }
-  const elements = worst / (entry.max || 1);
-  const norm = Math.abs(Math.sqrt(squares) - entry.norm) / (entry.norm || 1);
-  const total = Math.abs(sum - entry.sum) / (Math.sqrt(size) * (entry.norm || 1));
+  const scale = Math.max(entry.norm, floor) || 1;
+  const elements = worst / (Math.max(entry.max, floor) || 1);
+  const norm = Math.abs(Math.sqrt(squares) - entry.norm) / scale;
+  const total = Math.abs(sum - entry.sum) / (Math.sqrt(size) * scale);
   const deviation = Math.max(elements, norm, total);
   const ok = deviation <= tolerance;
   const message =
@@ -138,9 +164,15 @@ function compare(
   return { ok, deviation, message };
 }
 
-/** Index of the i-th stored element: all of a tensor of up to 512, else (i · 7919) mod size. */
-function sampleIndex(i: number, size: number): number {
-  return size <= 512 ? i : (i * 7919) % size;
+/** Index of the i-th stored element: all of a tensor of up to `samples`, else (i · 7919) mod size. */
+function sampleIndex(i: number, size: number, samples: number): number {
+  return size <= samples ? i : (i * 7919) % size;
+}
+
+/** Zero where a uniform number is below the rate, 1/(1 − rate) elsewhere. */
+function maskOf(recipe: Recipe & { rate: number }): Float32Array {
+  const rate = Math.fround(recipe.rate);
+  return generate(recipe).values.map((value) => (value < rate ? 0 : 1 / (1 - recipe.rate)));
 }
 
 /** The generated tensor of a recipe; throws an Error when its checksum differs. */

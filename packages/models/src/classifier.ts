@@ -1,0 +1,35 @@
+// What all models are given, and how each begins.
+
+import type { Model, Scope } from "@fewnorm/nn";
+import type { Norm } from "@fewnorm/norm";
+import type { Tensor } from "@fewnorm/tensor";
+
+/** Options of every model. */
+export interface ModelOptions {
+  readonly norm: Norm;
+  /** Number of classes. */
+  readonly classes?: number;
+  /** [C, H, W] of an image. */
+  readonly inputShape?: readonly [number, number, number];
+}
+
+/** What the models were published for. */
+export const cifar = { classes: 10, inputShape: [3, 32, 32] } as const;
+export const imagenet = { classes: 1000, inputShape: [3, 224, 224] } as const;
+
+/** A model from its layers; classes and input shape are the options' or those that it was `published` for. */
+export function classifier(
+  name: string,
+  options: ModelOptions,
+  published: Required<Omit<ModelOptions, "norm">>,
+  logits: (scope: Scope, images: Tensor, classes: number) => Tensor,
+): Model {
+  const { norm, classes = published.classes, inputShape = published.inputShape } = options;
+  return {
+    name,
+    inputShape,
+    classes,
+    virtualImages: norm.virtualImages,
+    logits: (scope, images) => logits(scope, images, classes),
+  };
+}
