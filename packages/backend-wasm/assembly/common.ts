@@ -55,12 +55,13 @@ export function rowOf(map: usize, first: i32, i: i32): i32 {
 /**
  * Which of `count` logical rows to begin with, so that they are taken in the order of memory: the first one after
  * the range wraps, if it does. A thread's share of a range that moves from step to step so stays where that
- * thread's share of the whole tensor is, in its own cache.
+ * thread's share of the whole tensor is, in its own cache. Of ranges of few rows hardly any would stay.
  */
 export function turnOf(map: usize, first: i32, count: i32): i32 {
   if (!map) return 0;
-  const wrap = changetype<RowMap>(map).modulo - first;
-  return wrap < count ? wrap : 0;
+  const modulo = changetype<RowMap>(map).modulo;
+  const wrap = modulo - first;
+  return wrap < count && count * 2 > modulo ? wrap : 0;
 }
 
 /** The i-th of `count` rows when the first is `turn`. */

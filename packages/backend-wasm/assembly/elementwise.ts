@@ -3,6 +3,7 @@
 import { mapFirst, relu4, rowOf, share, shareOf, turned, turnOf } from "./common";
 import {
   EW_ADD, EW_COPY, EW_DIVIDE, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
+  SHARED, SINGLE,
 } from "../src/opcodes";
 
 /**
@@ -12,7 +13,7 @@ import {
 @unmanaged
 class Elementwise {
   kind: i32;
-  single: i32; // only thread 0 works: not worth dividing
+  division: i32;
   rank: i32;
   out: usize;
   outMap: usize;
@@ -24,8 +25,9 @@ class Elementwise {
 
 export function elementwise(args: usize, thread: i32, threads: i32): void {
   const e = changetype<Elementwise>(args);
-  if (e.single) {
-    if (thread > 0) return;
+  if (e.division == SINGLE && thread > 0) return;
+  if (e.division != SHARED) {
+    thread = 0;
     threads = 1;
   }
   const rank = e.rank;
@@ -147,7 +149,7 @@ function scalar(kind: i32, x: f32, y: f32): f32 {
 /** out[0 … n − 1] = the int32 `value` (bits of a float), divided between threads by `rows`. */
 @unmanaged
 class Fill {
-  single: i32;
+  division: i32;
   out: usize;
   rows: i32;
   length: i32; // of a row
@@ -156,8 +158,8 @@ class Fill {
 
 export function fill(args: usize, thread: i32, threads: i32): void {
   const f = changetype<Fill>(args);
-  if (f.single) {
-    if (thread > 0) return;
+  if (f.division != SHARED) {
+    thread = 0;
     threads = 1;
   }
   const end = f.out + <usize>share(f.rows, thread + 1, threads) * f.length * 4;

@@ -57,7 +57,7 @@ function execute(op: i32, args: usize, thread: i32, threads: i32): void {
     case OP_SUM_ROWS: sumRows(args, thread, threads); break;
     case OP_SUM_PARTIAL: sumPartial(args, thread, threads); break;
     case OP_MOMENTS_PARTIAL: momentsPartial(args, thread, threads); break;
-    case OP_MOMENTS_COMBINE: momentsCombine(args, thread, threads); break;
+    case OP_MOMENTS_COMBINE: momentsCombine(args); break;
     case OP_NORMALIZE: normalize(args, thread, threads); break;
     case OP_GRAD_SUMS_PARTIAL: gradSumsPartial(args, thread, threads); break;
     case OP_NORMALIZE_INPUT_GRAD: normalizeInputGrad(args, thread, threads); break;

@@ -123,23 +123,28 @@ class MomentsCombine {
   out: usize;
 }
 
-export function momentsCombine(args: usize, thread: i32, threads: i32): void {
-  if (thread > 0) return;
+/** Each thread does it for itself, see EACH in src/opcodes.ts. */
+export function momentsCombine(args: usize): void {
   const m = changetype<MomentsCombine>(args);
-  const sums = m.channels * 8;
-  let total = f64.load(m.partial);
-  for (let t = 1; t < m.parts; t++) {
-    const part = m.partial + t * m.partialBytes;
-    const count = f64.load(part);
-    if (count == 0) continue;
-    for (let c = 8; c <= sums; c += 8) {
-      merge(m.partial + c, m.channels, total, count, f64.load(part + c), f64.load(part + c + sums));
-    }
-    total += count;
-  }
+  const toSquares = m.channels * 8;
   for (let c = 0; c < m.channels; c++) {
-    const mean = m.partial + 8 + c * 8;
-    f32.store(m.out + c * 4, <f32>f64.load(mean));
-    f32.store(m.out + (m.channels + c) * 4, <f32>(f64.load(mean + sums) / total));
+    let count = 0.0;
+    let mean = 0.0;
+    let squares = 0.0;
+    let part = m.partial;
+    for (let t = 0; t < m.parts; t++) {
+      const more = f64.load(part);
+      if (more > 0) {
+        const at = part + 8 + c * 8;
+        const share = more / (count + more);
+        const delta = f64.load(at) - mean;
+        squares += f64.load(at + toSquares) + delta * delta * count * share;
+        mean += delta * share;
+        count += more;
+      }
+      part += m.partialBytes;
+    }
+    f32.store(m.out + c * 4, <f32>mean);
+    f32.store(m.out + (m.channels + c) * 4, <f32>(squares / count));
   }
 }

@@ -1,5 +1,6 @@
 // Sums over axes.
 
+import { EACH, SHARED } from "../src/opcodes";
 import { lanes, mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common";
 import { zero } from "./padding";
 
@@ -69,22 +70,27 @@ function sumLine(x: usize, n: i32): f64 {
 /**
  * A sum over some of `rank` axes. After the fields: sizes, strides of x, strides of the result (0 where summed).
  * As OP_SUM_ROWS the first axis is kept and divided between threads; as OP_SUM_PARTIAL it is summed, each thread
- * sums its share into its own `length` floats of `out`, and a `combine` follows.
+ * sums its share into its own `length` floats of `out`, and a `combine` follows, unless each thread sums all.
  */
 @unmanaged
 class Sum {
-  single: i32;
+  division: i32;
   rank: i32;
   x: usize;
   xMap: usize;
+  turnMap: usize; // the order in which OP_SUM_PARTIAL takes the rows
   out: usize;
   length: i32; // floats of the result, of one row for OP_SUM_ROWS
+  scratch: usize; // the same for each thread, with EACH
+  scratchBytes: i32; // of one thread
 }
 
 export function sumRows(args: usize, thread: i32, threads: i32): void {
   const s = changetype<Sum>(args);
-  if (s.single) {
-    if (thread > 0) return;
+  // What other threads may read is written once, when it is complete.
+  const sums = s.division == EACH ? s.scratch + thread * s.scratchBytes : 0;
+  if (s.division != SHARED) {
+    thread = 0;
     threads = 1;
   }
   const sizes = args + offsetof<Sum>();
@@ -94,19 +100,27 @@ export function sumRows(args: usize, thread: i32, threads: i32): void {
   const end = share(load<i32>(sizes), thread + 1, threads);
   for (let i = share(load<i32>(sizes), thread, threads); i < end; i++) {
     const out = s.out + <usize>i * load<i32>(so) * 4;
-    zero(out, s.length * 4);
-    nest(s.x + <usize>rowOf(s.xMap, first, i) * load<i32>(sx) * 4, out, s.rank - 1, sizes + 4, sx + 4, so + 4);
+    const to = sums ? sums : out;
+    zero(to, s.length * 4);
+    nest(s.x + <usize>rowOf(s.xMap, first, i) * load<i32>(sx) * 4, to, s.rank - 1, sizes + 4, sx + 4, so + 4);
+    if (sums) memory.copy(out, sums, s.length * 4);
   }
 }
 
 export function sumPartial(args: usize, thread: i32, threads: i32): void {
   const s = changetype<Sum>(args);
-  const out = s.out + thread * s.length * 4;
-  zero(out, s.length * 4);
-  if (s.single) {
-    if (thread > 0) return;
-    threads = 1;
+  if (s.division == EACH) {
+    const sums = s.scratch + thread * s.scratchBytes;
+    sumShare(s, args, 0, 1, sums);
+    memory.copy(s.out, sums, s.length * 4);
+  } else {
+    sumShare(s, args, thread, threads, s.out + thread * s.length * 4);
   }
+}
+
+/** Sums a thread's share into `out`. */
+function sumShare(s: Sum, args: usize, thread: i32, threads: i32, out: usize): void {
+  zero(out, s.length * 4);
   const sizes = args + offsetof<Sum>();
   const sx = sizes + s.rank * 4;
   const so = sx + s.rank * 4;
@@ -119,7 +133,7 @@ export function sumPartial(args: usize, thread: i32, threads: i32): void {
   }
   const end = share(n, thread + 1, threads);
   const channels = load<i32>(sizes, 4);
-  const rows = s.rank == 2 && !s.xMap && load<i32>(so, 4) == 1 && load<i32>(sx, 4) == 1;
+  const rows = s.rank == 2 && !s.xMap && !s.turnMap && load<i32>(so, 4) == 1 && load<i32>(sx, 4) == 1;
   if (rows && load<i32>(sx) == channels) {
     // Blocks keep rounding small: each is summed by itself first.
     for (let i = share(n, thread, threads); i < end; i += 256) {
@@ -128,7 +142,7 @@ export function sumPartial(args: usize, thread: i32, threads: i32): void {
     return;
   }
   const first = mapFirst(s.xMap);
-  const turn = turnOf(s.xMap, first, n);
+  const turn = turnOf(s.turnMap, mapFirst(s.turnMap), n);
   for (let k = share(n, thread, threads); k < end; k++) {
     const i = turned(k, turn, n);
     nest(s.x + <usize>rowOf(s.xMap, first, i) * load<i32>(sx) * 4, out, s.rank - 1, sizes + 4, sx + 4, so + 4);
@@ -181,7 +195,7 @@ function nestLine(x: usize, out: usize, n: i32, sx: i32, so: i32): void {
 /** out[r][i] = Σ over threads of partial[thread][r·rowFloats + i], i < length. */
 @unmanaged
 class Combine {
-  single: i32;
+  division: i32;
   partial: usize;
   partialBytes: i32; // of one thread
   parts: i32;
@@ -193,8 +207,8 @@ class Combine {
 
 export function combine(args: usize, thread: i32, threads: i32): void {
   const c = changetype<Combine>(args);
-  if (c.single) {
-    if (thread > 0) return;
+  if (c.division != SHARED) {
+    thread = 0;
     threads = 1;
   }
   const end = share(c.rows, thread + 1, threads);

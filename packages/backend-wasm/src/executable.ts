@@ -68,7 +68,7 @@ function createOwning(
   };
   const { program, feeds, outputs } = lower(graph, pool.threads, fixed);
   const plan = schedule(program);
-  const { instructions } = program;
+  const { instructions } = plan;
   const address = own(4 * linkedWords(program));
   workspace.reserve(plan.workspaceBytes);
   let linkedTo = -1;

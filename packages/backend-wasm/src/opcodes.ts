@@ -28,6 +28,14 @@ export const OP_COMBINE_WINOGRAD = 25;
 export const OP_MAX_POOL = 26;
 export const OP_MAX_POOL_GRAD = 27;
 
+// Who executes an instruction.
+/** Each thread its share. */
+export const SHARED = 0;
+/** The first thread alone: too little to divide. */
+export const SINGLE = 1;
+/** Each thread all of it, so that none has to wait for another; all write the same bytes to the same place. */
+export const EACH = 2;
+
 // What an element-wise instruction computes.
 export const EW_COPY = 0;
 export const EW_ADD = 1;

@@ -1,10 +1,18 @@
 // Element-wise instructions: strides, merging of axes, division between threads.
 
 import { type Node, type Shape, sizeOf } from "@fewnorm/tensor";
-import { EW_COPY, OP_ELEMENTWISE } from "../opcodes.ts";
+import { EACH, EW_COPY, OP_ELEMENTWISE, SHARED, SINGLE } from "../opcodes.ts";
 import { rowMajorStrides, storedAxes, storedRowMajor } from "./layout.ts";
 import { bytesOf, type Lowering, SMALL, stridesOf, type Value } from "./lowering.ts";
-import { type Access, at, mapName, mapped, type Place, type RowMapping } from "./program.ts";
+import {
+  type Access,
+  at,
+  mapName,
+  mapped,
+  type Place,
+  type RowMapping,
+  turnOf,
+} from "./program.ts";
 
 /** An operand seen along the axes of an operation: strides in elements, 0 where it is repeated. */
 export interface Strided {
@@ -73,7 +81,7 @@ export function emitElementwise(
   const [out, a, b = { ...a, strides: shape.map(() => 0), map: undefined, bytes: 4 }] = operands;
   const all = [out, a, b];
   const rows = all.some(({ map }) => map !== undefined);
-  const single = sizeOf(shape) < SMALL;
+  const division = divisionOf(sizeOf(shape), all.slice(0, operands.length));
   let axes = order.map(
     (axis): Axis => ({
       size: shape[axis] as number,
@@ -81,36 +89,46 @@ export function emitElementwise(
     }),
   );
   if (!rows) axes = axes.filter(({ size }) => size > 1);
-  const divide = rows || (!single && (axes[0]?.size ?? 1) >= low.threads);
+  const divide = rows || (division === SHARED && (axes[0]?.size ?? 1) >= low.threads);
   axes = mergeAxes(axes, divide ? 1 : 0);
   if (rows && axes.length === 1) axes.push({ size: 1, strides: [0, 0, 0] });
   if (axes.length === 0) axes.push({ size: 1, strides: [0, 0, 0] });
   const accesses = all
     .slice(0, operands.length)
-    .map((operand, i) => accessOf(operand, i, axes, single));
+    .map((operand, i) => accessOf(operand, i, axes, division));
   low.emit({
     op: OP_ELEMENTWISE,
     args: [
       kind,
-      Number(single),
+      division,
       axes.length,
       ...all.flatMap(({ place, map }) => [at(place), mapped(map)]),
       ...axes.map(({ size }) => size),
       ...[0, 1, 2].flatMap((i) => axes.map(({ strides }) => strides[i] as number)),
     ],
     accesses,
-    turn: a.map ?? out.map,
+    turn: turnOf(a.map ?? out.map, shape[0]),
     node: node.id,
   });
 }
 
+/** Who works: each thread where it is little, unless that would change an operand under another's hands. */
+function divisionOf(size: number, [out, ...from]: readonly Strided[]): number {
+  if (size >= SMALL) return SHARED;
+  const { buffer } = (out as Strided).place;
+  const separate =
+    buffer.kind === "workspace" && from.every(({ place }) => place.buffer !== buffer);
+  return separate ? EACH : SINGLE;
+}
+
 /** What an operand touches, and whether each thread touches the rows that are its own everywhere else. */
-function accessOf(operand: Strided, i: number, axes: readonly Axis[], single: boolean): Access {
+function accessOf(operand: Strided, i: number, axes: readonly Axis[], division: number): Access {
   const { place, bytes, map } = operand;
   const [first] = axes as [Axis];
   const own = 4 * first.size * (first.strides[i] as number) === bytes || map !== undefined;
   const kind = axes.length === 1 ? "flat" : "rows";
-  const key = single ? "single" : own ? `${kind}:${first.size}${mapName(map)}` : "";
+  const shared = own ? `${kind}:${first.size}${mapName(map)}` : "";
+  const key = division === SINGLE ? "single" : division === EACH ? "each" : shared;
   // A mapped operand's rows lie anywhere in the whole of its buffer.
   const whole = map === undefined ? { place, bytes } : wholeOf(place);
   return { ...whole, key, write: i === 0 };

@@ -30,7 +30,7 @@ export function link(
   address: number,
   workspace: number,
 ): void {
-  const { instructions } = program;
+  const { instructions } = schedule;
   const words = heap.integers(address, linkedWords(program));
   const maps = new Map<string, number>();
   let next = instructions.length * INSTRUCTION_WORDS;

@@ -1,7 +1,7 @@
 // Turns a graph's nodes into instructions. This file holds what the rules share: values, memory, copies.
 
 import { type Graph, type Node, type Shape, sameShape, sizeOf } from "@fewnorm/tensor";
-import { OP_FILL } from "../opcodes.ts";
+import { EACH, OP_FILL, SHARED } from "../opcodes.ts";
 import type { Analysis } from "./analysis.ts";
 import { copyValue } from "./elementwise.ts";
 import { storedStrides } from "./layout.ts";
@@ -15,7 +15,7 @@ import {
   writes,
 } from "./program.ts";
 
-/** Tensors with fewer elements than this are not worth dividing between threads. */
+/** Tensors with fewer elements than this are not divided between threads. */
 export const SMALL = 4096;
 
 /** Where a node's result lies. Its bytes may be rows of a larger tensor, or one number that stands for all. */
@@ -23,6 +23,8 @@ export interface Value {
   readonly shape: Shape;
   readonly place: Place;
   readonly map?: RowMapping | undefined;
+  /** The map whose order threads took its rows in, of a value that has none itself. */
+  readonly order?: RowMapping | undefined;
   /** All elements are this; `place` holds it once. */
   readonly uniform?: number | undefined;
 }
@@ -134,7 +136,9 @@ export function createLowering(
     state(name) {
       const address = fixed.state(name);
       const known = buffers.find((other) => other.kind === "state" && other.address === address);
-      return { buffer: known ?? addBuffer("state", 0, address), offset: 0 };
+      const id = graph.states[name] ?? graph.updates[name];
+      const { shape } = graph.nodes[id as number] as Node;
+      return { buffer: known ?? addBuffer("state", bytesOf(shape), address), offset: 0 };
     },
     emit: (instruction) => main.push(withStarts(instruction)),
     emitFirst: (instruction) => first.push(instruction),
@@ -146,7 +150,9 @@ export function createLowering(
       }
       const name = analysis.direct.get(node.id);
       if (name !== undefined) return { shape, place: lowering.state(name) };
-      const taken = over.find((value) => dying(value, node));
+      // What is small may be computed by each thread, and must not change under the others' hands.
+      const small = sizeOf(shape) < SMALL;
+      const taken = small ? undefined : over.find((value) => dying(value, node));
       return { shape, place: taken?.place ?? lowering.allocate(bytesOf(shape)) };
     },
     dense(node, value) {
@@ -234,12 +240,12 @@ export function emitFill(
   value: number,
 ): void {
   const size = sizeOf(shape);
-  const single = size < SMALL;
+  const small = size < SMALL;
   const rows = shape[0] ?? 1;
-  const key = single ? "single" : `rows:${rows}`;
+  const key = small ? "each" : `rows:${rows}`;
   low.emit({
     op: OP_FILL,
-    args: [Number(single), at(place), rows, size / rows, floatBits(value)],
+    args: [small ? EACH : SHARED, at(place), rows, size / rows, floatBits(value)],
     accesses: [writes(place, 4 * size, key)],
     node: node.id,
   });

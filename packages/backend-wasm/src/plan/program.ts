@@ -27,6 +27,14 @@ export interface RowMapping {
   readonly offset: number;
 }
 
+/** The map whose order threads take `rows` rows in (turnOf in assembly/common.ts), if they do. */
+export function turnOf(
+  map: RowMapping | undefined,
+  rows: number | undefined,
+): RowMapping | undefined {
+  return map !== undefined && 2 * (rows ?? 1) > map.modulo ? map : undefined;
+}
+
 /**
  * An argument of an instruction: a number, an address, the address of a row map (0 without one), or the bytes of
  * one thread's share of a buffer.
@@ -39,7 +47,8 @@ export type Argument =
 
 /**
  * Memory that an instruction reads or writes. Instructions whose accesses have one range and one key touch each
- * byte of it on the same thread; "" says nothing of the kind is known. "single": only thread 0 works.
+ * byte of it on the same thread; "" says nothing of the kind is known. "single": only thread 0 works. "each": every
+ * thread touches all of it.
  */
 export interface Access {
   readonly place: Place;
@@ -52,7 +61,7 @@ export interface Instruction {
   readonly op: number;
   readonly args: readonly Argument[];
   readonly accesses: readonly Access[];
-  /** The map whose order threads take rows in (turnOf in assembly/common.ts), where they do. */
+  /** The map whose order threads take rows in, where they do. */
   readonly turn?: RowMapping | undefined;
   /** The graph's node that it belongs to. */
   readonly node: number;

@@ -1,21 +1,23 @@
 // Where buffers lie and where threads must wait: liveness, offsets in the workspace, barriers.
 
-import {
-  type Access,
-  type Buffer,
-  type Instruction,
-  mapName,
-  type Program,
-  type RowMapping,
-} from "./program.ts";
+import { arrange, type Stretch } from "./arrange.ts";
+import { type Located, locateAll, mustWait, someOf } from "./conflicts.ts";
+import type { Buffer, Instruction, Program } from "./program.ts";
 
 const ALIGNMENT = 64;
 /** Kernels may read a vector past the end. */
 const SLACK = 32;
 /** Buffers up to this size are many and together small: these are placed quickly, the others closely. */
 const SMALL_BYTES = 32 * 1024;
+/**
+ * Buffers below this size keep their memory to the end of the stretch: others that took it over would make threads
+ * wait for nothing.
+ */
+const STRETCH_BYTES = 2 * 1024 * 1024;
 
 export interface Schedule {
+  /** The program's instructions, in the order in which they run. */
+  readonly instructions: readonly Instruction[];
   /** Offset in the workspace of each workspace buffer, by id. */
   readonly offsets: ReadonlyMap<number, number>;
   readonly workspaceBytes: number;
@@ -24,8 +26,10 @@ export interface Schedule {
 }
 
 export function schedule(program: Program): Schedule {
-  const { offsets, workspaceBytes } = placeBuffers(program);
-  return { offsets, workspaceBytes, barriers: placeBarriers(program.instructions, offsets) };
+  const stretches = arrange(program.instructions);
+  const instructions = stretches.flat();
+  const { offsets, workspaceBytes } = placeBuffers(program.buffers, stretches);
+  return { instructions, offsets, workspaceBytes, barriers: placeBarriers(instructions, offsets) };
 }
 
 interface Interval {
@@ -35,24 +39,32 @@ interface Interval {
 }
 
 /** When each workspace buffer is first and last needed, as positions of instructions. */
-function intervalsOf({ instructions, buffers }: Program): Interval[] {
+function intervalsOf(buffers: readonly Buffer[], stretches: readonly Stretch[]): Interval[] {
   const intervals = new Map<Buffer, Interval>();
-  const touch = (buffer: Buffer, time: number) => {
+  const touch = (buffer: Buffer, from: number, to: number) => {
     if (buffer.kind !== "workspace") return;
     const interval = intervals.get(buffer);
-    if (interval === undefined) intervals.set(buffer, { buffer, first: time, last: time });
+    if (interval === undefined) intervals.set(buffer, { buffer, first: from, last: to });
     else {
-      interval.first = Math.min(interval.first, time);
-      interval.last = Math.max(interval.last, time);
+      interval.first = Math.min(interval.first, from);
+      interval.last = Math.max(interval.last, to);
     }
   };
-  for (const buffer of buffers) {
-    if (buffer.fed) touch(buffer, -1);
-    if (buffer.fetched) touch(buffer, instructions.length);
+  let begin = 0;
+  for (const stretch of stretches) {
+    const end = begin + stretch.length - 1;
+    stretch.forEach(({ accesses }, i) => {
+      for (const { place } of accesses) {
+        const whole = place.buffer.bytes < STRETCH_BYTES;
+        touch(place.buffer, whole ? begin : begin + i, whole ? end : begin + i);
+      }
+    });
+    begin = end + 1;
   }
-  instructions.forEach(({ accesses }, time) => {
-    for (const { place } of accesses) touch(place.buffer, time);
-  });
+  for (const buffer of buffers) {
+    if (buffer.fed) touch(buffer, -1, -1);
+    if (buffer.fetched) touch(buffer, begin, begin);
+  }
   return [...intervals.values()];
 }
 
@@ -60,8 +72,8 @@ const alignedBytes = ({ bytes }: Buffer): number =>
   Math.ceil((bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
 
 /** Places the few large buffers closely, then the many small ones quickly. */
-function placeBuffers(program: Program) {
-  const intervals = intervalsOf(program);
+function placeBuffers(buffers: readonly Buffer[], stretches: readonly Stretch[]) {
+  const intervals = intervalsOf(buffers, stretches);
   const isLarge = ({ buffer }: Interval) => buffer.bytes > SMALL_BYTES;
   const offsets = new Map<number, number>();
   const large = placeLarge(intervals.filter(isLarge), offsets);
@@ -122,46 +134,20 @@ function placeSmall(
   return top;
 }
 
-interface Pending {
-  readonly space: string;
-  readonly begin: number;
-  readonly end: number;
-  readonly key: string;
-  readonly write: boolean;
-}
-
 /** A barrier stands wherever an instruction touches what another thread may still read or write. */
 function placeBarriers(
   instructions: readonly Instruction[],
   offsets: ReadonlyMap<number, number>,
 ): boolean[] {
-  let pending: Pending[] = [];
-  return instructions.map(({ accesses, turn }) => {
-    const own = accesses.map((access) => locate(access, offsets, turn));
-    const wait = own.some((access) => pending.some((earlier) => conflict(earlier, access)));
+  let pending: Located[] = [];
+  return instructions.map((instruction) => {
+    const own = locateAll(instruction, ({ id }) => ({
+      space: "workspace",
+      offset: offsets.get(id) as number,
+    }));
+    const wait = someOf(mustWait, pending, own);
     if (wait) pending = [];
     pending.push(...own);
     return wait;
   });
-}
-
-function locate(
-  access: Access,
-  offsets: ReadonlyMap<number, number>,
-  turn: RowMapping | undefined,
-): Pending {
-  const { place, bytes, write } = access;
-  // Rows are a thread's own only among instructions that take them in the same order.
-  const key = access.key.startsWith("rows:") ? access.key + mapName(turn) : access.key;
-  const { buffer } = place;
-  const fixed = buffer.kind !== "workspace";
-  const begin = place.offset + (fixed ? buffer.address : (offsets.get(buffer.id) as number));
-  return { space: fixed ? "fixed" : "workspace", begin, end: begin + bytes, key, write };
-}
-
-function conflict(a: Pending, b: Pending): boolean {
-  if (!a.write && !b.write) return false;
-  if (a.space !== b.space || a.end <= b.begin || b.end <= a.begin) return false;
-  if (a.key === "single" && b.key === "single") return false;
-  return a.key === "" || a.key !== b.key || a.begin !== b.begin || a.end !== b.end;
 }

@@ -29,7 +29,7 @@ const rule =
       a as NonNullable<typeof a>,
       b,
     ]);
-    return out;
+    return out.map === undefined ? { ...out, order: values[0]?.map } : out;
   };
 
 export const arithmeticRules: Rules<Arithmetic> = {

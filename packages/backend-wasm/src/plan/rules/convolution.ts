@@ -8,7 +8,7 @@ import {
   OP_PACK_INPUT_GRAD,
 } from "../../opcodes.ts";
 import { bytesOf } from "../lowering.ts";
-import { at, mapped, reads, writes } from "../program.ts";
+import { at, mapped, reads, turnOf, writes } from "../program.ts";
 import {
   blocks,
   emitPack,
@@ -82,7 +82,7 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
         ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
         imagesAccess(out, true),
       ],
-      turn: x.map ?? out.map,
+      turn: turnOf(x.map ?? out.map, x.shape[0]),
       node: node.id,
     });
     return out;
@@ -117,7 +117,7 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
         ...[at(g.place), mapped(g.map), at(packed), at(out.place), mapped(out.map)],
       ],
       accesses: [imagesAccess(g, false), reads(packed, packedBytes), imagesAccess(out, true)],
-      turn: g.map ?? out.map,
+      turn: turnOf(g.map ?? out.map, g.shape[0]),
       node: node.id,
     });
     return out;
@@ -146,7 +146,7 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
         imagesAccess(g, false),
         writes(sums.place, sums.bytes * low.threads, "thread"),
       ],
-      turn: x.map ?? g.map,
+      turn: turnOf(x.map ?? g.map, x.shape[0]),
       node: node.id,
     });
     const out = low.result(node);

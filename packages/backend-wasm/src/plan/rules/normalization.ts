@@ -9,7 +9,7 @@ import {
   OP_NORMALIZE_INPUT_GRAD,
 } from "../../opcodes.ts";
 import type { Lowering, Value } from "../lowering.ts";
-import { type Access, at, mapped, reads, writes } from "../program.ts";
+import { type Access, at, mapped, reads, turnOf, writes } from "../program.ts";
 import { emitCombine, imagesAccess, imagesOf, operand, type Rules } from "./rule.ts";
 
 /** Images whose values are averaged together first: enough to be exact, few enough for the cache. */
@@ -49,8 +49,8 @@ export const normalizationRules: Rules<
       op: OP_MOMENTS_COMBINE,
       args: [at(partial), partialBytes, low.threads, channels, at(out.place)],
       accesses: [
-        writes(partial, partialBytes * low.threads, "single"),
-        writes(out.place, 8 * channels, "single"),
+        reads(partial, partialBytes * low.threads),
+        writes(out.place, 8 * channels, "each"),
       ],
       node: node.id,
     });
@@ -77,7 +77,7 @@ export const normalizationRules: Rules<
         ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
         imagesAccess(out, true),
       ],
-      turn: x.map ?? out.map,
+      turn: turnOf(x.map ?? out.map, x.shape[0]),
       node: node.id,
     });
     return out;

@@ -1,7 +1,7 @@
 // The type of a lowering rule, and what several families of rules share.
 
 import type { Node, NodeOf, Primitive } from "@fewnorm/tensor";
-import { OP_COMBINE } from "../../opcodes.ts";
+import { EACH, OP_COMBINE, SHARED } from "../../opcodes.ts";
 import { wholeOf } from "../elementwise.ts";
 import { bytesOf, type Lowering, SMALL, type Value } from "../lowering.ts";
 import { type Access, at, mapName, type Place, reads, writes } from "../program.ts";
@@ -44,11 +44,11 @@ export function emitCombine(
   out: Place,
   size: { readonly rows: number; readonly length: number; readonly rowFloats: number },
 ): void {
-  const single = size.rows * size.length < SMALL;
+  const small = size.rows * size.length < SMALL;
   low.emit({
     op: OP_COMBINE,
     args: [
-      Number(single),
+      small ? EACH : SHARED,
       at(partial.place),
       partial.bytes,
       low.threads,
@@ -59,7 +59,7 @@ export function emitCombine(
     ],
     accesses: [
       reads(partial.place, partial.bytes * low.threads),
-      writes(out, 4 * size.rows * size.length, single ? "single" : `rows:${size.rows}`),
+      writes(out, 4 * size.rows * size.length, small ? "each" : `rows:${size.rows}`),
     ],
     node: node.id,
   });

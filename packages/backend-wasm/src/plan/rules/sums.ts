@@ -2,11 +2,11 @@
 
 import type { NodeOf } from "@fewnorm/tensor";
 import { sizeOf } from "@fewnorm/tensor";
-import { OP_SUM_PARTIAL, OP_SUM_ROWS } from "../../opcodes.ts";
+import { EACH, OP_SUM_PARTIAL, OP_SUM_ROWS, SHARED } from "../../opcodes.ts";
 import { mergeAxes, wholeOf } from "../elementwise.ts";
 import { storedAxes, storedStrides } from "../layout.ts";
 import { bytesOf, type Lowering, SMALL, stridesOf, type Value } from "../lowering.ts";
-import { at, mapName, mapped, reads, writes } from "../program.ts";
+import { type Argument, at, mapName, mapped, reads, turnOf, writes } from "../program.ts";
 import { emitCombine, operand, type Rules } from "./rule.ts";
 
 export const sumRules: Rules<"sum"> = {
@@ -19,18 +19,19 @@ export const sumRules: Rules<"sum"> = {
     const target = x.shape.map((_, axis) =>
       summed.has(axis) ? 0 : (outStrides[kept++] as number),
     );
-    const single = sizeOf(x.shape) < SMALL;
+    const small = sizeOf(x.shape) < SMALL;
     const all = storedAxes(x.shape.length).map((axis) => ({
       size: x.shape[axis] as number,
       strides: [strides[axis] as number, target[axis] as number],
     }));
     const rowsKept = x.shape.length > 0 && !summed.has(0);
-    const divided = !single && (x.shape[0] ?? 1) >= low.threads;
+    const divided = !small && (x.shape[0] ?? 1) >= low.threads;
     const merged = mergeAxes(all, rowsKept || divided || x.map !== undefined ? 1 : 0);
     const axes = merged.length > 0 ? merged : [{ size: 1, strides: [1, 0] }];
+    if (x.map !== undefined && axes.length === 1) axes.push({ size: 1, strides: [1, 0] });
     const description = {
       x,
-      single,
+      small,
       args: [
         ...axes.map(({ size }) => size),
         ...[0, 1].flatMap((i) => axes.map(({ strides: of }) => of[i] as number)),
@@ -44,7 +45,8 @@ export const sumRules: Rules<"sum"> = {
 
 interface Description {
   readonly x: Value;
-  readonly single: boolean;
+  /** Each thread computes all of it. */
+  readonly small: boolean;
   readonly rank: number;
   readonly rows: number;
   readonly args: readonly number[];
@@ -53,18 +55,19 @@ interface Description {
 /** The first axis stays: each thread sums its rows. */
 function sumOfRows(low: Lowering, node: NodeOf<"sum">, sum: Description) {
   const out = low.result(node);
-  const { x, single, rank, rows, args } = sum;
-  const key = single ? "single" : `rows:${rows}`;
+  const { x, small, rank, rows, args } = sum;
+  const key = small ? "each" : `rows:${rows}`;
+  const length = sizeOf(node.shape) / rows;
   const from = x.map === undefined ? { place: x.place, bytes: bytesOf(x.shape) } : wholeOf(x.place);
   low.emit({
     op: OP_SUM_ROWS,
     args: [
-      ...[Number(single), rank, at(x.place), mapped(x.map), at(out.place)],
-      sizeOf(node.shape) / rows,
+      ...[small ? EACH : SHARED, rank, at(x.place), mapped(x.map), 0, at(out.place), length],
+      ...ownSums(low, length, small),
       ...args,
     ],
     accesses: [
-      reads(from.place, from.bytes, single ? key : key + mapName(x.map)),
+      reads(from.place, from.bytes, small ? key : key + mapName(x.map)),
       writes(out.place, bytesOf(node.shape), key),
     ],
     node: node.id,
@@ -72,28 +75,37 @@ function sumOfRows(low: Lowering, node: NodeOf<"sum">, sum: Description) {
   return out;
 }
 
+/** Memory where each thread sums by itself what it then writes at once. */
+function ownSums(low: Lowering, length: number, small: boolean): Argument[] {
+  if (small) low.needScratch(4 * length);
+  return [at({ buffer: low.scratch, offset: 0 }), { shareOf: low.scratch }];
+}
+
 /** The first axis is summed: each thread sums its share, then the threads' sums are added. */
 function sumOfAll(low: Lowering, node: NodeOf<"sum">, sum: Description) {
   const length = sizeOf(node.shape);
-  const { x, single, rank, rows, args } = sum;
-  const partial = { place: low.allocate(4 * length * low.threads), bytes: 4 * length };
+  const { x, small, rank, rows, args } = sum;
+  const bytes = 4 * length;
+  const out = low.result(node);
+  const sums = small ? out.place : low.allocate(bytes * low.threads);
   const kind = rank === 1 && x.map === undefined ? "flat" : "rows";
-  const key = single ? "single" : `${kind}:${rows}${mapName(x.map)}`;
+  const turn = small ? undefined : turnOf(x.map ?? x.order, rows);
   const from = x.map === undefined ? { place: x.place, bytes: bytesOf(x.shape) } : wholeOf(x.place);
   low.emit({
     op: OP_SUM_PARTIAL,
     args: [
-      ...[Number(single), rank, at(x.place), mapped(x.map), at(partial.place), length],
+      ...[small ? EACH : SHARED, rank, at(x.place), mapped(x.map), mapped(turn), at(sums), length],
+      ...ownSums(low, length, small),
       ...args,
     ],
     accesses: [
-      reads(from.place, from.bytes, key),
-      writes(partial.place, partial.bytes * low.threads, "thread"),
+      reads(from.place, from.bytes, small ? "each" : `${kind}:${rows}${mapName(x.map)}`),
+      small ? writes(sums, bytes, "each") : writes(sums, bytes * low.threads, "thread"),
     ],
-    turn: x.map,
+    turn,
     node: node.id,
   });
-  const out = low.result(node);
-  emitCombine(low, node, partial, out.place, { rows: 1, length, rowFloats: length });
+  const size = { rows: 1, length, rowFloats: length };
+  if (!small) emitCombine(low, node, { place: sums, bytes }, out.place, size);
   return out;
 }

@@ -8,7 +8,7 @@ import {
   OP_PACK_WINOGRAD,
 } from "../../opcodes.ts";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
-import { type Access, at, mapped, reads, writes } from "../program.ts";
+import { type Access, at, mapped, reads, turnOf, writes } from "../program.ts";
 import { blocks, emitPack, geometry, type Sizes, type Weights } from "./convolution-shared.ts";
 import { imagesAccess } from "./rule.ts";
 
@@ -117,7 +117,7 @@ export function emitWinograd(
       ...(residual === undefined ? [] : [stripsAccess(low, residual, false)]),
       stripsAccess(low, out, true),
     ],
-    turn: x.map ?? out.map,
+    turn: turnOf(x.map ?? out.map, x.shape[0]),
     node: node.id,
   });
 }
@@ -146,7 +146,7 @@ export function emitWinogradWeightGrad(
       stripsAccess(low, g, false),
       writes(sums, bytes * low.threads, "thread"),
     ],
-    turn: x.map ?? g.map,
+    turn: turnOf(x.map ?? g.map, x.shape[0]),
     node: node.id,
   });
   const out = low.result(node);
