@@ -1,4 +1,4 @@
-// ∂L/∂x of a convolution, as one convolution of g for each class of pixels of x.
+// ∂L/∂x of a convolution plus what else is added to it, as one convolution of g for each class of pixels of x.
 //
 // Pixel y of x receives from taps ky with (y + padding − ky) divisible by the stride. With
 // a = (y + padding) mod stride and q = (y + padding − a)/stride these are ky = a + stride·j, and the row of g is
@@ -16,6 +16,8 @@ class InputGrad extends Geometry {
   g: usize;
   gMap: usize;
   weights: usize; // packed
+  base: usize; // what is added, may be 0
+  baseMap: usize;
   out: usize;
   outMap: usize;
 }
@@ -23,6 +25,7 @@ class InputGrad extends Geometry {
 export function convolveInputGrad(args: usize, thread: i32, threads: i32): void {
   const c = changetype<InputGrad>(args);
   const gFirst = mapFirst(c.gMap);
+  const baseFirst = mapFirst(c.baseMap);
   const outFirst = mapFirst(c.outMap);
   const xBytes = c.height * c.width * c.channels * 4;
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
@@ -33,7 +36,8 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
     const n = turned(i, turn, c.images);
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
-    imageGrad(c, g, out, scratch);
+    const base = c.base ? c.base + <usize>rowOf(c.baseMap, baseFirst, n) * xBytes : 0;
+    imageGrad(c, g, base, out, scratch);
   }
 }
 
@@ -49,7 +53,7 @@ function floorDiv(a: i32, b: i32): i32 {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
-function imageGrad(c: InputGrad, g: usize, out: usize, scratch: usize): void {
+function imageGrad(c: InputGrad, g: usize, base: usize, out: usize, scratch: usize): void {
   const inputs = c.channels / c.groups;
   const outputs = c.outputs / c.groups;
   const tapsY = tapsOf(c.kernelHeight, 0, c.strideY);
@@ -81,12 +85,14 @@ function imageGrad(c: InputGrad, g: usize, out: usize, scratch: usize): void {
           if (q0 < q1 && r0 < r1) {
             const y = q0 * c.strideY - c.paddingY + a;
             const x = r0 * c.strideX - c.paddingX + b;
+            const offset = ((y * c.width + x) * c.channels + group * inputs) * 4;
             convolveGrid(
               scratch + (q0 - q + tapsY - down) * row + (r0 - firstX + tapsX - across) * outputs * 4,
               row, outputs * 4, q1 - q0, r1 - r0,
               across ? down : 0, row, across * outputs, weights,
-              out + ((y * c.width + x) * c.channels + group * inputs) * 4,
-              c.strideY * c.width * c.channels * 4, c.strideX * c.channels * 4, inputs, 0, 0, false,
+              out + offset,
+              c.strideY * c.width * c.channels * 4, c.strideX * c.channels * 4, inputs,
+              0, 0, base ? base + offset : 0, false,
             );
           }
           weights += ((inputs + 7) / 8) * down * across * outputs * 32;

@@ -31,6 +31,7 @@ class Convolve extends Geometry {
   x: usize;
   xMap: usize;
   weights: usize; // packed
+  scale: usize;
   bias: usize;
   residual: usize;
   residualMap: usize;
@@ -68,7 +69,7 @@ function convolveImage(c: Convolve, x: usize, out: usize, residual: usize, scrat
     convolveGrid(
       x, c.strideY * row, c.strideX * c.channels * 4, c.outHeight, c.outWidth,
       c.kernelHeight, row, c.kernelWidth * c.channels, c.weights,
-      out, outRow, c.outputs * 4, c.outputs, c.bias, residual, c.relu != 0,
+      out, outRow, c.outputs * 4, c.outputs, c.scale, c.bias, residual, c.relu != 0,
     );
     return;
   }
@@ -86,7 +87,7 @@ function convolveImage(c: Convolve, x: usize, out: usize, residual: usize, scrat
         scratch, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth,
         c.kernelHeight, row, c.kernelWidth * inputs, c.weights + g * groupBytes,
         out + offset, outRow, c.outputs * 4, outputs,
-        c.bias ? c.bias + g * outputs * 4 : 0, residual ? residual + offset : 0, c.relu != 0,
+        c.scale ? c.scale + g * outputs * 4 : 0, c.bias ? c.bias + g * outputs * 4 : 0, residual ? residual + offset : 0, c.relu != 0,
       );
     }
   }
@@ -110,6 +111,6 @@ export function matmul(args: usize, thread: i32, threads: i32): void {
   if (begin == end) return;
   convolveGrid(
     m.a + begin * m.depth * 4, 0, m.depth * 4, 1, end - begin, 1, 0, m.depth, m.packed,
-    m.out + begin * m.columns * 4, 0, m.columns * 4, m.columns, 0, 0, false,
+    m.out + begin * m.columns * 4, 0, m.columns * 4, m.columns, 0, 0, 0, false,
   );
 }

@@ -25,17 +25,20 @@ export function pack(args: usize, thread: i32, threads: i32): void {
     const count = min(8, a.channels - first);
     const to = a.to + i * a.depth * 32;
     const from = a.from + (group * a.channels + first) * a.laneStride * 4;
-    packBlock(to, from, a.depth, count, a.laneStride * 4, a.stride * 4);
+    packBlock(to, from, a.depth, count, a.laneStride * 4, a.stride * 4, 0);
   }
 }
 
-/** One block: to[k][l] = from[l·laneBytes + k·strideBytes] for l < count, 0 for the others. */
-function packBlock(to: usize, from: usize, depth: i32, count: i32, laneBytes: i32, strideBytes: i32): void {
+/** One block: to[k][l] = scale[k]·from[l·laneBytes + k·strideBytes] for l < count, 0 for the others; scale may be 0. */
+function packBlock(
+  to: usize, from: usize, depth: i32, count: i32, laneBytes: i32, strideBytes: i32, scale: usize,
+): void {
   for (let k = 0; k < depth; k++) {
+    const factor: f32 = scale ? f32.load(scale + k * 4) : 1;
     let source = from;
     let l = 0;
     for (; l < count; l++) {
-      f32.store(to + l * 4, f32.load(source));
+      f32.store(to + l * 4, f32.load(source) * factor);
       source += laneBytes;
     }
     for (; l < 8; l++) f32.store(to + l * 4, 0);
@@ -59,6 +62,7 @@ class PackInputGrad {
   kernelWidth: i32;
   strideY: i32;
   strideX: i32;
+  scale: usize; // factors of the outputs, may be 0
 }
 
 export function packInputGrad(args: usize, thread: i32, threads: i32): void {
@@ -73,6 +77,7 @@ export function packInputGrad(args: usize, thread: i32, threads: i32): void {
     const block = i % blocks;
     const count = min(8, p.inputs - block * 8);
     const from = p.from + group * p.outputs * filterBytes + block * 32;
+    const scale = p.scale ? p.scale + group * p.outputs * 4 : 0;
     let classStart = p.to + group * groupBytes;
     for (let a = 0; a < p.strideY; a++) {
       for (let b = 0; b < p.strideX; b++) {
@@ -82,7 +87,7 @@ export function packInputGrad(args: usize, thread: i32, threads: i32): void {
         for (let t = down - 1; t >= 0; t--) {
           for (let u = across - 1; u >= 0; u--) {
             const tap = (a + p.strideY * t) * p.kernelWidth + b + p.strideX * u;
-            packBlock(to, from + tap * tapBytes, p.outputs, count, 4, filterBytes);
+            packBlock(to, from + tap * tapBytes, p.outputs, count, 4, filterBytes, scale);
             to += p.outputs * 32;
           }
         }

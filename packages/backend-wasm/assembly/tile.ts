@@ -8,7 +8,11 @@ import { madd, relu4 } from "./common";
 
 // @ts-ignore: decorator
 @inline
-function finish(v: v128, residual: usize, offset: usize, relu: bool): v128 {
+function finish(v: v128, scale: usize, bias: usize, residual: usize, offset: usize, relu: bool): v128 {
+  if (scale) {
+    const s = v128.load(scale);
+    v = bias ? madd(v, s, v128.load(bias)) : f32x4.mul(v, s);
+  }
   if (residual) v = f32x4.add(v, v128.load(residual + offset));
   return relu ? relu4(v) : v;
 }
@@ -28,15 +32,15 @@ function storeFirst(to: usize, lo: v128, hi: v128, n: i32): void {
 
 /**
  * For each pixel (row, col) of a rows × cols grid and each output channel o:
- *   out = act(bias[o] + Σ_t Σ_k input[t·tapStride + k] · w[o][t][k] + residual), 0 ≤ t < taps, 0 ≤ k < run.
- * Strides are in bytes. w is packed as [⌈channels/8⌉][taps][run][8]. bias and residual may be 0; the residual
- * has the strides of `out`, and may be `out`.
+ *   out = act(scale[o]·Σ_t Σ_k input[t·tapStride + k] · w[o][t][k] + bias[o] + residual), 0 ≤ t < taps, 0 ≤ k < run.
+ * Strides are in bytes. w is packed as [⌈channels/8⌉][taps][run][8]. scale, bias and residual may be 0, which stands
+ * for a scale of 1; the residual has the strides of `out`, and may be `out`.
  */
 export function convolveGrid(
   input: usize, inRow: i32, inCol: i32, rows: i32, cols: i32,
   taps: i32, tapStride: i32, run: i32, w: usize,
   out: usize, outRow: i32, outCol: i32, channels: i32,
-  bias: usize, residual: usize, relu: bool,
+  scale: usize, bias: usize, residual: usize, relu: bool,
 ): void {
   const total = rows * cols;
   const blockBytes = taps * run * 32;
@@ -62,8 +66,9 @@ export function convolveGrid(
       if (p + 3 < total) { p3 = input + row * inRow + col * inCol; o3 = row * outRow + col * outCol; }
       if (++col == cols) { col = 0; row++; }
 
-      let a00 = bias ? v128.load(bias) : f32x4.splat(0);
-      let a01 = bias ? v128.load(bias, 16) : f32x4.splat(0);
+      const begin = scale ? 0 : bias;
+      let a00 = begin ? v128.load(begin) : f32x4.splat(0);
+      let a01 = begin ? v128.load(begin, 16) : f32x4.splat(0);
       let a10 = a00;
       let a11 = a01;
       let a20 = a00;
@@ -98,15 +103,17 @@ export function convolveGrid(
         p2 += nextTap;
         p3 += nextTap;
       }
+      const scale1 = scale ? scale + 16 : 0;
+      const bias1 = bias ? bias + 16 : 0;
       // All residuals are read before anything is written, since they may be the same memory.
-      a00 = finish(a00, residual, o0, relu);
-      a01 = finish(a01, residual, o0 + 16, relu);
-      a10 = finish(a10, residual, o1, relu);
-      a11 = finish(a11, residual, o1 + 16, relu);
-      a20 = finish(a20, residual, o2, relu);
-      a21 = finish(a21, residual, o2 + 16, relu);
-      a30 = finish(a30, residual, o3, relu);
-      a31 = finish(a31, residual, o3 + 16, relu);
+      a00 = finish(a00, scale, bias, residual, o0, relu);
+      a01 = finish(a01, scale1, bias1, residual, o0 + 16, relu);
+      a10 = finish(a10, scale, bias, residual, o1, relu);
+      a11 = finish(a11, scale1, bias1, residual, o1 + 16, relu);
+      a20 = finish(a20, scale, bias, residual, o2, relu);
+      a21 = finish(a21, scale1, bias1, residual, o2 + 16, relu);
+      a30 = finish(a30, scale, bias, residual, o3, relu);
+      a31 = finish(a31, scale1, bias1, residual, o3 + 16, relu);
       const left = channels - o;
       if (left >= 8) {
         v128.store(out + o0, a00);
@@ -126,6 +133,7 @@ export function convolveGrid(
     }
     w += blockBytes;
     out += 32;
+    if (scale) scale += 32;
     if (bias) bias += 32;
     if (residual) residual += 32;
   }

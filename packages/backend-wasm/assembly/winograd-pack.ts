@@ -19,6 +19,7 @@ class PackWinograd {
   laneStride: i32; // in floats, as the others
   stride: i32;
   tapStride: i32;
+  scale: usize; // factors by k, may be 0
 }
 
 export function packWinograd(args: usize, thread: i32, threads: i32): void {
@@ -33,17 +34,19 @@ export function packWinograd(args: usize, thread: i32, threads: i32): void {
     const count = a.channels - first;
     const from = a.from + (first * a.laneStride + (i % a.depth) * a.stride) * 4;
     const to = a.to + i * 32;
-    packHalf(from, tap, lane, min(4, count), to, plane);
-    packHalf(from + lane * 4, tap, lane, min(4, count - 4), to + 16, plane);
+    const factor: f32 = a.scale ? f32.load(a.scale + (i % a.depth) * 4) : 1;
+    packHalf(from, tap, lane, min(4, count), factor, to, plane);
+    packHalf(from + lane * 4, tap, lane, min(4, count - 4), factor, to + 16, plane);
   }
 }
 
 /** Four lanes. The columns' transforms wait in the planes that the rows' then overwrite. */
-function packHalf(from: usize, tap: i32, lane: i32, count: i32, to: usize, plane: i32): void {
+function packHalf(from: usize, tap: i32, lane: i32, count: i32, factor: f32, to: usize, plane: i32): void {
+  const s = f32x4.splat(factor);
   for (let x = 0; x < 3; x++) {
-    const w0 = gather(from, lane, count);
-    const w1 = gather(from + tap * 3, lane, count);
-    const w2 = gather(from + tap * 6, lane, count);
+    const w0 = f32x4.mul(s, gather(from, lane, count));
+    const w1 = f32x4.mul(s, gather(from + tap * 3, lane, count));
+    const w2 = f32x4.mul(s, gather(from + tap * 6, lane, count));
     transformWeights(w0, w1, w2, to + x * plane, plane * 6);
     from += tap;
   }

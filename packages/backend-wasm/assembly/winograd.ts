@@ -13,6 +13,7 @@ class WinogradConvolve extends Geometry {
   x: usize;
   xMap: usize;
   weights: usize; // packed
+  scale: usize;
   bias: usize;
   residual: usize;
   residualMap: usize;
@@ -207,7 +208,7 @@ function multiply(
   }
 }
 
-/** act(AᵀmA + bias + residual) of a strip's tiles, clipped to `rows` and to the image's width. */
+/** act(scale·AᵀmA + bias + residual) of a strip's tiles, clipped to `rows` and to the image's width. */
 function finishStrip(
   c: WinogradConvolve, m: usize, plane: i32, wide: i32, lines: usize, bias: usize, floor: v128,
   out: usize, residual: usize, rows: i32, across: i32,
@@ -229,7 +230,7 @@ function finishStrip(
     for (let col = 0; col < c.outWidth; col += 4) {
       const cols = c.outWidth - col;
       for (let o = 0; o < pixel; o += 16) {
-        finishVector(line + o, bytes, bias + o, floor, add ? add + o : 0, to + o, pixel, cols, (pixel - o) / 4);
+        finishVector(line + o, bytes, c.scale ? c.scale + o : 0, bias + o, floor, add ? add + o : 0, to + o, pixel, cols, (pixel - o) / 4);
       }
       line += wideBytes;
       to += pixel * 4;
@@ -273,7 +274,7 @@ function transformProducts(p: usize, step: i32, to: usize, next: i32): void {
 // @ts-ignore: decorator
 @inline
 function finishVector(
-  p: usize, step: i32, bias: usize, floor: v128, residual: usize, out: usize, pixel: i32, cols: i32, channels: i32,
+  p: usize, step: i32, scale: usize, bias: usize, floor: v128, residual: usize, out: usize, pixel: i32, cols: i32, channels: i32,
 ): void {
   const m0 = v128.load(p);
   p += step;
@@ -291,10 +292,11 @@ function finishVector(
   const differenceA = f32x4.sub(m1, m2);
   const differenceB = f32x4.sub(m3, m4);
   const b = v128.load(bias);
-  let y0 = f32x4.add(b, output0(m0, sumA, sumB));
-  let y1 = f32x4.add(b, output1(differenceA, differenceB));
-  let y2 = f32x4.add(b, output2(sumA, sumB));
-  let y3 = f32x4.add(b, output3(differenceA, differenceB, m5));
+  const s = scale ? v128.load(scale) : f32x4.splat(1);
+  let y0 = madd(s, output0(m0, sumA, sumB), b);
+  let y1 = madd(s, output1(differenceA, differenceB), b);
+  let y2 = madd(s, output2(sumA, sumB), b);
+  let y3 = madd(s, output3(differenceA, differenceB, m5), b);
   if (cols >= 4 && channels >= 4) {
     const out2 = pixel * 2;
     const out3 = pixel * 3;

@@ -1,7 +1,14 @@
 // What the planner must know of a graph beforehand: when values are last used, which parts can be computed in the
-// place where a join needs them, which updates can be computed in the state's own memory.
+// place where a join needs them, which updates can be computed in the state's own memory, what is part of another
+// kernel.
 
 import type { Graph, Node, Primitive } from "@fewnorm/tensor";
+import {
+  findScaledWeights,
+  findSummedGradients,
+  type ScaledWeights,
+  type SummedGradients,
+} from "./fusion.ts";
 
 export interface Analysis {
   /** The last node that uses a value or a view of it; Infinity when it must outlive the run. */
@@ -10,6 +17,10 @@ export interface Analysis {
   readonly placed: ReadonlyMap<number, { readonly join: number; readonly index: number }>;
   /** Nodes computed straight into a state's memory: node → state's name. */
   readonly direct: ReadonlyMap<number, string>;
+  /** Products that are not computed, since the convolutions that take them multiply themselves. */
+  readonly scaled: ReadonlyMap<number, ScaledWeights>;
+  /** Sums that their input gradients compute. */
+  readonly summed: SummedGradients;
 }
 
 /** Primitives whose results may be views of their operands. */
@@ -45,7 +56,13 @@ export function analyse(graph: Graph): Analysis {
       if (isLeaf(start)) placed.set(part.id, { join: node.id, index });
     }
   }
-  return { lastUse, placed, direct: findDirectUpdates(graph, lastUse, placed) };
+  return {
+    lastUse,
+    placed,
+    direct: findDirectUpdates(graph, lastUse, placed),
+    scaled: findScaledWeights(graph, ends),
+    summed: findSummedGradients(graph, ends, placed),
+  };
 }
 
 function findLastUses({ nodes }: Graph, ends: ReadonlySet<number>): number[] {

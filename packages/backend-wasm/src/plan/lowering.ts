@@ -25,6 +25,8 @@ export interface Value {
   readonly map?: RowMapping | undefined;
   /** The map whose order threads took its rows in, of a value that has none itself. */
   readonly order?: RowMapping | undefined;
+  /** Its first axis is multiplied by this [O]: of weights that only convolutions take. */
+  readonly scale?: Value | undefined;
   /** All elements are this; `place` holds it once. */
   readonly uniform?: number | undefined;
 }
@@ -41,6 +43,8 @@ export interface Lowering {
   readonly threads: number;
   readonly scratch: Buffer;
   value(node: number): Value;
+  /** Packed weights, by what they are made of. */
+  readonly packs: Map<string, Place>;
   /** Says where the host writes an input. */
   feed(name: string, place: Place): void;
   /** The memory of a joinRows node. */
@@ -122,6 +126,7 @@ export function createLowering(
     threads,
     scratch,
     value: (node) => values.get(node) as Value,
+    packs: new Map(),
     feed: (name, place) => feeds.set(name, place),
     joinPlace,
     allocate: (bytes) => ({ buffer: addBuffer("workspace", bytes), offset: 0 }),

@@ -21,6 +21,8 @@ const rule =
   (low: Lowering, node: NodeOf<P>): Value => {
     const { shape } = node;
     const typed = node as NodeOf<Arithmetic>;
+    const fused = fusedValue(low, node.id);
+    if (fused !== undefined) return fused;
     const values = node.inputs.map((_, i) => withRowsOf(low, typed, operand(low, node, i), shape));
     const out = low.result(typed, values);
     const [a, b] = values.map((value) => broadcastTo(value, shape));
@@ -31,6 +33,18 @@ const rule =
     ]);
     return out.map === undefined ? { ...out, order: values[0]?.map } : out;
   };
+
+/** The value of a product or sum that other kernels compute in passing. */
+function fusedValue(low: Lowering, id: number): Value | undefined {
+  const { scaled, summed } = low.analysis;
+  const product = scaled.get(id);
+  if (product !== undefined) {
+    const weights = low.value(product.weights);
+    return { ...weights, scale: low.value(product.scale) };
+  }
+  const gradient = summed.sum.get(id);
+  return gradient === undefined ? undefined : low.value(gradient);
+}
 
 export const arithmeticRules: Rules<Arithmetic> = {
   add: rule(EW_ADD),

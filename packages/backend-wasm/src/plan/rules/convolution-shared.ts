@@ -2,7 +2,7 @@
 
 import type { ConvolutionAttributes, Node, Shape } from "@fewnorm/tensor";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
-import { type Argument, at, type Place, reads, writes } from "../program.ts";
+import { type Access, type Argument, at, type Place, reads, writes } from "../program.ts";
 
 /** Scratch memory of a thread that a band of rows should fit: half of a second-level cache or less. */
 const BAND_BYTES = 160 * 1024;
@@ -73,15 +73,17 @@ export function inputGradBand({ x, w, y, attributes: { stride, padding, groups }
   });
 }
 
-/** A dense value of weights, and the node that it comes from. */
+/** A dense value of weights, the node that it comes from, and factors for the results' channels [O]. */
 export interface Weights {
   readonly node: number;
   readonly value: Value;
+  readonly scale: Value | undefined;
+  readonly scaleNode: number | undefined;
 }
 
 /**
- * Emits a packing instruction, early if the weights are there from the start. It reads from the weights'
- * `firstFloat` on.
+ * Emits a packing instruction, early if the weights are there from the start, unless there is the same already. It
+ * reads from the weights' `firstFloat` on; with `scaled` the arguments end with the weights' scale.
  */
 export function emitPack(
   low: Lowering,
@@ -90,28 +92,53 @@ export function emitPack(
   weights: Weights,
   bytes: number,
   argsAfter: readonly number[],
-  firstFloat = 0,
+  { firstFloat = 0, scaled = false }: { firstFloat?: number; scaled?: boolean } = {},
 ): Place {
+  const { value } = weights;
+  const scale = scaled ? weights.scale : undefined;
+  const { buffer, offset } = value.place;
+  const from = { buffer, offset: offset + 4 * firstFloat };
+  const name = [op, weights.node, ...argsAfter, scaled ? weights.scaleNode : undefined];
+  const known = low.packs.get(name.join());
+  if (known !== undefined) return known;
   const packed = low.allocate(bytes);
-  const { buffer, offset } = weights.value.place;
+  low.packs.set(name.join(), packed);
   const instruction = {
     op,
-    args: [at({ buffer, offset: offset + 4 * firstFloat }), at(packed), ...argsAfter],
-    accesses: [reads(weights.value.place, bytesOf(weights.value.shape)), writes(packed, bytes)],
+    args: [at(from), at(packed), ...argsAfter, ...(scaled ? [at(scale?.place)] : [])],
+    accesses: [
+      reads(value.place, bytesOf(value.shape)),
+      ...(scale === undefined ? [] : [reads(scale.place, bytesOf(scale.shape))]),
+      writes(packed, bytes),
+    ],
     node: node.id,
   };
   const { op: source } = low.graph.nodes[weights.node] as Node;
   // A constant of one number may lie in the workspace, where the plan fills it in.
   const there = (source === "state" || source === "constant") && buffer.kind !== "workspace";
-  const early = there && bytes <= EARLY_BYTES;
+  const early = there && scale === undefined && bytes <= EARLY_BYTES;
   if (early) low.emitFirst(instruction);
   else low.emit(instruction);
   return packed;
+}
+
+/** Reads of vectors with an element for each channel. */
+export function vectorAccesses(...vectors: readonly (Value | undefined)[]): Access[] {
+  return vectors.flatMap((vector) =>
+    vector === undefined ? [] : [reads(vector.place, bytesOf(vector.shape))],
+  );
 }
 
 export const blocks = (channels: number): number => 8 * Math.ceil(channels / 8);
 
 export function weightsOf(low: Lowering, node: Node, index: number): Weights {
   const id = node.inputs[index] as number;
-  return { node: id, value: low.dense(node, low.value(id)) };
+  const product = low.analysis.scaled.get(id);
+  const { scale, ...value } = low.value(id);
+  return {
+    node: product?.weights ?? id,
+    value: low.dense(node, value),
+    scale: scale && low.dense(node, scale),
+    scaleNode: product?.scale,
+  };
 }

@@ -1,5 +1,6 @@
 // Convolution and its gradients: which kernel, and its instructions.
 
+import type { Node, NodeOf } from "@fewnorm/tensor";
 import {
   OP_CONV,
   OP_CONV_INPUT_GRAD,
@@ -7,7 +8,7 @@ import {
   OP_PACK,
   OP_PACK_INPUT_GRAD,
 } from "../../opcodes.ts";
-import { bytesOf } from "../lowering.ts";
+import { type Lowering, rangeMap, type Value } from "../lowering.ts";
 import { at, mapped, reads, turnOf, writes } from "../program.ts";
 import {
   blocks,
@@ -16,6 +17,7 @@ import {
   geometry,
   inputGradBand,
   type Sizes,
+  vectorAccesses,
   weightsOf,
 } from "./convolution-shared.ts";
 import { emitCombine, imagesAccess, operand, type Rules } from "./rule.ts";
@@ -34,6 +36,18 @@ function turnedRound({ x, w, y, attributes }: Sizes): Sizes {
   return { x: y, w: [i, o, kh, kw], y: x, attributes: { ...attributes, padding } };
 }
 
+/** What an input gradient adds to its result: of a join's part, the rows that it fills. */
+function addendOf(low: Lowering, node: NodeOf<"conv2dInputGrad">): Value | undefined {
+  const id = low.analysis.summed.addend.get(node.id);
+  if (id === undefined) return undefined;
+  const { op, shape } = low.graph.nodes[id] as Node;
+  const whole = op === "joinRows" ? { shape, place: low.joinPlace(id) } : low.value(id);
+  const placement = low.analysis.placed.get(node.id);
+  if (placement === undefined) return low.spread(node, whole);
+  const { place } = low.dense(node, whole);
+  return { shape: node.shape, place, map: rangeMap(low, placement) };
+}
+
 export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeightGrad"> = {
   conv2d(low, node) {
     const { attributes, shape } = node;
@@ -50,7 +64,8 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
       const packed = emitWinogradPack(low, node, weights, "forward");
       const out = low.result(node, over);
       const { relu } = attributes;
-      emitWinograd(low, node, sizes, { x, weights: packed, bias, residual, out, relu });
+      const { scale } = weights;
+      emitWinograd(low, node, sizes, { x, weights: packed, scale, bias, residual, out, relu });
       return out;
     }
     const { band, bytes } = forwardBand(sizes);
@@ -71,14 +86,14 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
       op: OP_CONV,
       args: [
         ...geometry(low, sizes, band),
-        ...[at(x.place), mapped(x.map), at(packed), at(bias?.place)],
+        ...[at(x.place), mapped(x.map), at(packed), at(weights.scale?.place), at(bias?.place)],
         ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
         Number(attributes.relu),
       ],
       accesses: [
         imagesAccess(x, false),
         reads(packed, packedBytes),
-        ...(bias === undefined ? [] : [reads(bias.place, bytesOf(bias.shape))]),
+        ...vectorAccesses(weights.scale, bias),
         ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
         imagesAccess(out, true),
       ],
@@ -94,10 +109,11 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
     const weights = weightsOf(low, node, 1);
     const sizes = { x: shape, w: weights.value.shape, y: g.shape, attributes };
     const turned = turnedRound(sizes);
+    const base = addendOf(low, node);
     if (suitsWinograd(turned)) {
       const packed = emitWinogradPack(low, node, weights, "inputGrad");
       const out = low.result(node);
-      emitWinograd(low, node, turned, { x: g, weights: packed, out, relu: false });
+      emitWinograd(low, node, turned, { x: g, weights: packed, residual: base, out, relu: false });
       return out;
     }
     const { band, bytes } = inputGradBand(sizes);
@@ -105,18 +121,29 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
     const [o = 1, inputs = 1, kh = 1, kw = 1] = sizes.w;
     const { groups, stride } = attributes;
     const packedBytes = 4 * groups * blocks(inputs) * kh * kw * (o / groups);
-    const packed = emitPack(low, node, OP_PACK_INPUT_GRAD, weights, packedBytes, [
-      ...[groups, inputs, o / groups, kh, kw],
-      ...stride,
-    ]);
+    const packed = emitPack(
+      low,
+      node,
+      OP_PACK_INPUT_GRAD,
+      weights,
+      packedBytes,
+      [...[groups, inputs, o / groups, kh, kw], ...stride],
+      { scaled: true },
+    );
     const out = low.result(node);
     low.emit({
       op: OP_CONV_INPUT_GRAD,
       args: [
         ...geometry(low, sizes, band),
-        ...[at(g.place), mapped(g.map), at(packed), at(out.place), mapped(out.map)],
+        ...[at(g.place), mapped(g.map), at(packed), at(base?.place), mapped(base?.map)],
+        ...[at(out.place), mapped(out.map)],
       ],
-      accesses: [imagesAccess(g, false), reads(packed, packedBytes), imagesAccess(out, true)],
+      accesses: [
+        imagesAccess(g, false),
+        reads(packed, packedBytes),
+        ...(base === undefined ? [] : [imagesAccess(base, false)]),
+        imagesAccess(out, true),
+      ],
       turn: turnOf(g.map ?? out.map, g.shape[0]),
       node: node.id,
     });

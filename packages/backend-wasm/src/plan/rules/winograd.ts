@@ -9,7 +9,14 @@ import {
 } from "../../opcodes.ts";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
 import { type Access, at, mapped, reads, turnOf, writes } from "../program.ts";
-import { blocks, emitPack, geometry, type Sizes, type Weights } from "./convolution-shared.ts";
+import {
+  blocks,
+  emitPack,
+  geometry,
+  type Sizes,
+  vectorAccesses,
+  type Weights,
+} from "./convolution-shared.ts";
 import { imagesAccess } from "./rule.ts";
 
 /** Memory for the transformed tiles of a band, which should stay in a second-level cache. */
@@ -70,6 +77,7 @@ export interface WinogradConvolution {
   readonly x: Value;
   /** Packed by `emitWinogradPack`. */
   readonly weights: Access;
+  readonly scale?: Value | undefined;
   readonly bias?: Value | undefined;
   readonly residual?: Value | undefined;
   readonly out: Value;
@@ -88,8 +96,14 @@ export function emitWinogradPack(
   const bytes = planesBytes(blocks(channels), depth);
   const strides = use === "forward" ? [9 * i, 1, i] : [1, 9 * i, -i];
   const first = use === "forward" ? 0 : 8 * i;
-  const args = [channels, depth, ...strides];
-  return reads(emitPack(low, node, OP_PACK_WINOGRAD, weights, bytes, args, first), bytes);
+  const args = [channels, depth, ...strides, ...(use === "forward" ? [0] : [])];
+  // The forward kernel multiplies its results; the input gradient's depends on the factors of what it takes.
+  const scaled = use === "inputGrad";
+  const place = emitPack(low, node, OP_PACK_WINOGRAD, weights, bytes, args, {
+    firstFloat: first,
+    scaled,
+  });
+  return reads(place, bytes);
 }
 
 export function emitWinograd(
@@ -98,7 +112,7 @@ export function emitWinograd(
   sizes: Sizes,
   convolution: WinogradConvolution,
 ): void {
-  const { x, weights, bias, residual, out, relu } = convolution;
+  const { x, weights, scale, bias, residual, out, relu } = convolution;
   const [, c = 1] = sizes.x;
   const [, o = 1] = sizes.y;
   const band = bandOf(low, sizes, roundUp(c, 4) + roundUp(o, 8));
@@ -106,14 +120,14 @@ export function emitWinograd(
     op: OP_CONV_WINOGRAD,
     args: [
       ...geometry(low, sizes, band),
-      ...[at(x.place), mapped(x.map), at(weights.place), at(bias?.place)],
+      ...[at(x.place), mapped(x.map), at(weights.place), at(scale?.place), at(bias?.place)],
       ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
       Number(relu),
     ],
     accesses: [
       stripsAccess(low, x, false),
       weights,
-      ...(bias === undefined ? [] : [reads(bias.place, bytesOf(bias.shape))]),
+      ...vectorAccesses(scale, bias),
       ...(residual === undefined ? [] : [stripsAccess(low, residual, false)]),
       stripsAccess(low, out, true),
     ],
