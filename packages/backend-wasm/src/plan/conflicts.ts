@@ -9,6 +9,7 @@ export interface Located {
   readonly end: number;
   readonly key: string;
   readonly write: boolean;
+  readonly rows: Access["rows"];
 }
 
 /** Where workspace buffers lie: in one space at `offset`, or each in a space of its own. */
@@ -18,20 +19,34 @@ export type Placement = (buffer: Buffer) => {
 };
 
 export function locateAll({ accesses, turn }: Instruction, placement: Placement): Located[] {
-  return accesses.map(({ place: { buffer, offset }, bytes, key: own, write }: Access) => {
+  return accesses.map(({ place: { buffer, offset }, bytes, key: own, write, rows }: Access) => {
     // Rows are a thread's own only among instructions that take them in the same order.
     const key = own.startsWith("rows:") ? own + mapName(turn) : own;
     const fixed = buffer.kind !== "workspace";
     const at = fixed ? { space: "fixed", offset: buffer.address } : placement(buffer);
     const begin = at.offset + offset;
-    return { space: at.space, begin, end: begin + bytes, key, write };
+    return { space: at.space, begin, end: begin + bytes, key, write, rows };
   });
 }
 
 /** Whether the order of the two matters. */
 export function touch(a: Located, b: Located): boolean {
   if (!a.write && !b.write) return false;
-  return a.space === b.space && a.end > b.begin && b.end > a.begin;
+  if (a.space !== b.space || a.end <= b.begin || b.end <= a.begin) return false;
+  return a.begin !== b.begin || a.end !== b.end || !areApart(a.rows, b.rows);
+}
+
+/** Whether two ranges of rows of one tensor have no row in common, wherever they start. */
+function areApart(a: Access["rows"], b: Access["rows"]): boolean {
+  if (a === undefined || b === undefined) return false;
+  const [{ map: p }, { map: q }] = [a, b];
+  if (p.base + p.modulo <= q.base || q.base + q.modulo <= p.base) return true;
+  const sameRing =
+    p.start.buffer === q.start.buffer &&
+    p.start.offset === q.start.offset &&
+    p.base === q.base &&
+    p.modulo === q.modulo;
+  return sameRing && (p.offset + a.count <= q.offset || q.offset + b.count <= p.offset);
 }
 
 /** Whether all threads must have finished `earlier` before one begins `later`. */

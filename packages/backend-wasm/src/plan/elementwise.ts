@@ -11,6 +11,7 @@ import {
   mapped,
   type Place,
   type RowMapping,
+  rangeOf,
   turnOf,
 } from "./program.ts";
 
@@ -129,13 +130,7 @@ function accessOf(operand: Strided, i: number, axes: readonly Axis[], division: 
   const kind = axes.length === 1 ? "flat" : "rows";
   const shared = own ? `${kind}:${first.size}${mapName(map)}` : "";
   const key = division === SINGLE ? "single" : division === EACH ? "each" : shared;
-  // A mapped operand's rows lie anywhere in the whole of its buffer.
-  const whole = map === undefined ? { place, bytes } : wholeOf(place);
-  return { ...whole, key, write: i === 0 };
-}
-
-export function wholeOf({ buffer }: Place): { place: Place; bytes: number } {
-  return { place: { buffer, offset: 0 }, bytes: buffer.bytes };
+  return { ...rangeOf(place, bytes, map, first.size), key, write: i === 0 };
 }
 
 /** Copies a value, of any map or uniform, to another of its shape. */

@@ -55,6 +55,8 @@ export interface Access {
   readonly bytes: number;
   readonly key: string;
   readonly write: boolean;
+  /** Of the range, only the first `count` rows of this map. */
+  readonly rows?: { readonly map: RowMapping; readonly count: number } | undefined;
 }
 
 export interface Instruction {
@@ -81,6 +83,22 @@ export function mapName(map: RowMapping | undefined): string {
   if (map === undefined) return "";
   const { start, base, modulo, offset } = map;
   return `@${start.buffer.id}+${start.offset}:${base}:${modulo}:${offset}`;
+}
+
+/** What is touched in memory of `bytes` at `place`, or of the rows of a map in all the buffer. */
+export function rangeOf(
+  place: Place,
+  bytes: number,
+  map: RowMapping | undefined,
+  count: number | undefined,
+): Pick<Access, "place" | "bytes" | "rows"> {
+  if (map === undefined) return { place, bytes };
+  const { buffer } = place;
+  return {
+    place: { buffer, offset: 0 },
+    bytes: buffer.bytes,
+    rows: { map, count: count ?? 1 },
+  };
 }
 
 export function reads(place: Place, bytes: number, key = ""): Access {

@@ -2,9 +2,8 @@
 
 import type { Node, NodeOf, Primitive } from "@fewnorm/tensor";
 import { EACH, OP_COMBINE, SHARED } from "../../opcodes.ts";
-import { wholeOf } from "../elementwise.ts";
 import { bytesOf, type Lowering, SMALL, type Value } from "../lowering.ts";
-import { type Access, at, mapName, type Place, reads, writes } from "../program.ts";
+import { type Access, at, mapName, type Place, rangeOf, reads, writes } from "../program.ts";
 
 /** Emits the instructions of a node and says where its value lies. */
 export type Rule<P extends Primitive> = (low: Lowering, node: NodeOf<P>) => Value;
@@ -29,11 +28,8 @@ export function imagesOf(shape: readonly number[]) {
 /** What threads touch when each treats its share of a value's images. */
 export function imagesAccess(value: Value, write: boolean): Access {
   const key = `rows:${value.shape[0] ?? 1}${mapName(value.map)}`;
-  const range =
-    value.map === undefined
-      ? { place: value.place, bytes: bytesOf(value.shape) }
-      : wholeOf(value.place);
-  return { ...range, key, write };
+  const { place, map, shape } = value;
+  return { ...rangeOf(place, bytesOf(shape), map, shape[0]), key, write };
 }
 
 /** Adds up what the threads have left in `partial`: `rows` of `length` floats, `rowFloats` apart. */

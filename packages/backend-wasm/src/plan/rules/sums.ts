@@ -3,10 +3,10 @@
 import type { NodeOf } from "@fewnorm/tensor";
 import { sizeOf } from "@fewnorm/tensor";
 import { EACH, OP_SUM_PARTIAL, OP_SUM_ROWS, SHARED } from "../../opcodes.ts";
-import { mergeAxes, wholeOf } from "../elementwise.ts";
+import { mergeAxes } from "../elementwise.ts";
 import { storedAxes, storedStrides } from "../layout.ts";
 import { bytesOf, type Lowering, SMALL, stridesOf, type Value } from "../lowering.ts";
-import { type Argument, at, mapName, mapped, reads, turnOf, writes } from "../program.ts";
+import { type Argument, at, mapName, mapped, rangeOf, turnOf, writes } from "../program.ts";
 import { emitCombine, operand, type Rules } from "./rule.ts";
 
 export const sumRules: Rules<"sum"> = {
@@ -58,7 +58,7 @@ function sumOfRows(low: Lowering, node: NodeOf<"sum">, sum: Description) {
   const { x, small, rank, rows, args } = sum;
   const key = small ? "each" : `rows:${rows}`;
   const length = sizeOf(node.shape) / rows;
-  const from = x.map === undefined ? { place: x.place, bytes: bytesOf(x.shape) } : wholeOf(x.place);
+  const from = rangeOf(x.place, bytesOf(x.shape), x.map, x.shape[0]);
   low.emit({
     op: OP_SUM_ROWS,
     args: [
@@ -67,7 +67,7 @@ function sumOfRows(low: Lowering, node: NodeOf<"sum">, sum: Description) {
       ...args,
     ],
     accesses: [
-      reads(from.place, from.bytes, small ? key : key + mapName(x.map)),
+      { ...from, key: small ? key : key + mapName(x.map), write: false },
       writes(out.place, bytesOf(node.shape), key),
     ],
     node: node.id,
@@ -90,7 +90,7 @@ function sumOfAll(low: Lowering, node: NodeOf<"sum">, sum: Description) {
   const sums = small ? out.place : low.allocate(bytes * low.threads);
   const kind = rank === 1 && x.map === undefined ? "flat" : "rows";
   const turn = small ? undefined : turnOf(x.map ?? x.order, rows);
-  const from = x.map === undefined ? { place: x.place, bytes: bytesOf(x.shape) } : wholeOf(x.place);
+  const from = rangeOf(x.place, bytesOf(x.shape), x.map, x.shape[0]);
   low.emit({
     op: OP_SUM_PARTIAL,
     args: [
@@ -99,7 +99,7 @@ function sumOfAll(low: Lowering, node: NodeOf<"sum">, sum: Description) {
       ...args,
     ],
     accesses: [
-      reads(from.place, from.bytes, small ? "each" : `${kind}:${rows}${mapName(x.map)}`),
+      { ...from, key: small ? "each" : `${kind}:${rows}${mapName(x.map)}`, write: false },
       small ? writes(sums, bytes, "each") : writes(sums, bytes * low.threads, "thread"),
     ],
     turn,
