@@ -49,7 +49,8 @@ Output
   --quiet                prints the summary only
 
 Machine
-  --backend NAME         ${backendNames.join(", ")} (default ${defaults.backend})
+  --backend NAME         ${backendNames.join(", ").replace(", gpu:", ",\n                         gpu:")}
+                         (default ${defaults.backend}); gpu takes the best mode that answers
   --threads N            default: what the backend thinks best. Another number changes results in
                          the last digits.
 

@@ -1,6 +1,7 @@
 // Backends by name. Each is loaded when it is asked for, so that one that is not used costs nothing.
 
 import type { Backend } from "@fewnorm/backend";
+import type { GpuBackendOptions } from "@fewnorm/backend-gpu";
 import { unknownName, withChoices } from "./unknown-name.ts";
 
 /** What every backend can be asked for. */
@@ -9,7 +10,16 @@ export interface BackendOptions {
   readonly threads?: number | undefined;
 }
 
-const backends: Readonly<Record<string, (options: BackendOptions) => Promise<Backend>>> = {
+type Make = (options: BackendOptions) => Promise<Backend>;
+
+const gpu =
+  (options: GpuBackendOptions): Make =>
+  async () => {
+    const { createGpuBackend } = await import("@fewnorm/backend-gpu");
+    return createGpuBackend(options);
+  };
+
+const backends: Readonly<Record<string, Make>> = {
   async wasm({ threads }) {
     const { createWasmBackend } = await import("@fewnorm/backend-wasm");
     return createWasmBackend(threads === undefined ? {} : { threads });
@@ -18,13 +28,19 @@ const backends: Readonly<Record<string, (options: BackendOptions) => Promise<Bac
     const { createReferenceBackend } = await import("@fewnorm/backend-reference");
     return createReferenceBackend({ precision: "float32" });
   },
+  gpu: gpu({}),
+  "gpu:webgpu": gpu({ mode: "webgpu" }),
+  "gpu:webgl2": gpu({ mode: "webgl2" }),
+  "gpu:webasm": gpu({ mode: "webasm" }),
+  "gpu:webgl": gpu({ mode: "webgl" }),
+  "gpu:cpu": gpu({ mode: "cpu" }),
 };
 
 /** Names of all backends, the default first. */
 export const backendNames: readonly string[] = Object.keys(backends);
 
 /**
- * The backend of a name, such as `wasm`, ready to be made.
+ * The backend of a name, such as `wasm` or `gpu:webgpu`, ready to be made; `gpu` takes the best mode that answers.
  * @throws RangeError, in one line, for a name that there is not.
  */
 export function parseBackend(text: string): (options?: BackendOptions) => Promise<Backend> {

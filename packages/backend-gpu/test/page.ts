@@ -1,0 +1,87 @@
+// What the tests call in a browser; browser.ts bundles it and opens it.
+
+import { conformance, type TestFunction } from "@fewnorm/backend";
+import { createGpuBackend, type GpuMode } from "@fewnorm/backend-gpu";
+import { createReferenceBackend } from "@fewnorm/backend-reference";
+import { type Training, trainResnet } from "./training.ts";
+
+type Assertions = Parameters<Parameters<TestFunction>[1]>[0];
+
+/** An assertion that was made, and the name of its test. */
+export interface Verdict {
+  readonly test: string;
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** A training in a form that leaves the page as text. */
+export interface SentTraining {
+  readonly losses: readonly number[];
+  readonly after: readonly (readonly [name: string, shape: readonly number[], base64: string])[];
+}
+
+const page = {
+  /** Why a mode can't be had; undefined if it can. */
+  async why(mode: GpuMode): Promise<string | undefined> {
+    try {
+      const backend = await createGpuBackend({ mode });
+      await backend.dispose();
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  },
+
+  async describe(mode: GpuMode): Promise<string> {
+    const backend = await createGpuBackend({ mode });
+    await backend.dispose();
+    return backend.description;
+  },
+
+  /** The suite, all of it. An error in a test is a verdict as well. */
+  async conformance(mode: GpuMode): Promise<readonly Verdict[]> {
+    const tests: { readonly name: string; body(t: Assertions): Promise<void> }[] = [];
+    conformance(
+      (name, body) => tests.push({ name, body }),
+      `gpu ${mode}`,
+      () => createGpuBackend({ mode }),
+      { oracle: () => createReferenceBackend() },
+    );
+    const verdicts: Verdict[] = [];
+    for (const { name, body } of tests) {
+      const ok = (value: unknown, message: string) =>
+        verdicts.push({ test: name, ok: Boolean(value), message });
+      try {
+        await body({ ok });
+      } catch (error) {
+        verdicts.push({ test: name, ok: false, message: String(error) });
+      }
+    }
+    return verdicts;
+  },
+
+  async train(mode: GpuMode, norm: string): Promise<SentTraining> {
+    const backend = await createGpuBackend({ mode });
+    try {
+      const { losses, after } = await trainResnet(backend, norm);
+      return { losses, after: sent(after) };
+    } finally {
+      await backend.dispose();
+    }
+  },
+};
+
+export type Page = typeof page;
+
+function sent(tensors: Training["after"]): SentTraining["after"] {
+  return [...tensors].map(([name, { shape, values }]) => {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 4096) {
+      text += String.fromCharCode(...bytes.subarray(i, i + 4096));
+    }
+    return [name, shape, btoa(text)];
+  });
+}
+
+(globalThis as { fewnorm?: Page }).fewnorm = page;
