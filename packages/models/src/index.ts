@@ -15,4 +15,5 @@ export {
   wideResnet,
 } from "./pre-activation.ts";
 export { type ResNetDepth, type ResNetOptions, resnet } from "./resnet.ts";
+export { type LayerSummary, type ModelSummary, summarize } from "./summary.ts";
 export { type VggOptions, vgg } from "./vgg.ts";

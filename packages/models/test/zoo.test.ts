@@ -44,10 +44,12 @@ for (const [file, networks] of Object.entries(families)) {
   }
 }
 
-// As published: too large for the reference.
+// As published: too large for the reference. Of its 400,000 ReLU inputs one lies within 1e-6 of zero, and
+// single elements of two filters' weights differ by 1e-3 and 2.4e-3 after three updates.
 agreesWithPyTorch({
   file: "imagenet-resnet.json",
   network: "resnet18",
   model: imagenetResnet({ ...of(64), depth: 18 }),
   engines: [wasm(1), wasm(2)],
+  trained: 1e-2,
 });

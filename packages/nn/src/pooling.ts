@@ -47,7 +47,8 @@ export function joinChannels(a: Tensor, b: Tensor): Tensor {
 }
 
 /** min(x, limit), as x − max(x − limit, 0). Behind a ReLU and with 6 it makes a ReLU6. */
-export const atMost = (x: Tensor, limit: number): Tensor => subtract(x, relu(subtract(x, limit)));
+export const atMost = (x: Tensor, limit: number): Tensor =>
+  x.builder.labelled("at most", () => subtract(x, relu(subtract(x, limit))));
 
 /**
  * Dropout (Srivastava et al., JMLR 2014): in training each element is zero with probability `rate`

@@ -19,11 +19,13 @@ export function noNorm(): Norm {
       const inner = scope.at(names.linear);
       const weight = inner.parameter("weight", [units, inputs], uniformFanIn(inputs));
       const bias = inner.parameter("bias", [units], zeros);
-      const y = convolve(reshape(x, [n, inputs, 1, 1]), reshape(weight, [units, inputs, 1, 1]), {
-        bias,
-        residual: residual && reshape(residual, [n, units, 1, 1]),
-        relu,
-      });
+      const y = scope.builder.labelled(inner.path, () =>
+        convolve(reshape(x, [n, inputs, 1, 1]), reshape(weight, [units, inputs, 1, 1]), {
+          bias,
+          residual: residual && reshape(residual, [n, units, 1, 1]),
+          relu,
+        }),
+      );
       return reshape(y, [n, units]);
     },
   };

@@ -1,33 +1,53 @@
 // Models by name.
 
-import { resnet } from "@fewnorm/models";
+import {
+  densenet,
+  imagenetResnet,
+  lenet,
+  type ModelOptions,
+  mobilenetV2,
+  preActivationResnet,
+  resnet,
+  vgg,
+  wideResnet,
+} from "@fewnorm/models";
 import type { Model } from "@fewnorm/nn";
-import type { Norm } from "@fewnorm/norm";
 import { unknownName, withChoices } from "./unknown-name.ts";
 
-/** What a model is built with. */
-export interface ModelOptions {
-  readonly norm: Norm;
-  readonly classes: number;
-  /** [C, H, W] of an image. */
-  readonly inputShape: readonly [number, number, number];
-}
+type Build = (options: ModelOptions) => Model;
 
-const models: Readonly<Record<string, (options: ModelOptions) => Model>> = Object.fromEntries(
-  [20, 32, 44, 56, 110].map((depth) => [
-    `resnet${depth}`,
-    (options: ModelOptions) => resnet({ ...options, depth }),
-  ]),
-);
+/** `<prefix><size>` for each size. */
+const family = <Size extends string | number>(
+  prefix: string,
+  sizes: readonly Size[],
+  build: (size: Size, options: ModelOptions) => Model,
+): Record<string, Build> =>
+  Object.fromEntries(sizes.map((size) => [`${prefix}${size}`, (options) => build(size, options)]));
+
+const models: Readonly<Record<string, Build>> = {
+  ...family("resnet", [20, 32, 44, 56, 110], (depth, options) => resnet({ ...options, depth })),
+  ...family("resnet", [18, 34, 50, 101] as const, (depth, options) =>
+    imagenetResnet({ ...options, depth }),
+  ),
+  ...family("preresnet", [20, 56, 110, 164], (depth, options) =>
+    preActivationResnet({ ...options, depth, bottleneck: depth === 164 }),
+  ),
+  "wrn28-10": (options) => wideResnet({ ...options, depth: 28, widen: 10 }),
+  ...family("vgg", [11, 13, 16, 19] as const, (depth, options) => vgg({ ...options, depth })),
+  ...family("densenet", [100, 121] as const, (depth, options) => densenet({ ...options, depth })),
+  mobilenetv2: mobilenetV2,
+  lenet,
+};
 
 /** Names of all models. */
 export const modelNames: readonly string[] = Object.keys(models);
 
 /**
- * The model of a name, such as `resnet20`, to be built with a norm and the data set's classes and shape.
+ * The model of a name, such as `resnet20`, to be built with a norm and the data set's classes and shape;
+ * without these it is built for what it was published for.
  * @throws RangeError, in one line, for a name that there is not.
  */
-export function parseModel(text: string): (options: ModelOptions) => Model {
+export function parseModel(text: string): Build {
   const model = Object.hasOwn(models, text) ? models[text] : undefined;
   if (model !== undefined) return model;
   const problem = unknownName("model", text, modelNames);

@@ -1,0 +1,78 @@
+// From the command's arguments to what it prints.
+
+import { type LayerSummary, summarize } from "@fewnorm/models";
+import { modelNames, parseModel, parseNorm } from "@fewnorm/presets";
+import Table from "cli-table3";
+import { type Arguments, parseArguments } from "./arguments.ts";
+import { help } from "./help.ts";
+
+/** @throws Error with a line for the user; `exitCode` 2 where the command line is at fault. */
+export function run(argv: readonly string[]): string {
+  const parsed = parseArguments(argv);
+  if (parsed.help) return help;
+  const { names } = parsed;
+  if (names.length === 0) return overview(parsed);
+  return names.map((name) => details(name, parsed)).join("\n");
+}
+
+/** All models, a line each. */
+function overview(options: Arguments): string {
+  const rows = modelNames.map((name) => {
+    const { model, summary } = summaryOf(name, options);
+    const { parameters, flops, activationBytes, layers } = summary;
+    const size = [model.inputShape.join("×"), `${model.classes}`];
+    const needs = [`${layers.length}`, grouped(parameters), grouped(flops / 1e6)];
+    return [name, ...size, ...needs, mebibytes(activationBytes)];
+  });
+  const head = ["model", "image", "classes", "layers", "parameters", "Mflop", "kept MiB"];
+  return `${table(head, rows)}${footnote(options)}`;
+}
+
+/** One model, layer by layer. */
+function details(name: string, options: Arguments): string {
+  const { model, summary } = summaryOf(name, options);
+  const { layers, parameters, flops, activationBytes } = summary;
+  const rows = layers.map((layer) => [
+    nameOf(layer),
+    layer.shape.join("×"),
+    grouped(layer.parameters),
+    (layer.flops / 1e6).toFixed(2),
+  ]);
+  const total = ["total", "", grouped(parameters), (flops / 1e6).toFixed(2)];
+  const title = `${name} with ${options.norm}, ${model.classes} classes, images of ${model.inputShape.join("×")}`;
+  const kept = `Training keeps ${mebibytes(activationBytes)} MiB of each image.`;
+  const head = ["layer", "result", "parameters", "Mflop"];
+  return `${title}\n${table(head, [...rows, total])}${kept}\n${footnote(options)}`;
+}
+
+function summaryOf(name: string, { norm, batch, sizes }: Arguments) {
+  const model = parseModel(name)({ norm: parseNorm(norm), ...sizes });
+  return { model, summary: summarize(model, { batch }) };
+}
+
+/** `layer1.0.conv1 + bn1`: the owners of the layer's states, their common path once. */
+function nameOf({ name, owners: [first, ...others] }: LayerSummary): string {
+  if (first === undefined) return name;
+  const path = first.slice(0, first.lastIndexOf(".") + 1);
+  const rest = others.map((owner) => (owner.startsWith(path) ? owner.slice(path.length) : owner));
+  return [first, ...rest].join(" + ");
+}
+
+function footnote({ norm, batch }: Arguments): string {
+  return `Flops of one image's forward pass, a multiply-add being two. Memory is what training with ${norm} and a batch of
+${batch} keeps for the gradient, divided by the batch, in float32.
+`;
+}
+
+const grouped = (count: number): string => Math.round(count).toLocaleString("en-US");
+
+const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(2);
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const colAligns = head.map((_, column) => (column === 0 ? "left" : "right") as "left" | "right");
+  const made = new Table({ head: [...head], colAligns, style: { head: [], border: [] } });
+  for (const cells of rows) made.push([...cells]);
+  // The line under the head is enough.
+  const lines = made.toString().split("\n");
+  return `${lines.filter((line, i) => i <= 2 || !line.startsWith("├")).join("\n")}\n`;
+}

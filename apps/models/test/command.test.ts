@@ -1,0 +1,59 @@
+// The command, in a process of its own.
+
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { modelNames } from "@fewnorm/presets";
+import test from "tape";
+
+const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
+
+function command(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    encoding: "utf8",
+  });
+  return { status, stdout, stderr };
+}
+
+test("without a name: every model, a line each", (t) => {
+  const { status, stdout } = command();
+  t.equal(status, 0);
+  for (const name of modelNames) {
+    const lines = stdout.split("\n").filter((line) => line.startsWith(`│ ${name} `));
+    t.equal(lines.length, 1, name);
+  }
+  t.match(stdout, /│ resnet18 +│ 3×224×224 │ +1000 │ +23 │ +11,689,512 │ +3,636 │/);
+  t.match(stdout, /│ resnet20 +│ +3×32×32 │ +10 │ +23 │ +269,722 │/);
+  t.end();
+});
+
+test("with a name: its layers", (t) => {
+  const { status, stdout } = command("resnet18", "--norm", "bs:4", "--input", "3x64x64");
+  t.equal(status, 0);
+  t.match(stdout, /^resnet18 with bs:4, 1000 classes, images of 3×64×64\n/);
+  t.match(stdout, /│ conv1 \+ bn1 +│ +64×32×32 │ +9,536 │/);
+  t.match(stdout, /│ max pool +│ +64×16×16 │ +0 │/);
+  t.match(stdout, /│ layer2.0.downsample.0 \+ 1 +│ +128×8×8 │ +8,448 │/);
+  t.match(stdout, /│ total +│ +│ +11,689,512 │/);
+  t.end();
+});
+
+test("mistakes are one line, with exit status 2 for the command line's", (t) => {
+  for (const [args, status, words] of [
+    [["resnet21"], 1, /^parseModel: there is no model "resnet21", did you mean .*\n$/],
+    [["resnet20", "--norm", "bz:4"], 1, /^parseNorm: there is no norm "bz:4", did you .*\n$/],
+    [
+      ["--input", "32x32"],
+      2,
+      /^models: --input 32x32 is not a shape CxHxW; give e.g. 3x32x32; .*\n$/,
+    ],
+    [["--classes", "0"], 2, /^models: --classes 0 is not a whole number >= 1; see pnpm .*\n$/],
+    [["--colour"], 2, /^models: Unknown option '--colour'; see pnpm models --help\n$/],
+  ] as const) {
+    const { stderr, ...ended } = command(...args);
+    t.equal(ended.status, status, args.join(" "));
+    t.match(stderr, words);
+    t.equal(ended.stdout, "");
+  }
+  t.match(command("--help").stdout, /Usage: pnpm models/);
+  t.end();
+});
