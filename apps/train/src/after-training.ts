@@ -3,7 +3,7 @@
 import type { Dataset } from "@fewnorm/data";
 import type { Model } from "@fewnorm/nn";
 import { foldIn, key } from "@fewnorm/tensor";
-import { evaluate, evaluateWithBatchStatistics, recalibrate } from "@fewnorm/train";
+import { evaluate, evaluateWithBatchStatistics, recalibrate, stateDictOf } from "@fewnorm/train";
 import type { Config } from "./config.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Summary } from "./summary.ts";
@@ -43,7 +43,7 @@ export async function afterTraining(
 ): Promise<Pick<Summary, "recalibrated" | "batchStatistics">> {
   const { recalibrate: batches, batchStatistics, batch, seed } = config;
   if (calibrated === undefined || (batches === undefined && !batchStatistics)) return {};
-  const tensors = await trainer.read();
+  const tensors = await stateDictOf(trainer);
   const options = { dataset, batch, key: foldIn(key(seed), 3) };
   const test = batchStatistics
     ? await evaluateWithBatchStatistics(backend, calibrated, tensors, dataset.test, options)

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import type { Checkpoint, Settings } from "@fewnorm/train";
 import { usageError } from "./failure.ts";
+import { type OptimizerName, optimizerNames, optimizers } from "./method.ts";
 
 export const scheduleNames = ["cosine", "step", "constant"] as const;
 
@@ -20,8 +21,16 @@ export interface Config {
   readonly warmup: number;
   /** Epochs after which the schedule `step` lowers the rate. */
   readonly milestones: readonly number[];
+  readonly optimizer: OptimizerName;
   readonly momentum: number;
   readonly weightDecay: number;
+  /** The largest global norm of the gradients; absent: any. */
+  readonly clip?: number | undefined;
+  /** Decay of the moving average of the parameters; absent: none is kept. */
+  readonly ema?: number | undefined;
+  readonly labelSmoothing: number;
+  /** α; absent: images are not mixed. */
+  readonly mixup?: number | undefined;
   readonly augment: boolean;
   readonly seed: number;
   /** A safetensors file to begin with. */
@@ -51,11 +60,13 @@ export const defaults: Omit<Config, "milestones"> = {
   norm: "bs:1/4",
   epochs: 10,
   batch: 128,
-  lr: 0.1,
+  lr: optimizers.sgd.lr,
   schedule: "cosine",
   warmup: 2,
+  optimizer: "sgd",
   momentum: 0.9,
-  weightDecay: 5e-4,
+  weightDecay: optimizers.sgd.weightDecay,
+  labelSmoothing: 0,
   augment: true,
   seed: 1,
   resume: false,
@@ -67,7 +78,15 @@ export const defaults: Omit<Config, "milestones"> = {
 
 /** What the command line says, else what the resumed checkpoint says, else the defaults. */
 export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | undefined): Config {
-  const merged = { ...defaults, ...(checkpoint && remembered(checkpoint)), ...given };
+  const chosen = { ...(checkpoint && remembered(checkpoint)), ...given };
+  const { optimizer = defaults.optimizer } = chosen;
+  if (!optimizerNames.includes(optimizer)) {
+    throw usageError(
+      `there is no optimizer ${optimizer}; optimizers are ${optimizerNames.join(", ")}`,
+    );
+  }
+  const { lr, weightDecay } = optimizers[optimizer];
+  const merged = { ...defaults, lr, weightDecay, ...chosen };
   const { epochs } = merged;
   const halfway = [Math.floor(epochs / 2), Math.floor((3 * epochs) / 4)];
   const config: Config = { milestones: halfway, ...merged };
@@ -91,9 +110,15 @@ export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | u
 /** What the results depend on: a training is resumed with the same only. */
 export function settingsOf(config: Config): Settings {
   const { norm, lr, schedule, warmup, momentum, weightDecay, epochs, milestones } = config;
-  const { trainImages, testImages } = config;
+  const { trainImages, testImages, optimizer, clip, ema, labelSmoothing, mixup } = config;
   return {
     norm,
+    // `optimizer` itself is what describes it with all of its options.
+    optimizerName: optimizer,
+    ...(clip === undefined ? {} : { clip }),
+    ...(ema === undefined ? {} : { ema }),
+    ...(labelSmoothing === 0 ? {} : { labelSmoothing }),
+    ...(mixup === undefined ? {} : { mixup }),
     lr,
     schedule,
     warmup,
@@ -132,6 +157,11 @@ const kinds: Readonly<Record<string, "string" | "number" | "boolean">> = {
   schedule: "string",
   warmup: "number",
   milestones: "string",
+  optimizerName: "string",
+  clip: "number",
+  ema: "number",
+  labelSmoothing: "number",
+  mixup: "number",
   momentum: "number",
   weightDecay: "number",
   augment: "boolean",
@@ -155,6 +185,7 @@ function remembered({ settings, notes }: Checkpoint): Partial<Config> {
         `train: the checkpoint's ${name} is ${value}; it was not made by this command`,
       );
     }
+    if (name === "optimizerName") return [["optimizer", value]];
     return [[name, name === "milestones" ? String(value).split(",").map(Number) : value]];
   });
   return Object.fromEntries(known) as Partial<Config>;

@@ -2,9 +2,19 @@
 
 import { backendNames, modelNames, normForms } from "@fewnorm/presets";
 import { defaults } from "./config.ts";
+import { type OptimizerName, optimizerNames, optimizers } from "./method.ts";
 
 const width = Math.max(...normForms.map(({ form }) => form.length));
 const norms = normForms.map(({ form, meaning }) => `  ${form.padEnd(width)}  ${meaning}`);
+
+/** A default, and the optimizers that have another: `0.1, for adamw 0.001`. */
+function of(choose: (optimizer: (typeof optimizers)[OptimizerName]) => number): string {
+  const usual = choose(optimizers[defaults.optimizer]);
+  const others = optimizerNames
+    .filter((name) => choose(optimizers[name]) !== usual)
+    .map((name) => `, for ${name} ${choose(optimizers[name])}`);
+  return `${usual}${others.join("")}`;
+}
 
 export const help = `Trains a convolutional network on images, and tests it.
 
@@ -23,14 +33,19 @@ Data and model
 Training
   --epochs N             default ${defaults.epochs}
   --batch N              images in a step (default ${defaults.batch})
-  --lr RATE              the largest learning rate (default ${defaults.lr})
+  --optimizer NAME       ${optimizerNames.join(", ")} (default ${defaults.optimizer})
+  --lr RATE              the largest learning rate (default ${of(({ lr }) => lr)})
   --schedule NAME        cosine: falls to 0 along a cosine; step: a tenth after each milestone;
                          constant (default ${defaults.schedule})
   --warmup EPOCHS        the rate rises from 0 over so many epochs first (default ${defaults.warmup}, or a fifth
                          of a shorter training)
   --milestones E,E       epochs for --schedule step (default: 1/2 and 3/4 of the training)
-  --momentum M           default ${defaults.momentum}
-  --weight-decay D       default ${defaults.weightDecay}
+  --momentum M           default ${defaults.momentum}; adamw's first beta
+  --weight-decay D       default ${of(({ weightDecay }) => weightDecay)}
+  --clip NORM            scales gradients down to this global norm
+  --ema DECAY            tests and saves a moving average of the parameters, e.g. 0.99
+  --label-smoothing E    share of a label that all classes get alike, e.g. 0.1
+  --mixup ALPHA          mixes pairs of images and their labels, e.g. 0.2
   --augment              pad by 4, crop and mirror the training images; the default
   --no-augment           take them as they are
   --seed N               a whole number; the same seed gives the same result (default ${defaults.seed})

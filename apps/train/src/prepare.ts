@@ -12,7 +12,6 @@ import {
   type HostTensor,
   readStateDict,
   type Schedule,
-  sgd,
   stepDecay,
   stepsPerEpoch,
   type Trainer,
@@ -20,6 +19,7 @@ import {
 } from "@fewnorm/train";
 import { checkAfterTraining } from "./after-training.ts";
 import type { Config } from "./config.ts";
+import { objectiveOf, optimizerOf } from "./method.ts";
 
 /** All that a training needs. Whoever has it disposes of the backend. */
 export interface Prepared {
@@ -34,12 +34,13 @@ export interface Prepared {
 
 /** @throws Error for names, files and sizes that do not work; nothing is left open then. */
 export async function prepare(config: Config): Promise<Prepared> {
-  const { batch, momentum, weightDecay } = config;
+  const { batch } = config;
   // Names first: what is misspelt is told before anything is loaded.
   const norm = parseNorm(config.norm);
   const modelOf = parseModel(config.model);
   const createBackend = parseBackend(config.backend);
-  const optimizer = sgd({ momentum, weightDecay });
+  const optimizer = optimizerOf(config);
+  const objective = objectiveOf(config);
   const dataset = await loadData(config);
   const shared = { classes: dataset.classes.length, inputShape: dataset.shape };
   const model = modelOf({ ...shared, norm });
@@ -49,7 +50,7 @@ export async function prepare(config: Config): Promise<Prepared> {
   const initial = config.init === undefined ? undefined : await readInitial(config.init, model);
   const backend = await createBackend({ threads: config.threads });
   try {
-    const trainer = await createTrainer(backend, model, { batch, optimizer });
+    const trainer = await createTrainer(backend, model, { batch, optimizer, objective });
     return { dataset, backend, trainer, calibrated, initial };
   } catch (error) {
     await backend.dispose();

@@ -65,6 +65,9 @@ test("names that there are not", async (t) => {
   );
   await refuses(t, ["--norm", "bs:4@exat"], /no gradient "exat", did you mean "exact"/);
   await refuses(t, ["--model", "resnet21"], /no model "resnet21".*resnet20, resnet32/);
+  await refuses(t, ["--optimizer", "adam"], /no optimizer adam.*sgd, nesterov, adamw, lars/, 2);
+  await refuses(t, ["--ema", "1"], /averaged: decay is 1/);
+  await refuses(t, ["--label-smoothing", "1"], /labelSmoothing is 1/);
   await refuses(t, ["--backend", "wasn"], /no backend "wasn", did you mean "wasm"/);
 });
 

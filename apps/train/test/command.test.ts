@@ -159,3 +159,28 @@ test("--recalibrate and --batch-statistics test once more, and --save keeps the 
     for (const file of [before, after]) await file?.dispose();
   });
 });
+
+test("optimizer, clipping, average, smoothing and mixup are in the summary, and remembered", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const out = join(folder, "out");
+    const args = ["--data", data, "--batch", "8", "--epochs", "1", "--quiet", "--out", out];
+    const method = ["--optimizer", "adamw", "--clip", "1", "--ema", "0.9", "--mixup", "0.2"];
+    const first = await command([...args, ...method, "--label-smoothing", "0.1"]);
+    t.equal(first.code, 0, first.stderr);
+    const summary = JSON.parse(await readFile(join(out, "summary.json"), "utf8"));
+    t.equal(summary.settings.optimizerName, "adamw");
+    t.equal(summary.settings.lr, 0.001);
+    t.equal(summary.settings.mixup, 0.2);
+    const { checkpoint } = await readCheckpoint(out);
+    const { optimizer, objective } = checkpoint.settings;
+    t.match(`${optimizer}`, /^averaged\(clipped\(adamw\(betas 0\.9 and 0\.999, .*, 1\), 0\.9\)$/);
+    t.equal(objective, "mixup(cross-entropy(label smoothing 0.1), alpha 0.2)");
+    t.ok(checkpoint.tensors.has("fc.weight.average"));
+    // Everything is done already; that it goes on at all says that the settings are the same.
+    const again = await command(["--out", out, "--resume", "--quiet"]);
+    t.equal(again.code, 0, again.stderr);
+    const other = await command(["--out", out, "--resume", "--ema", "0.99"]);
+    t.match(other.stderr, /ema is 0\.9 there, 0\.99 here/);
+  });
+});

@@ -1,4 +1,5 @@
 // Optimizers, schedules, the training loop, metrics and checkpoints.
+export * from "./adamw.ts";
 export * from "./batch-statistics.ts";
 export {
   type Checkpoint,
@@ -10,7 +11,23 @@ export { decodeCheckpoint, encodeCheckpoint } from "./checkpoint-format.ts";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.ts";
 export * from "./events.ts";
 export { initializeStates } from "./initial-states.ts";
-export * from "./optimizer.ts";
+export { type LarsOptions, lars } from "./lars.ts";
+export {
+  type ClassificationOptions,
+  classification,
+  type MixupOptions,
+  mixup,
+  type Objective,
+  type ObjectiveContext,
+} from "./objective.ts";
+export {
+  type Optimizer,
+  type ParameterGradient,
+  type SgdOptions,
+  sgd,
+  weightsOnly,
+} from "./optimizer.ts";
+export * from "./optimizer-wrappers.ts";
 export * from "./schedule.ts";
 export { type Scores, scoreLogits } from "./scores.ts";
 export * from "./state-dict.ts";

@@ -5,17 +5,23 @@ import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
 import { isCheckpoint } from "./checkpoint-format.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
 import { traceEvaluation } from "./trace.ts";
-import type { HostTensor, Trainer } from "./trainer.ts";
+import { evaluatedState, type HostTensor, type Trainer } from "./trainer.ts";
 
 /** What a model computes its logits from: parameters and running statistics, without optimizer slots. */
 export const modelStates = (model: Model): readonly StateDeclaration[] =>
   traceEvaluation(model, { batch: 1 }).states;
 
-/** Copies of a trainer's parameters and running statistics, by PyTorch's names. */
+/**
+ * Copies of a trainer's parameters, or what evaluation takes in their place, such as averages, and running
+ * statistics, by PyTorch's names.
+ */
 export async function stateDictOf(trainer: Trainer): Promise<Map<string, HostTensor>> {
   const all = await trainer.read();
+  const stateFor = evaluatedState(trainer.optimizer, trainer.states);
   return new Map(
-    modelStates(trainer.model).map(({ name }) => [name, all.get(name) as HostTensor] as const),
+    modelStates(trainer.model).map(
+      ({ name }) => [name, all.get(stateFor(name)) as HostTensor] as const,
+    ),
   );
 }
 
@@ -50,7 +56,8 @@ function relevant(
 ): ReadonlyMap<string, TensorInfo> {
   const names = new Set(states.map(({ name }) => name));
   const isCounter = (name: string) => /(^|\.)num_batches_tracked$/.test(name);
-  const isSlot = (name: string) => isCheckpoint(file) && names.has(name.replace(/\.[^.]*$/, ""));
+  const isSlot = (name: string) =>
+    isCheckpoint(file) && (/^optimizer\./.test(name) || names.has(name.replace(/\.[^.]*$/, "")));
   return new Map(
     [...file.tensors].filter(([name]) => names.has(name) || !(isCounter(name) || isSlot(name))),
   );

@@ -180,7 +180,7 @@ export async function* train(
 
 /** What the results depend on, as far as the loop knows it. */
 function ownSettings(
-  { model, optimizer, batch }: Trainer,
+  { model, optimizer, objective, batch }: Trainer,
   dataset: Dataset,
   seed: number,
   augment: boolean | Augmentation,
@@ -188,6 +188,7 @@ function ownSettings(
   return {
     model: model.name,
     optimizer: optimizer.name,
+    objective: objective.name,
     batch,
     seed,
     augment: typeof augment === "boolean" ? augment : JSON.stringify(augment),

@@ -4,6 +4,7 @@ import type { Backend } from "@fewnorm/backend";
 import { drawAll, type Model, type StateDeclaration } from "@fewnorm/nn";
 import { elementsOf, type HostValue, type Key, type Shape } from "@fewnorm/tensor";
 import { initializeStates } from "./initial-states.ts";
+import { classification, type Objective } from "./objective.ts";
 import { type Optimizer, sgd } from "./optimizer.ts";
 import { traceEvaluation, traceTraining } from "./trace.ts";
 
@@ -15,6 +16,8 @@ export interface TrainerOptions {
   readonly evaluationBatch?: number;
   /** Default `sgd()`: momentum 0.9, weight decay 5e-4. */
   readonly optimizer?: Optimizer;
+  /** Default `classification()`: the mean cross-entropy. */
+  readonly objective?: Objective;
 }
 
 /** What one training step is made of. */
@@ -38,6 +41,7 @@ export interface HostTensor {
 export interface Trainer {
   readonly model: Model;
   readonly optimizer: Optimizer;
+  readonly objective: Objective;
   readonly batch: number;
   readonly evaluationBatch: number;
   /** Parameters, running statistics and optimizer slots. */
@@ -46,7 +50,7 @@ export interface Trainer {
   readonly workspaceBytes: number;
   /** Gives every state its first value. */
   initialize(key: Key): Promise<void>;
-  /** One step. Returns the mean loss and the logits [batch, classes], both before the update. */
+  /** One step. Returns the loss and the logits [batch, classes], both before the update. */
   step(feeds: StepFeeds): Promise<{ loss: number; logits: ArrayLike<number> }>;
   /** Evaluation: images [evaluationBatch, C, H, W] → logits [evaluationBatch, classes]. */
   logits(images: HostValue): Promise<ArrayLike<number>>;
@@ -55,6 +59,17 @@ export interface Trainer {
   /** Replaces states. All names and shapes are checked before the first one changes. */
   write(tensors: ReadonlyMap<string, HostTensor>): Promise<void>;
   dispose(): Promise<void>;
+}
+
+/** The state that evaluation reads for each of a model's: the optimizer may keep another for a parameter. */
+export function evaluatedState(
+  optimizer: Optimizer,
+  states: readonly StateDeclaration[],
+): (name: string) => string {
+  const parameters = new Set(
+    states.filter(({ kind }) => kind === "parameter").map(({ name }) => name),
+  );
+  return (name) => (parameters.has(name) ? (optimizer.evaluated?.(name) ?? name) : name);
 }
 
 /**
@@ -67,8 +82,12 @@ export async function createTrainer(
   options: TrainerOptions,
 ): Promise<Trainer> {
   const { batch, evaluationBatch = batch, optimizer = sgd() } = options;
-  const training = traceTraining(model, { batch, optimizer });
-  const evaluation = traceEvaluation(model, { batch: evaluationBatch });
+  const { objective = classification() } = options;
+  const training = traceTraining(model, { batch, optimizer, objective });
+  const evaluation = traceEvaluation(model, {
+    batch: evaluationBatch,
+    stateFor: evaluatedState(optimizer, training.states),
+  });
   const names = new Set(training.states.map(({ name }) => name));
   const states = [...training.states, ...evaluation.states.filter(({ name }) => !names.has(name))];
   const [logitsShape, classes] = [[batch, model.classes], model.classes];
@@ -86,6 +105,7 @@ export async function createTrainer(
   return {
     model,
     optimizer,
+    objective,
     batch,
     evaluationBatch,
     states,

@@ -1,9 +1,21 @@
 // The loop: it learns, reports, checkpoints, and goes on bit for bit where it stopped.
+import { batchRenorm } from "@fewnorm/norm";
 import {
+  adamw,
+  averaged,
   type Checkpoint,
+  classification,
+  clipped,
   constant,
   cosine,
+  decodeCheckpoint,
   encodeCheckpoint,
+  evaluate,
+  type HostTensor,
+  lars,
+  mixup,
+  sgd,
+  stateDictOf,
   stepsPerEpoch,
   type TrainEvent,
   type TrainOptions,
@@ -20,7 +32,11 @@ const schedule = cosine({ base: 0.1, steps, warmUp: 4 });
 const common = { epochs, schedule, seed: 7, augment: { pad: 1 }, prefetch: false };
 
 /** Runs a training to its end and returns its events and checkpoints. */
-async function run(options: Partial<TrainOptions> = {}, stopAfter = Number.POSITIVE_INFINITY) {
+async function run(
+  options: Partial<TrainOptions> = {},
+  stopAfter = Number.POSITIVE_INFINITY,
+  made: Parameters<typeof withTrainer>[1] = {},
+) {
   const events: TrainEvent[] = [];
   const checkpoints: Checkpoint[] = [];
   const controller = new AbortController();
@@ -36,7 +52,7 @@ async function run(options: Partial<TrainOptions> = {}, stopAfter = Number.POSIT
       events.push(event);
       if (event.type === "step" && event.step === stopAfter) controller.abort();
     }
-  });
+  }, made);
   return { events, checkpoints, last: checkpoints.at(-1) as Checkpoint };
 }
 
@@ -97,6 +113,58 @@ test("stopped after any step and resumed, it ends bit-identical", async (t) => {
     const [done, wholeDone] = [after.events.at(-1), whole.events.at(-1)];
     t.deepEqual(done, wholeDone, "the same final report");
   }
+});
+
+test("so does one with every optimizer, averages, clipping, mixup and a growing renormalization", async (t) => {
+  const objective = mixup(classification({ labelSmoothing: 0.1 }), { alpha: 0.4 });
+  const model = tinyModel("tiny", batchRenorm({ warmUp: 2 }));
+  const optimizers = [
+    averaged(clipped(adamw({ weightDecay: 0.1 }), 1), 0.9),
+    clipped(averaged(sgd({ nesterov: true }), 0.99), 0.5),
+    lars({ trust: 0.1 }),
+  ];
+  for (const optimizer of optimizers) {
+    const made = { optimizer, objective, model };
+    const whole = await run({}, undefined, made);
+    const expected = await encodeCheckpoint(whole.last);
+    t.equal(whole.last.settings.objective, objective.name);
+    for (const stop of [1, 5, 12]) {
+      const { last } = await run({}, stop, made);
+      // Through bytes, as on disk.
+      const checkpoint = await decodeCheckpoint(await encodeCheckpoint(last));
+      const after = await run({ resume: { checkpoint, where: "here" } }, undefined, made);
+      const found = await encodeCheckpoint(after.last);
+      t.deepEqual(found, expected, `${optimizer.name}: resumed from step ${stop}`);
+      t.deepEqual(after.events.at(-1), whole.events.at(-1), "the same final report");
+    }
+  }
+});
+
+test("averages are what is evaluated and saved, and training does not see them", async (t) => {
+  const decay = 0.9;
+  const plain = await run({}, undefined, { optimizer: sgd() });
+  const dict = new Map<string, HostTensor>();
+  const evaluations: number[] = [];
+  await withTrainer(
+    async (trainer) => {
+      for await (const event of train(trainer, dataset, common)) {
+        if (event.type === "evaluation") evaluations.push(event.loss);
+      }
+      for (const [name, tensor] of await stateDictOf(trainer)) dict.set(name, tensor);
+      const all = await trainer.read();
+      t.deepEqual(all.get("fc.weight"), plain.last.tensors.get("fc.weight"));
+      t.deepEqual(dict.get("fc.weight")?.values, all.get("fc.weight.average")?.values);
+      t.deepEqual(dict.get("bn1.running_mean"), all.get("bn1.running_mean"));
+    },
+    { optimizer: averaged(sgd(), decay) },
+  );
+  // A trainer without averages that has those of the first as its parameters evaluates alike.
+  await withTrainer(async (trainer) => {
+    await trainer.write(dict);
+    const found = await evaluate(trainer, dataset.test, { dataset });
+    t.equal(found?.loss, evaluations.at(-1));
+  });
+  t.notDeepEqual(dict.get("fc.weight"), plain.last.tensors.get("fc.weight"));
 });
 
 test("a training interrupted mid-way says so and evaluates nothing more", async (t) => {
