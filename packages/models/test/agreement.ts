@@ -5,7 +5,14 @@ import type { Backend, State } from "@fewnorm/backend";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import type { Model, StateDeclaration } from "@fewnorm/nn";
-import { sgd, traceEvaluation, traceGradients, traceTraining } from "@fewnorm/train";
+import {
+  adamw,
+  type Optimizer,
+  sgd,
+  traceEvaluation,
+  traceGradients,
+  traceTraining,
+} from "@fewnorm/train";
 import test, { type Test } from "tape";
 import { type Fixture, readFixture } from "./fixture.ts";
 
@@ -48,7 +55,16 @@ export function agreesWithPyTorch(agreement: Agreement): void {
       const backend = await engine.create();
       const check = checker(t, fixture, engine, trained);
       await checkFirstStep(backend, model, fixture, check);
-      if (fixture.names("final.").length > 0) await checkTraining(backend, model, fixture, check);
+      const run = { backend, model, fixture, check };
+      if (fixture.names("final.").length > 0) {
+        const { learningRate, ...options } = fixture.optimizer;
+        await checkTraining(run, "", sgd(options), learningRate);
+      }
+      if (fixture.adamw !== undefined && fixture.names("adamw.").length > 0) {
+        const { learningRate, beta1, beta2, epsilon, weightDecay } = fixture.adamw;
+        const optimizer = adamw({ betas: [beta1, beta2], epsilon, weightDecay });
+        await checkTraining(run, "adamw.", optimizer, learningRate);
+      }
       await backend.dispose();
     });
   }
@@ -111,10 +127,18 @@ async function checkFirstStep(backend: Backend, model: Model, fixture: Fixture, 
   }
 }
 
-async function checkTraining(backend: Backend, model: Model, fixture: Fixture, check: Check) {
+interface Run {
+  readonly backend: Backend;
+  readonly model: Model;
+  readonly fixture: Fixture;
+  readonly check: Check;
+}
+
+/** All steps with an optimizer, whose results' names begin with `prefix`. */
+async function checkTraining(run: Run, prefix: string, optimizer: Optimizer, learningRate: number) {
+  const { backend, model, fixture, check } = run;
   const batch = fixture.images(0).shape[0] as number;
-  const { learningRate, ...options } = fixture.optimizer;
-  const { graph, states } = traceTraining(model, { batch, optimizer: sgd(options) });
+  const { graph, states } = traceTraining(model, { batch, optimizer });
   const state = await stateOf(backend, states, fixture);
   const step = await backend.compile(graph, state);
   const losses: number[] = [];
@@ -122,11 +146,12 @@ async function checkTraining(backend: Backend, model: Model, fixture: Fixture, c
     const { loss } = await step.run({ ...feedsOf(fixture, i), learningRate: [learningRate] });
     losses.push(loss?.data[0] as number);
   }
-  check("losses", losses);
-  const logits = "final.evaluation.logits";
-  for (const entry of fixture.names("final.").filter((name) => name !== logits)) {
-    check(entry, (await state.read(entry.slice("final.".length))).data);
+  check(`${prefix}losses`, losses);
+  const [final, logits] = [`${prefix}final.`, "final.evaluation.logits"];
+  for (const entry of fixture.names(final).filter((name) => name !== logits)) {
+    check(entry, (await state.read(entry.slice(final.length))).data);
   }
+  if (prefix !== "") return;
   const evaluation = await backend.compile(traceEvaluation(model, { batch }).graph, state);
   const evaluated = await evaluation.run({ images: fixture.images(0).values });
   check(logits, evaluated.logits?.data ?? []);
