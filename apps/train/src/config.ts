@@ -1,7 +1,8 @@
 // What a training is made of: from the command line, a checkpoint and defaults, and back into a checkpoint.
 
 import { resolve } from "node:path";
-import type { Checkpoint, Settings } from "@fewnorm/train";
+import type { Model } from "@fewnorm/nn";
+import { type Checkpoint, modelMetadata, type Settings } from "@fewnorm/train";
 import { usageError } from "./failure.ts";
 import { type OptimizerName, optimizerNames, optimizers } from "./method.ts";
 
@@ -146,6 +147,13 @@ export function notesOf(config: Config, engine: string, threads: number): Settin
     ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
   };
 }
+
+/** What a file of the trained weights says of them, so that `pnpm export` need not be told. */
+export const weightsMetadata = (config: Config, model: Model): Record<string, string> => ({
+  ...modelMetadata(model),
+  model: config.model,
+  norm: config.norm,
+});
 
 const kinds: Readonly<Record<string, "string" | "number" | "boolean">> = {
   data: "string",

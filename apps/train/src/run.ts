@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { readCheckpoint, saveStateDict } from "@fewnorm/train/node";
 import { afterTraining } from "./after-training.ts";
 import { parseArguments } from "./arguments.ts";
-import { resolveConfig } from "./config.ts";
+import { resolveConfig, weightsMetadata } from "./config.ts";
 import { usageError } from "./failure.ts";
 import { help } from "./help.ts";
 import { checkOut, checkWritable } from "./out-folder.ts";
@@ -57,7 +57,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     const seconds = (performance.now() - began) / 1000;
     const summary = { ...result.summary, ...after, seconds };
     if (config.save !== undefined) {
-      await saveStateDict(config.save, prepared.trainer, { norm: config.norm });
+      const { trainer } = prepared;
+      await saveStateDict(config.save, trainer, weightsMetadata(config, trainer.model));
     }
     if (out !== undefined) await writeSummary(out, summary);
     console.log(describeSummary(summary));

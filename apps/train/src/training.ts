@@ -2,7 +2,7 @@
 
 import { type TrainEvent, train } from "@fewnorm/train";
 import { type readCheckpoint, writeCheckpoint } from "@fewnorm/train/node";
-import { type Config, notesOf, settingsOf } from "./config.ts";
+import { type Config, notesOf, settingsOf, weightsMetadata } from "./config.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { createJsonl } from "./jsonl.ts";
 import { type Prepared, scheduleOf } from "./prepare.ts";
@@ -27,6 +27,7 @@ export async function runTraining(
   const { backend, trainer, dataset, initial } = prepared;
   const { out, epochs, seed, augment, checkpointEvery } = config;
   const settings = settingsOf(config);
+  const metadata = weightsMetadata(config, trainer.model);
   const record = config.jsonl === undefined ? () => {} : await createJsonl(config.jsonl);
   const interrupt = listenForInterrupt(() =>
     report.line("interrupted: finishing the step (once more to end at once)"),
@@ -42,7 +43,7 @@ export async function runTraining(
       augment,
       evaluateEvery: config.evalEvery,
       ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
-      ...(out === undefined ? {} : { save: (state) => writeCheckpoint(out, state) }),
+      ...(out === undefined ? {} : { save: (state) => writeCheckpoint(out, state, metadata) }),
       ...(from === undefined ? {} : { resume: from }),
       ...(initial === undefined ? {} : { initial }),
       settings,

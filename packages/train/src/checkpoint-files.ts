@@ -14,11 +14,16 @@ export const previousCheckpointFile = "checkpoint.previous.safetensors";
 /**
  * Writes the folder's checkpoint and returns its path. The old one is kept beside it as the previous one
  * where the file system can link. Whenever the process ends, the folder holds a whole checkpoint.
+ * @param more strings for the file's metadata, such as `modelMetadata`, for those who take its weights
  * @throws Error when the folder cannot be written to; the old checkpoint is whole then.
  */
-export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): Promise<string> {
+export async function writeCheckpoint(
+  folder: string,
+  checkpoint: Checkpoint,
+  more: Readonly<Record<string, string>> = {},
+): Promise<string> {
   const path = join(folder, checkpointFile);
-  const metadata = await checkpointMetadata(checkpoint);
+  const metadata = await checkpointMetadata(checkpoint, more);
   const keep = join(folder, previousCheckpointFile);
   try {
     await writeSafetensors(path, checkpoint.tensors, { metadata, keep });

@@ -20,11 +20,15 @@ const noDigest = "0".repeat(64);
 
 export const isCheckpoint = (file: Safetensors): boolean => file.metadata.has(contentKey);
 
-/** The metadata of the file that holds the checkpoint's tensors. */
-export async function checkpointMetadata(checkpoint: Checkpoint): Promise<Record<string, string>> {
+/** The metadata of the file that holds the checkpoint's tensors; `more` is kept as well. */
+export async function checkpointMetadata(
+  checkpoint: Checkpoint,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Record<string, string>> {
   const { tensors, ...rest } = checkpoint;
   const metadata = {
     format: "pt",
+    ...more,
     [contentKey]: JSON.stringify({ version: 1, ...rest }),
     [digestKey]: noDigest,
   };

@@ -54,6 +54,19 @@ test("a folder keeps the newest checkpoint and the one before, and nothing else"
   });
 });
 
+test("more metadata can be kept, and is checked with the rest", async (t) => {
+  await inFolder(async (folder) => {
+    const path = await writeCheckpoint(folder, numbered(1), { model: "tiny" });
+    t.deepEqual((await readCheckpoint(folder)).checkpoint, numbered(1));
+    const bytes = await readFile(path);
+    const at = bytes.indexOf("tiny");
+    t.ok(at > 0, "it is in the file");
+    bytes[at] = 0x7a;
+    await writeFile(path, bytes);
+    t.match(await refusal(folder), /does not match its checksum/);
+  });
+});
+
 test("a damaged checkpoint is refused, and the one before it named", async (t) => {
   await inFolder(async (folder) => {
     const path = await writeCheckpoint(folder, numbered(1));

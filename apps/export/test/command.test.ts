@@ -1,0 +1,110 @@
+// The command: what it writes is what the weights compute, and what is wrong is one line.
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { resnet } from "@fewnorm/models";
+import { batchNorm } from "@fewnorm/norm";
+import { exportOnnx } from "@fewnorm/onnx";
+import { writeSafetensors } from "@fewnorm/safetensors/node";
+import { modelMetadata, modelStates } from "@fewnorm/train";
+import * as ort from "onnxruntime-web";
+import test from "tape";
+
+const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
+
+function command(...args: readonly string[]) {
+  const env = { ...process.env, FEWNORM_DEBUG: "" };
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { env });
+  return { code: status, stdout: `${stdout}`, stderr: `${stderr}` };
+}
+
+async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
+  try {
+    await body(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const model = resnet({ depth: 20, norm: batchNorm(), inputShape: [1, 8, 8], classes: 3 });
+/** Every value is a little more than the one before, and variances are positive. */
+const states = new Map(
+  modelStates(model).map(({ name, shape }, i) => {
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    const wave = (k: number) => 0.1 * Math.sin(i + k) + (shape.length === 1 ? 0.5 : 0);
+    return [name, { shape, values: Float32Array.from({ length: size }, (_, k) => wave(k)) }];
+  }),
+);
+
+test("weights that say what they are need no more options", async (t) => {
+  await inFolder(async (folder) => {
+    const [init, onnx] = [join(folder, "a.safetensors"), join(folder, "new", "a.onnx")];
+    await writeSafetensors(init, states, { metadata: { ...modelMetadata(model), norm: "bs:4" } });
+    const { code, stdout, stderr } = command("--init", init, "--onnx", onnx, "--fold-norms");
+    t.equal(code, 0, stderr);
+    t.match(
+      stdout,
+      /a\.onnx: resnet20 with bs:4, folded, images \[N, 1, 8, 8\] to logits \[N, 3\], \d+ bytes\n$/,
+    );
+    const bytes = await readFile(onnx);
+    t.ok(bytes.equals(await exportOnnx(model, states, { foldNorms: true })), "as by the function");
+    t.deepEqual(await readdir(join(folder, "new")), ["a.onnx"]);
+    ort.env.wasm.numThreads = 1;
+    const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+    t.deepEqual([[...session.inputNames], [...session.outputNames]], [["images"], ["logits"]]);
+    await session.release();
+  });
+});
+
+test("a file of PyTorch is described by options", async (t) => {
+  await inFolder(async (folder) => {
+    const [init, onnx] = [join(folder, "a.safetensors"), join(folder, "a.onnx")];
+    const counter = { shape: [], values: Float32Array.of(3) };
+    await writeSafetensors(init, new Map(states).set("bn1.num_batches_tracked", counter));
+    const files = ["--init", init, "--onnx", onnx];
+    const size = ["--shape", "1x8x8", "--classes", "3"];
+    const { code, stderr } = command(...files, "--model", "resnet20", ...size, "--batch", "2");
+    t.equal(code, 0, stderr);
+    t.ok((await readFile(onnx)).equals(await exportOnnx(model, states, { batch: 2 })));
+    for (const [args, expected, status] of [
+      [size, /does not say what it is the weights of; give --model, such as resnet20; see/, 2],
+      [["--model", "resnet20"], /give --classes; see/, 2],
+      [["--model", "resnet20", "--classes", "3"], /give --shape, such as 3x32x32; see/, 2],
+      [["--model", "resnet32", ...size], /does not fit resnet32 \(missing: layer1\.3/, 1],
+      [["--model", "resnet21", ...size], /no model "resnet21"/, 1],
+      [["--model", "resnet20", "--shape", "8x8"], /--shape 8x8 is no shape; give e\.g\./, 2],
+      [["--model", "resnet20", "--classes", "0"], /--classes 0 is not a whole number >= 1/, 2],
+      [["--modle", "resnet20"], /^export: Unknown option '--modle'/, 2],
+    ] as const) {
+      const refused = command(...files, ...args);
+      t.match(refused.stderr, expected);
+      t.equal(refused.stderr.trimEnd().split("\n").length, 1, "one line");
+      t.equal(refused.code, status);
+    }
+  });
+});
+
+test("files that are missing, damaged or in the way", async (t) => {
+  await inFolder(async (folder) => {
+    const init = join(folder, "a.safetensors");
+    t.match(command("--onnx", "a.onnx").stderr, /^export: --init is missing/);
+    t.match(command("--init", init).stderr, /^export: --onnx is missing/);
+    const run = (onnx: string) => command("--init", init, "--onnx", onnx).stderr;
+    t.match(run(join(folder, "a.onnx")), /^openSafetensors: cannot read .*ENOENT/);
+    await writeFile(init, "not weights");
+    t.match(run(join(folder, "a.onnx")), /^openSafetensors: .*has 11 bytes/);
+    await writeSafetensors(init, states, { metadata: modelMetadata(model) });
+    t.match(run(join(init, "a.onnx")), /^export: cannot write .*a\.onnx \(/);
+    t.deepEqual(await readdir(folder), ["a.safetensors"], "nothing was left behind");
+    t.equal(command("--help").code, 0);
+    t.ok(
+      command("--help")
+        .stdout.split("\n")
+        .every((line) => line.length <= 100),
+      "no line of the help is longer than 100",
+    );
+  });
+});
