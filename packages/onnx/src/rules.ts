@@ -5,6 +5,7 @@ import { sizeOf } from "@fewnorm/tensor";
 import { convolutionRule, denseAsMatrix } from "./convolution-rule.ts";
 import type { Emitter, Rule, Rules } from "./emitter.ts";
 import { type Extent, sameExtent } from "./free-batch.ts";
+import { averagePooled, clipped, joinedChannels } from "./idioms.ts";
 import { normalizeRule } from "./normalize-rule.ts";
 
 type BinaryOp = "add" | "subtract" | "multiply" | "divide";
@@ -106,8 +107,8 @@ function dependsOnBatch(label: string): never {
 /** What is not here does not occur in evaluation, or has no counterpart. */
 export const rules: Rules = {
   input: ({ attributes }) => attributes.name,
-  add: binary("Add"),
-  subtract: binary("Sub"),
+  add: (node, emitter) => joinedChannels(node, emitter) ?? binary("Add")(node, emitter),
+  subtract: (node, emitter) => clipped(node, emitter) ?? binary("Sub")(node, emitter),
   multiply: multiplyRule,
   divide: binary("Div"),
   sqrt: unary("Sqrt"),
@@ -127,7 +128,7 @@ export const rules: Rules = {
       inputs.map((id) => emitter.value(id)),
       { transA: Number(attributes.transposeA), transB: Number(attributes.transposeB) },
     ),
-  conv2d: convolutionRule,
+  conv2d: (node, emitter) => averagePooled(node, emitter) ?? convolutionRule(node, emitter),
   maxPool: ({ inputs: [x = 0], attributes, label }, emitter) => {
     const { kernel, stride, padding } = attributes;
     return emitter.emit("MaxPool", label, [emitter.value(x)], {

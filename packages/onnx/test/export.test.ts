@@ -1,12 +1,20 @@
 // Exported models give in onnxruntime the logits that they give here.
 import { createWasmBackend } from "@fewnorm/backend-wasm";
-import { resnet } from "@fewnorm/models";
+import {
+  densenet,
+  imagenetResnet,
+  lenet,
+  mobilenetV2,
+  preActivationResnet,
+  resnet,
+  vgg,
+  wideResnet,
+} from "@fewnorm/models";
 import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
 import { batchNorm, type Norm, noNorm } from "@fewnorm/norm";
 import { exportOnnx } from "@fewnorm/onnx";
-import { modelNames, normForms, parseModel, parseNorm } from "@fewnorm/presets";
-import { mean, reshape, sizeOf, subtract } from "@fewnorm/tensor";
-import { modelStates } from "@fewnorm/train";
+import { normForms, parseNorm } from "@fewnorm/presets";
+import { mean, reshape, subtract } from "@fewnorm/tensor";
 import test from "tape";
 import { runOnnx } from "./onnxruntime.ts";
 import { compare, imagesOf, logitsHere, randomStates } from "./trained.ts";
@@ -92,24 +100,44 @@ test("every norm", async (t) => {
   }
 });
 
-test("every model of up to a million parameters, against the engine", async (t) => {
-  let exported = 0;
-  for (const name of modelNames) {
-    const options = { norm: batchNorm(), classes: 10, inputShape: [3, 32, 32] } as const;
-    const model = parseModel(name)(options);
-    const parameters = modelStates(model).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-    if (parameters > 1e6) continue;
-    exported++;
+const of = (size: number) =>
+  ({ norm: batchNorm(), classes: 10, inputShape: [3, size, size] }) as const;
+
+/** Every family, small, and the operators that its file must have. */
+const families: readonly (readonly [Model, Readonly<Record<string, number>>])[] = [
+  [resnet({ ...of(32), depth: 56 }), { Conv: 55, Gemm: 1 }],
+  [imagenetResnet({ ...of(64), depth: 18, width: 8 }), { MaxPool: 1, Conv: 20 }],
+  [imagenetResnet({ ...of(64), depth: 50, width: 4, blocks: [2, 1, 1, 1] }), { MaxPool: 1 }],
+  // A ReLU stands between the norm and the next convolution: it cannot be folded.
+  [preActivationResnet({ ...of(16), depth: 14, width: 4 }), { BatchNormalization: 7 }],
+  [wideResnet({ ...of(16), depth: 10, widen: 2, dropout: 0.3 }), { Gemm: 1 }],
+  [vgg({ ...of(32), depth: 11, width: 4, hidden: 16 }), { MaxPool: 5, Gemm: 3 }],
+  [densenet({ ...of(64), depth: 121, growth: 4, blocks: [2, 1, 2, 1] }), { Concat: 6, Pad: 0 }],
+  [densenet({ ...of(16), depth: 100, growth: 4, blocks: [2, 1, 2] }), { AveragePool: 2 }],
+  [
+    mobilenetV2({ ...of(32), width: 0.25, stages: [0, 1, 2] }),
+    { Relu: 13, Min: 13, BatchNormalization: 0 },
+  ],
+  [lenet({ norm: batchNorm() }), { MaxPool: 2 }],
+];
+
+test("every family of models, against the engine", async (t) => {
+  for (const [model, counts] of families) {
     const states = randomStates(model);
     const images = imagesOf(model, 2);
     const expected = await logitsHere(model, states, images, createWasmBackend({ threads: 1 }));
-    const file = await exportOnnx(model, states, { foldNorms: true });
-    const { logits } = await runOnnx(file, images, [2, ...options.inputShape]);
-    const { off, size } = compare(logits, expected);
-    // Both sides round, and there are up to 56 layers.
-    t.ok(off <= 4 * tolerance * size, `${name}: off by ${off} of ${size}`);
+    for (const foldNorms of [false, true]) {
+      const file = await exportOnnx(model, states, { foldNorms });
+      const { logits } = await runOnnx(file, images, [2, ...model.inputShape]);
+      const { off, size } = compare(logits, expected);
+      // Both sides round, and there are up to 56 layers.
+      const what = `${model.name}, ${foldNorms ? "folded" : "not"}`;
+      t.ok(off <= 4 * tolerance * size, `${what}: off by ${off} of ${size}`);
+      if (!foldNorms) continue;
+      const found = Object.keys(counts).map((op) => [op, operators(file, op)]);
+      t.deepEqual(Object.fromEntries(found), counts, `${what}: operators`);
+    }
   }
-  t.ok(exported >= 4, `${exported} models of ${modelNames.length}`);
 });
 
 test("norms and layers in other places", async (t) => {
