@@ -4,6 +4,7 @@ import type { Model } from "@fewnorm/nn";
 import { type Graph, type Node, sameShape, showShape, sizeOf } from "@fewnorm/tensor";
 import { traceEvaluation } from "@fewnorm/train";
 import { type Emitted, emitGraph } from "./emitter.ts";
+import { foldNorms as withNormsFolded } from "./fold-norms.ts";
 import { type Extent, fixedExtents, freeBatchExtents } from "./free-batch.ts";
 import { type Tensors, valuesOf } from "./known-values.ts";
 import { encodeModel, type Initializer, type ValueInfo } from "./onnx-messages.ts";
@@ -13,8 +14,9 @@ import { rules } from "./rules.ts";
 /** Options of {@link exportOnnx}. */
 export interface ExportOnnxOptions {
   /**
-   * Multiplies normalization with running statistics into the convolution or dense layer before it. Otherwise,
-   * by default, it stays a BatchNormalization, and all weights are in the file as they are, by their names.
+   * Multiplies normalization with running statistics into the convolution or dense layer directly before it.
+   * Otherwise, by default, it stays a BatchNormalization, and all weights are in the file as they are, by their
+   * names.
    */
   readonly foldNorms?: boolean;
   /** Images of a run; by default any number. */
@@ -39,11 +41,15 @@ export async function exportOnnx(
   const { foldNorms = false, batch } = options;
   // Two primes that no size of a layer is likely to be.
   const [first, second] = [batch ?? 11, 13];
-  const { graph } = traceEvaluation(model, { batch: first });
+  const traced = (images: number): Graph => {
+    const { graph } = traceEvaluation(model, { batch: images });
+    return foldNorms ? withNormsFolded(graph) : graph;
+  };
+  const graph = traced(first);
   checkStates(model, graph, tensors);
   const extents =
     batch === undefined
-      ? freeBatchExtents([graph, first], [traceEvaluation(model, { batch: second }).graph, second])
+      ? freeBatchExtents([graph, first], [traced(second), second])
       : fixedExtents(graph);
   const output = graph.outputs.logits as number;
   const emitted = emitGraph(graph, extents, rules, { output, outputName: "logits", foldNorms });

@@ -111,7 +111,10 @@ const families: readonly (readonly [Model, Readonly<Record<string, number>>])[] 
   // A ReLU stands between the norm and the next convolution: it cannot be folded.
   [preActivationResnet({ ...of(16), depth: 14, width: 4 }), { BatchNormalization: 7 }],
   [wideResnet({ ...of(16), depth: 10, widen: 2, dropout: 0.3 }), { Gemm: 1 }],
-  [vgg({ ...of(32), depth: 11, width: 4, hidden: 16 }), { MaxPool: 5, Gemm: 3 }],
+  [
+    vgg({ ...of(32), depth: 11, width: 4, hidden: 16 }),
+    { MaxPool: 5, Gemm: 3, BatchNormalization: 0 },
+  ],
   [densenet({ ...of(64), depth: 121, growth: 4, blocks: [2, 1, 2, 1] }), { Concat: 6, Pad: 0 }],
   [densenet({ ...of(16), depth: 100, growth: 4, blocks: [2, 1, 2] }), { AveragePool: 2 }],
   [
