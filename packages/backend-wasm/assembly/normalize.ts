@@ -73,7 +73,7 @@ function normalizeImage(n: Normalize, x: usize, out: usize, residual: usize): vo
   }
 }
 
-/** Each thread's Σ g and Σ g·(x − mean), [2][C], for a `combine`. */
+/** Each thread's Σ g and Σ g·(x − mean), [2][C], for a `combine`; in passing out = g·scale, if there is an `out`. */
 @unmanaged
 class GradSums {
   g: usize;
@@ -86,6 +86,9 @@ class GradSums {
   channels: i32;
   partial: usize;
   partialBytes: i32;
+  scale: usize;
+  out: usize;
+  outMap: usize;
 }
 
 export function gradSumsPartial(args: usize, thread: i32, threads: i32): void {
@@ -94,17 +97,27 @@ export function gradSumsPartial(args: usize, thread: i32, threads: i32): void {
   const partial = s.partial + thread * s.partialBytes;
   const gFirst = mapFirst(s.gMap);
   const xFirst = mapFirst(s.xMap);
+  const outFirst = mapFirst(s.outMap);
   zero(partial, s.channels * 8);
   const end = share(s.images, thread + 1, threads);
   for (let i = share(s.images, thread, threads); i < end; i++) {
     const g = s.g + <usize>rowOf(s.gMap, gFirst, i) * bytes;
     const x = s.x + <usize>rowOf(s.xMap, xFirst, i) * bytes;
-    sumsOfImage(g, x, s.mean, s.pixels, s.channels, partial);
+    if (s.out) {
+      const out = s.out + <usize>rowOf(s.outMap, outFirst, i) * bytes;
+      sumsOfImage(g, x, s.mean, s.pixels, s.channels, partial, true, s.scale, out);
+    } else {
+      sumsOfImage(g, x, s.mean, s.pixels, s.channels, partial, false, 0, 0);
+    }
   }
 }
 
 /** Both sums of one image, added to those in `to`; the image's own come first, which keeps rounding small. */
-function sumsOfImage(g: usize, x: usize, mean: usize, pixels: i32, channels: i32, to: usize): void {
+// @ts-ignore: decorator
+@inline
+function sumsOfImage(
+  g: usize, x: usize, mean: usize, pixels: i32, channels: i32, to: usize, scaled: bool, scale: usize, out: usize,
+): void {
   const next = channels * 4;
   const total = pixels * next;
   const second = to + next;
@@ -116,9 +129,15 @@ function sumsOfImage(g: usize, x: usize, mean: usize, pixels: i32, channels: i32
     let a1 = a0;
     let b0 = a0;
     let b1 = a0;
+    const s0 = scaled ? v128.load(scale + c) : a0;
+    const s1 = scaled ? v128.load(scale + c, 16) : a0;
     for (let i = c; i < total; i += next) {
       const g0 = v128.load(g + i);
       const g1 = v128.load(g + i, 16);
+      if (scaled) {
+        v128.store(out + i, f32x4.mul(g0, s0));
+        v128.store(out + i, f32x4.mul(g1, s1), 16);
+      }
       a0 = f32x4.add(a0, g0);
       a1 = f32x4.add(a1, g1);
       b0 = f32x4.add(b0, f32x4.mul(g0, f32x4.sub(v128.load(x + i), m0)));
@@ -135,6 +154,7 @@ function sumsOfImage(g: usize, x: usize, mean: usize, pixels: i32, channels: i32
     let b: f32 = 0;
     for (let i = c; i < total; i += next) {
       const v = f32.load(g + i);
+      if (scaled) f32.store(out + i, v * f32.load(scale + c));
       a += v;
       b += v * (f32.load(x + i) - m);
     }

@@ -2,8 +2,9 @@
 // place where a join needs them, which updates can be computed in the state's own memory, what is part of another
 // kernel.
 
-import type { Graph, Node, Primitive } from "@fewnorm/tensor";
+import type { Graph, Node, NodeOf, Primitive } from "@fewnorm/tensor";
 import {
+  findScaledSums,
   findScaledWeights,
   findSummedGradients,
   type ScaledWeights,
@@ -19,6 +20,8 @@ export interface Analysis {
   readonly direct: ReadonlyMap<number, string>;
   /** Products that are not computed, since the convolutions that take them multiply themselves. */
   readonly scaled: ReadonlyMap<number, ScaledWeights>;
+  /** Scaled gradients → the sums that are computed together with them. */
+  readonly scaledSums: ReadonlyMap<number, NodeOf<"normalizeGradSums">>;
   /** Sums that their input gradients compute. */
   readonly summed: SummedGradients;
 }
@@ -61,6 +64,7 @@ export function analyse(graph: Graph): Analysis {
     placed,
     direct: findDirectUpdates(graph, lastUse, placed),
     scaled: findScaledWeights(graph, ends),
+    scaledSums: findScaledSums(graph),
     summed: findSummedGradients(graph, ends, placed),
   };
 }

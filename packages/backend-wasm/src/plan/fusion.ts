@@ -1,4 +1,5 @@
-// What convolutions can do in passing: multiply their results by a number for each channel, add to a gradient.
+// What kernels can do in passing: multiply a convolution's results by a number for each channel, add to a gradient,
+// multiply a gradient that they sum.
 
 import { type Graph, type Node, type NodeOf, sameShape } from "@fewnorm/tensor";
 
@@ -15,6 +16,27 @@ export interface SummedGradients {
   readonly addend: ReadonlyMap<number, number>;
   /** Sum → a, which it equals then. */
   readonly sum: ReadonlyMap<number, number>;
+}
+
+/** Gradients times a number for each channel (nodes) → the sums of the same gradient that are taken after it. */
+export function findScaledSums({ nodes }: Graph): Map<number, NodeOf<"normalizeGradSums">> {
+  const sums = new Map<number, NodeOf<"normalizeGradSums">>();
+  for (const node of nodes)
+    if (node.op === "normalizeGradSums") sums.set(node.inputs[0] as number, node);
+  const zero = (id: number | undefined) => {
+    const node = nodes[id as number];
+    return node?.op === "constant" && node.attributes.values === 0;
+  };
+  const found = new Map<number, NodeOf<"normalizeGradSums">>();
+  for (const { op, id, inputs, attributes } of nodes) {
+    if (op !== "normalize" || attributes.relu || attributes.residual) continue;
+    if (!zero(inputs[1]) || !zero(inputs[3])) continue;
+    const taken = sums.get(inputs[0] as number);
+    if (taken !== undefined && taken.id > id && taken.inputs.every((from) => from < id)) {
+      found.set(id, taken);
+    }
+  }
+  return found;
 }
 
 type Placed = ReadonlyMap<number, { readonly join: number; readonly index: number }>;

@@ -26,8 +26,10 @@ export function lower(graph: Graph, threads: number, fixed: FixedMemory): Lowere
   const lowering = createLowering(graph, analysis, threads, fixed);
   const { low } = lowering;
   const lowerNode = (node: Node) => {
+    // It may have been computed together with an earlier one.
+    if (low.value(node.id) !== undefined) return;
     const rule = rules[node.op] as Rule<typeof node.op>;
-    lowering.define(node.id, rule(low, node as never));
+    low.define(node.id, rule(low, node as never));
   };
   // Leaves first: starts of row ranges are asked for before their place in the order.
   for (const node of graph.nodes) if (isLeaf(node)) lowerNode(node);

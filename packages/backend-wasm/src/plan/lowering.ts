@@ -43,6 +43,8 @@ export interface Lowering {
   readonly threads: number;
   readonly scratch: Buffer;
   value(node: number): Value;
+  /** Records a node's value. */
+  define(node: number, value: Value): void;
   /** Packed weights, by what they are made of. */
   readonly packs: Map<string, Place>;
   /** Says where the host writes an input. */
@@ -126,6 +128,12 @@ export function createLowering(
     threads,
     scratch,
     value: (node) => values.get(node) as Value,
+    define(id, value) {
+      values.set(id, value);
+      const owners = hosted.get(value.place.buffer);
+      if (owners === undefined) hosted.set(value.place.buffer, [id]);
+      else if (!owners.includes(id)) owners.push(id);
+    },
     packs: new Map(),
     feed: (name, place) => feeds.set(name, place),
     joinPlace,
@@ -184,13 +192,6 @@ export function createLowering(
   return {
     low: lowering,
     feeds,
-    /** Records a node's value. */
-    define(id: number, value: Value): void {
-      values.set(id, value);
-      const owners = hosted.get(value.place.buffer);
-      if (owners === undefined) hosted.set(value.place.buffer, [id]);
-      else if (!owners.includes(id)) owners.push(id);
-    },
     program: () => ({ threads, instructions: [...first, ...main], buffers }),
   };
 }

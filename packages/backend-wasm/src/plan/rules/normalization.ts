@@ -1,6 +1,6 @@
 // Moments, normalization and its gradients.
 
-import type { Node } from "@fewnorm/tensor";
+import type { Node, NodeOf } from "@fewnorm/tensor";
 import {
   OP_GRAD_SUMS_PARTIAL,
   OP_MOMENTS_COMBINE,
@@ -23,6 +23,39 @@ const vectorAccess = (value: Value): Access => reads(value.place, 4 * (value.sha
 
 function vectors(low: Lowering, node: Node, indices: readonly number[]): Value[] {
   return indices.map((index) => low.dense(node, operand(low, node, index)));
+}
+
+/** Both sums over a gradient; with `scaled`, out = g·scale as well. */
+function gradSums(
+  low: Lowering,
+  node: NodeOf<"normalizeGradSums">,
+  scaled?: { readonly scale: Value; readonly out: Value },
+): Value {
+  const g = low.spread(node, operand(low, node, 0));
+  const x = low.spread(node, operand(low, node, 1));
+  const [mean] = vectors(low, node, [2]) as [Value];
+  const { images, channels, pixels } = imagesOf(x.shape);
+  const partial = { bytes: 8 * channels, place: low.allocate(8 * channels * low.threads) };
+  low.emit({
+    op: OP_GRAD_SUMS_PARTIAL,
+    args: [
+      ...[at(g.place), mapped(g.map), at(x.place), mapped(x.map), at(mean.place)],
+      ...[images, pixels, channels, at(partial.place), partial.bytes],
+      ...[at(scaled?.scale.place), at(scaled?.out.place), mapped(scaled?.out.map)],
+    ],
+    accesses: [
+      imagesAccess(g, false),
+      imagesAccess(x, false),
+      vectorAccess(mean),
+      writes(partial.place, partial.bytes * low.threads, "thread"),
+      ...(scaled === undefined ? [] : [vectorAccess(scaled.scale), imagesAccess(scaled.out, true)]),
+    ],
+    node: node.id,
+  });
+  const out = low.result(node);
+  const length = 2 * channels;
+  emitCombine(low, node, partial, out.place, { rows: 1, length, rowFloats: length });
+  return out;
 }
 
 export const normalizationRules: Rules<
@@ -59,6 +92,13 @@ export const normalizationRules: Rules<
 
   normalize(low, node) {
     const { relu } = node.attributes;
+    const summed = low.analysis.scaledSums.get(node.id);
+    if (summed !== undefined) {
+      const [scale] = vectors(low, node, [2]) as [Value];
+      const out = low.result(node);
+      low.define(summed.id, gradSums(low, summed, { scale, out }));
+      return out;
+    }
     const x = low.spread(node, operand(low, node, 0));
     const [mean, scale, shift] = vectors(low, node, [1, 2, 3]) as [Value, Value, Value];
     const residual = node.attributes.residual ? low.spread(node, operand(low, node, 4)) : undefined;
@@ -83,31 +123,7 @@ export const normalizationRules: Rules<
     return out;
   },
 
-  normalizeGradSums(low, node) {
-    const g = low.spread(node, operand(low, node, 0));
-    const x = low.spread(node, operand(low, node, 1));
-    const [mean] = vectors(low, node, [2]) as [Value];
-    const { images, channels, pixels } = imagesOf(x.shape);
-    const partial = { bytes: 8 * channels, place: low.allocate(8 * channels * low.threads) };
-    low.emit({
-      op: OP_GRAD_SUMS_PARTIAL,
-      args: [
-        ...[at(g.place), mapped(g.map), at(x.place), mapped(x.map), at(mean.place)],
-        ...[images, pixels, channels, at(partial.place), partial.bytes],
-      ],
-      accesses: [
-        imagesAccess(g, false),
-        imagesAccess(x, false),
-        vectorAccess(mean),
-        writes(partial.place, partial.bytes * low.threads, "thread"),
-      ],
-      node: node.id,
-    });
-    const out = low.result(node);
-    const length = 2 * channels;
-    emitCombine(low, node, partial, out.place, { rows: 1, length, rowFloats: length });
-    return out;
-  },
+  normalizeGradSums: (low, node) => gradSums(low, node),
 
   normalizeInputGrad(low, node) {
     const g = low.spread(node, operand(low, node, 0));

@@ -5,6 +5,7 @@ import {
   normalize,
   normalizeGradSums,
   type Shape,
+  scaleChannels,
   softmaxCrossEntropy,
 } from "@fewnorm/tensor";
 import type { Case } from "../recording.ts";
@@ -70,8 +71,8 @@ export const normalizeCases: readonly Case[] = [
   },
 ];
 
-export const normalizeGradSumsCases: readonly Case[] = shapes.flatMap((shape) =>
-  [0, 1000].map((offset): Case => {
+export const normalizeGradSumsCases: readonly Case[] = shapes.flatMap((shape) => [
+  ...[0, 1000].map((offset): Case => {
     return {
       name: `[${shape}], offset ${offset}`,
       build(r) {
@@ -81,7 +82,17 @@ export const normalizeGradSumsCases: readonly Case[] = shapes.flatMap((shape) =>
       },
     };
   }),
-);
+  {
+    // Backends may compute the two together.
+    name: `[${shape}], of a gradient that is scaled, too`,
+    build(r) {
+      const [g, x] = [r.values(shape), r.values(shape)];
+      const [scale, mean] = [r.values(channels(shape)), r.values(channels(shape))];
+      const scaled = scaleChannels(g, scale);
+      return { scaled, sums: normalizeGradSums(g, x, mean) };
+    },
+  },
+]);
 
 export const normalizeInputGradCases: readonly Case[] = shapes.map((shape): Case => {
   return {
