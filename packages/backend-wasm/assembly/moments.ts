@@ -1,8 +1,9 @@
-// Mean and variance of each channel, by Chan's formula over blocks of images. The variance survives a mean far
-// larger than the deviation: squares are taken of differences from the block's mean m as float32 can hold it, what
-// m lacks is found from the sum of the same differences, and blocks are merged in double precision.
+// Mean and variance of each channel in one pass, by Chan's formula over blocks of images. The variance survives a mean
+// far larger than the deviation: squares are taken of differences from the mean m of what came before (of the first
+// image, to begin with), what m lacks is found from the sum of the same differences, and blocks are merged in double
+// precision.
 
-import { mapFirst, rowOf, share } from "./common";
+import { madd, mapFirst, rowOf, share } from "./common";
 import { zero } from "./padding";
 import { addPixels } from "./sums";
 
@@ -33,10 +34,12 @@ export function momentsPartial(args: usize, thread: i32, threads: i32): void {
     const last = min(n + m.block, end);
     const count = (last - n) * m.pixels;
     zero(mean, m.channels * 12);
-    for (let i = n; i < last; i++) {
-      addPixels(m.x + <usize>rowOf(m.xMap, first, i) * imageBytes, m.pixels, m.channels, mean);
+    if (f64.load(partial) == 0) {
+      addPixels(m.x + <usize>rowOf(m.xMap, first, n) * imageBytes, m.pixels, m.channels, mean);
+      for (let c = 0; c < m.channels; c++) f32.store(mean + c * 4, f32.load(mean + c * 4) / <f32>m.pixels);
+    } else {
+      for (let c = 0; c < m.channels; c++) f32.store(mean + c * 4, <f32>f64.load(partial + 8 + c * 8));
     }
-    for (let c = 0; c < m.channels; c++) f32.store(mean + c * 4, f32.load(mean + c * 4) / <f32>count);
     for (let i = n; i < last; i++) {
       addDifferences(m.x + <usize>rowOf(m.xMap, first, i) * imageBytes, m.pixels, m.channels, mean);
     }
@@ -68,10 +71,57 @@ function mergeBlock(into: usize, count: f64, mean: usize, channels: i32): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline
+function addTo(to: usize, v: v128): void {
+  v128.store(to, f32x4.add(v128.load(to), v));
+}
+
 /** Adds Σ (x − mean) and Σ (x − mean)² to what follows the means. */
 function addDifferences(x: usize, pixels: i32, channels: i32, mean: usize): void {
   const next = channels * 4;
   let c = 0;
+  // Eight sums at a time, since each addition has to wait for the one before.
+  for (; c <= next - 64; c += 64) {
+    const m0 = v128.load(mean + c);
+    const m1 = v128.load(mean + c, 16);
+    const m2 = v128.load(mean + c, 32);
+    const m3 = v128.load(mean + c, 48);
+    let a0 = f32x4.splat(0);
+    let a1 = a0;
+    let a2 = a0;
+    let a3 = a0;
+    let b0 = a0;
+    let b1 = a0;
+    let b2 = a0;
+    let b3 = a0;
+    let p = x + c;
+    for (let i = 0; i < pixels; i++) {
+      const d0 = f32x4.sub(v128.load(p), m0);
+      a0 = f32x4.add(a0, d0);
+      b0 = madd(d0, d0, b0);
+      const d1 = f32x4.sub(v128.load(p, 16), m1);
+      a1 = f32x4.add(a1, d1);
+      b1 = madd(d1, d1, b1);
+      const d2 = f32x4.sub(v128.load(p, 32), m2);
+      a2 = f32x4.add(a2, d2);
+      b2 = madd(d2, d2, b2);
+      const d3 = f32x4.sub(v128.load(p, 48), m3);
+      a3 = f32x4.add(a3, d3);
+      b3 = madd(d3, d3, b3);
+      p += next;
+    }
+    const first = mean + next + c;
+    addTo(first, a0);
+    addTo(first + 16, a1);
+    addTo(first + 32, a2);
+    addTo(first + 48, a3);
+    const second = first + next;
+    addTo(second, b0);
+    addTo(second + 16, b1);
+    addTo(second + 32, b2);
+    addTo(second + 48, b3);
+  }
   for (; c <= next - 32; c += 32) {
     const m0 = v128.load(mean + c);
     const m1 = v128.load(mean + c, 16);
@@ -90,11 +140,11 @@ function addDifferences(x: usize, pixels: i32, channels: i32, mean: usize): void
       p += next;
     }
     const first = mean + next + c;
-    v128.store(first, f32x4.add(v128.load(first), a0));
-    v128.store(first, f32x4.add(v128.load(first, 16), a1), 16);
+    addTo(first, a0);
+    addTo(first + 16, a1);
     const second = first + next;
-    v128.store(second, f32x4.add(v128.load(second), b0));
-    v128.store(second, f32x4.add(v128.load(second, 16), b1), 16);
+    addTo(second, b0);
+    addTo(second + 16, b1);
   }
   for (; c < next; c += 4) {
     const m = f32.load(mean + c);
