@@ -7,6 +7,17 @@ import { type OptimizerName, optimizerNames, optimizers } from "./method.ts";
 const width = Math.max(...normForms.map(({ form }) => form.length));
 const norms = normForms.map(({ form, meaning }) => `  ${form.padEnd(width)}  ${meaning}`);
 
+/** Names in lines of the width that the column of explanations has. */
+function wrapped(names: readonly string[]): string {
+  const lines = [""];
+  for (const [i, name] of names.entries()) {
+    const word = i === names.length - 1 ? name : `${name}, `;
+    if ((lines.at(-1) ?? "").length + word.length > 72) lines.push("");
+    lines[lines.length - 1] += word;
+  }
+  return lines.map((line) => line.trimEnd()).join(`\n${" ".repeat(25)}`);
+}
+
 /** A default, and the optimizers that have another: `0.1, for adamw 0.001`. */
 function of(choose: (optimizer: (typeof optimizers)[OptimizerName]) => number): string {
   const usual = choose(optimizers[defaults.optimizer]);
@@ -25,7 +36,7 @@ Data and model
                          MNIST's IDX files; without it, the small data set that comes with fewnorm
   --train-images N       use the first N training images only
   --test-images N        use the first N test images only
-  --model NAME           ${modelNames.join(", ")} (default ${defaults.model})
+  --model NAME           ${wrapped(modelNames)} (default ${defaults.model})
   --init FILE            begins with the weights in FILE: safetensors, such as a PyTorch state dict,
                          what --save wrote, or a checkpoint
   --norm NAME            the normalization, see below (default ${defaults.norm})
@@ -58,7 +69,8 @@ Output
   --checkpoint-every N   steps from one checkpoint to the next (default: an epoch)
   --eval-every N         epochs from one test to the next (default ${defaults.evalEvery})
   --recalibrate N        in the end, computes running statistics anew from N batches of training
-                         images, and tests with them; --save then saves these
+                         images, and tests with them; --save then saves these. Mends fs with small
+                         patches, spoils vdn
   --batch-statistics     in the end, also tests with each test batch's own statistics
   --jsonl FILE           appends every measurement to FILE, as one JSON object a line
   --quiet                prints the summary only

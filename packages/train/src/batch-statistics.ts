@@ -40,8 +40,9 @@ export interface RecalibrateOptions extends BatchStatisticsOptions {
 /**
  * Running statistics from real data: runs batches of `split`, not augmented, through the model as it is, each
  * normalized by statistics of its own, and returns the mean of those statistics over the batches, as
- * `torch.optim.swa_utils.update_bn` does. Good after a training whose statistics came from few or virtual images
- * or from a part of the maps, and for averaged weights.
+ * `torch.optim.swa_utils.update_bn` does. Good after a training whose statistics came from few images or a
+ * small part of the maps, and for averaged weights; not for virtual images, whose statistics the network was
+ * trained to be normalized by.
  * @param model the trained network with `norm.calibration()` in place of its norm: statistics of whole batches
  * @param tensors the trained states by name; more than the model's do no harm
  * @returns the new statistics by name, for `trainer.write`; undefined when `signal` was aborted first
