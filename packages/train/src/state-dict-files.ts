@@ -1,7 +1,7 @@
 // State dicts as files, for Node.
 
 import { openSafetensorsFile, writeSafetensors } from "@fewnorm/safetensors/node";
-import { modelMetadata, readStateDict, stateDictOf } from "./state-dict.ts";
+import { modelMetadata, readStateDict, stateDictOf, writeStateDict } from "./state-dict.ts";
 import type { Trainer } from "./trainer.ts";
 
 /**
@@ -11,7 +11,7 @@ import type { Trainer } from "./trainer.ts";
 export async function loadStateDict(path: string, trainer: Trainer): Promise<void> {
   const file = await openSafetensorsFile(path);
   try {
-    await trainer.write(await readStateDict(file, trainer.model, path));
+    await writeStateDict(trainer, await readStateDict(file, trainer.model, path));
   } finally {
     await file.dispose();
   }

@@ -25,10 +25,21 @@ export async function stateDictOf(trainer: Trainer): Promise<Map<string, HostTen
   );
 }
 
+/** Replaces a trainer's parameters, what evaluation takes in their place, and running statistics. */
+export async function writeStateDict(
+  trainer: Trainer,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Promise<void> {
+  const stateFor = evaluatedState(trainer.optimizer, trainer.states);
+  await trainer.write(
+    new Map([...tensors, ...[...tensors].map(([name, t]) => [stateFor(name), t] as const)]),
+  );
+}
+
 /**
  * A model's states from a safetensors file: one that `stateDictOf` was written to, a PyTorch state dict, or a
- * training's checkpoint, of which the optimizer's slots are left out. Half precision is widened, float64 rounded.
- * `num_batches_tracked`, which PyTorch counts and nothing here uses, is ignored.
+ * training's checkpoint, of which the newest parameters are taken and the optimizer's slots left out. Half
+ * precision is widened, float64 rounded. `num_batches_tracked`, which PyTorch counts and nothing here uses, is ignored.
  * @param where what messages call the file, such as its path
  * @throws Error that lists the names that are missing, not expected, or of another shape.
  */

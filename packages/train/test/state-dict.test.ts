@@ -6,6 +6,8 @@ import { encodeSafetensors, type FloatTensor, openSafetensors } from "@fewnorm/s
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import { key } from "@fewnorm/tensor";
 import {
+  adamw,
+  averaged,
   encodeCheckpoint,
   type HostTensor,
   modelStates,
@@ -106,6 +108,32 @@ test("a checkpoint can be a beginning; in other files its slots are not expected
   t.deepEqual(await readStateDict(await openSafetensors(bytes), tinyModel()), states);
   const message = await read(all).catch((error: Error) => error.message);
   t.match(String(message), /not expected: conv1\.weight\.momentum/);
+});
+
+test("averages are what is saved, and what is loaded", async (t) => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "averaged.safetensors");
+    const options = { optimizer: averaged(adamw(), 0.9) };
+    const images = new Float32Array(4 * 36).map((_, i) => Math.sin(i));
+    const [all, logits] = await withTrainer(async (trainer) => {
+      await trained(trainer);
+      await saveStateDict(path, trainer);
+      return [await trainer.read(), await trainer.logits(images)] as const;
+    }, options);
+    for (const other of [options, {}]) {
+      await withTrainer(async (trainer) => {
+        await loadStateDict(path, trainer);
+        t.deepEqual(await trainer.logits(images), logits);
+      }, other);
+    }
+    const progress = { epoch: { count: 0, loss: 0, correct: 0 } };
+    const rest = { step: 1, settings: {}, notes: {}, progress };
+    const file = await openSafetensors(await encodeCheckpoint({ ...rest, tensors: all }));
+    t.ok(file.tensors.has("optimizer.average_correction"), "a slot of all parameters");
+    const read = await readStateDict(file, tinyModel());
+    t.deepEqual(read.get("fc.weight"), all.get("fc.weight"), "of a checkpoint, the newest");
+    t.notDeepEqual(read.get("fc.weight"), all.get("fc.weight.average"));
+  });
 });
 
 test("a training begins with the values that it is given", async (t) => {
