@@ -20,7 +20,7 @@ ${suites.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join(
 Options
   --time SECONDS     for each suite (default ${defaults.time}); every case is measured three times at least, so
                      that a slow machine may take longer
-  --norms LIST       norms to measure, such as bs:8,fs:1/16,vdn:4@detached; the baselines none and bn
+  --norms LIST       (or --norm) norms to measure, such as bs:8,fs:1/16,vdn:4@detached; the baselines none and bn
                      are measured anyway (default: a choice of each kind)
   --strategy MODULE  measures a sampling strategy of your own as well: the name of an installed
                      package, or the path of its folder or of a .js file. It is the export "strategy",

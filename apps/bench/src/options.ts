@@ -39,6 +39,8 @@ const known = {
   batch: { type: "string" },
   model: { type: "string" },
   norms: { type: "string" },
+  // As in the other commands, where there is one.
+  norm: { type: "string" },
   strategy: { type: "string", multiple: true },
   peers: { type: "string" },
   peer: { type: "string", multiple: true },
@@ -56,7 +58,8 @@ const known = {
 export function parseOptions(argv: readonly string[], suiteNames: readonly string[]): Options {
   const { values, positionals } = parse(argv);
   for (const name of positionals) checkName("suite", name, suiteNames);
-  const { backend = defaults.backend, model, norms } = values;
+  const { backend = defaults.backend, model } = values;
+  const norms = values.norms ?? values.norm;
   checkName("backend", backend, backendNames);
   if (model !== undefined) checkName("model", model, modelNames);
   return {

@@ -5,6 +5,7 @@ import { drawAll } from "@fewnorm/nn";
 import { parseModel } from "@fewnorm/presets";
 import { foldIn, type Graph, nodeCost } from "@fewnorm/tensor";
 import { initializeStates, sgd, traceTraining } from "@fewnorm/train";
+import { type MachineLimits, measureLimits } from "../machine-limits.ts";
 import { median } from "../statistics.ts";
 import type { NamedNorm, Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { short } from "../words.ts";
@@ -34,6 +35,8 @@ async function* profileStep(
 ): AsyncGenerator<Section> {
   const { key, deadline, signal, status } = context;
   const backend = await context.backend();
+  status("measuring the machine's limits");
+  const limits = await measureLimits(backend);
   const dataset = await context.dataset();
   status(`compiling ${name}`);
   const classes = dataset.classes.length;
@@ -93,15 +96,16 @@ async function* profileStep(
     ];
     const total = items.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
     const title = `profile: ${modelName} with ${name}, batch ${batch}`;
-    const columns = ["time ms", "share", "GFLOP/s", "GB/s"];
+    const columns = ["time ms", "share", "GFLOP/s", "GB/s", "of limit"];
     yield {
       settings,
       title: `${title}, by primitive`,
       head: ["primitive", ...columns],
       caption: [
         `Medians of ${whole.length} rounds. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
+        `This machine's limits, measured now: ${short(limits.flopsPerMillisecond / 1e6)} GFLOP/s in a matrix product, ${short(limits.bytesPerMillisecond / 1e6)} GB/s through memory. "of limit" is the time that the nearer of the two would take, by the time taken: above 100% where an algorithm does with fewer flops, or data stay in the cache.`,
       ],
-      ...tabulate(name, items, ({ op }) => op, total),
+      ...tabulate(name, items, ({ op }) => op, total, limits),
       series,
     };
     yield {
@@ -109,7 +113,7 @@ async function* profileStep(
       title: `${title}, by layer`,
       head: ["layer", ...columns],
       caption: ["Forward and backward together."],
-      ...tabulate(name, items, ({ label }) => label, total),
+      ...tabulate(name, items, ({ label }) => label, total, limits),
       series: [],
     };
   } finally {
@@ -145,25 +149,31 @@ function tabulate(
   items: readonly Item[],
   groupOf: (item: Item) => string,
   total: number,
+  { flopsPerMillisecond, bytesPerMillisecond }: MachineLimits,
 ): Pick<Section, "rows" | "results"> {
-  const groups = new Map<string, { milliseconds: number; flops: number; bytes: number }>();
+  const groups = new Map<
+    string,
+    { milliseconds: number; flops: number; bytes: number; bound: number }
+  >();
   for (const item of items) {
     const { milliseconds, flops, bytes } = item;
-    const sum = groups.get(groupOf(item)) ?? { milliseconds: 0, flops: 0, bytes: 0 };
+    const sum = groups.get(groupOf(item)) ?? { milliseconds: 0, flops: 0, bytes: 0, bound: 0 };
     groups.set(groupOf(item), {
       milliseconds: sum.milliseconds + milliseconds,
       flops: sum.flops + flops,
       bytes: sum.bytes + bytes,
+      bound: sum.bound + Math.max(flops / flopsPerMillisecond, bytes / bytesPerMillisecond),
     });
   }
   const sorted = [...groups].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
   return {
-    rows: sorted.map(([group, { milliseconds, flops, bytes }]) => [
+    rows: sorted.map(([group, { milliseconds, flops, bytes, bound }]) => [
       group,
       short(milliseconds),
       `${((100 * milliseconds) / total).toFixed(1)}%`,
       short(flops / milliseconds / 1e6),
       short(bytes / milliseconds / 1e6),
+      `${((100 * bound) / milliseconds).toFixed(0)}%`,
     ]),
     results: sorted.map(
       ([group, { milliseconds }]): Result => ({
