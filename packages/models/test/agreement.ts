@@ -109,6 +109,11 @@ async function checkFirstStep(backend: Backend, model: Model, fixture: Fixture, 
   const batch = fixture.images(0).shape[0] as number;
   const { graph, states } = traceGradients(model, { batch });
   const state = await stateOf(backend, states, fixture);
+  if (fixture.names("evaluation.").length > 0) {
+    const evaluation = await backend.compile(traceEvaluation(model, { batch }).graph, state);
+    const { logits } = await evaluation.run({ images: fixture.images(0).values });
+    check("evaluation.logits", logits?.data ?? []);
+  }
   const fetches = await (await backend.compile(graph, state)).run(feedsOf(fixture, 0));
   check("train.logits", fetches.logits?.data ?? []);
   check("train.loss", fetches.loss?.data ?? []);
@@ -118,12 +123,6 @@ async function checkFirstStep(backend: Backend, model: Model, fixture: Fixture, 
   for (const entry of gradients) {
     const gradient = fetches[`grad:${entry.slice("gradient.".length)}`];
     check(entry, gradient?.data ?? [], 1e-6 * largest);
-  }
-  if (fixture.names("evaluation.").length > 0) {
-    const fresh = await stateOf(backend, states, fixture);
-    const evaluation = await backend.compile(traceEvaluation(model, { batch }).graph, fresh);
-    const { logits } = await evaluation.run({ images: fixture.images(0).values });
-    check("evaluation.logits", logits?.data ?? []);
   }
 }
 

@@ -96,14 +96,19 @@ interface StoredFixture {
 export function readFixture(file: string, network: string): Fixture {
   const stored = JSON.parse(readFileSync(fixtureUrl(file), "utf8")) as StoredFixture;
   const content = pick(stored.networks, network, "network");
+  let initial: Map<string, FixtureTensor> | undefined;
   const entry = (name: string) => pick(content.tensors, name, "tensor");
   return {
     reluMargin: Math.min(...content.reluMargin),
     optimizer: stored.optimizer,
     adamw: stored.adamw,
     steps: Object.keys(content.images).length,
-    initial: () =>
-      new Map(Object.entries(content.initial).map(([name, recipe]) => [name, generate(recipe)])),
+    initial() {
+      initial ??= new Map(
+        Object.entries(content.initial).map(([name, recipe]) => [name, generate(recipe)]),
+      );
+      return initial;
+    },
     images: (step) => generate(pick(content.images, String(step), "step")),
     labels: (step) => Int32Array.from(pick(content.labels, String(step), "step")),
     masks: (step) =>
