@@ -7,6 +7,7 @@
 
 import { mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
+import { depthwiseInputGrad, isDepthwise } from "./depthwise";
 import { tapsOf } from "./pack";
 import { copyWindow } from "./padding";
 import { convolveGrid } from "./tile";
@@ -37,7 +38,8 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
     const base = c.base ? c.base + <usize>rowOf(c.baseMap, baseFirst, n) * xBytes : 0;
-    imageGrad(c, g, base, out, scratch);
+    if (isDepthwise(c)) depthwiseInputGrad(c, g, c.weights, base, out);
+    else imageGrad(c, g, base, out, scratch);
   }
 }
 

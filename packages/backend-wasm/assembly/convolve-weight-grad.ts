@@ -5,6 +5,7 @@
 
 import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
+import { depthwiseWeightGrad, isDepthwise } from "./depthwise";
 import { copyWindow, zero } from "./padding";
 
 @unmanaged
@@ -32,7 +33,8 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
     const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
-    imageWeightGrad(c, x, g, sums, scratch);
+    if (isDepthwise(c)) depthwiseWeightGrad(c, x, g, sums);
+    else imageWeightGrad(c, x, g, sums, scratch);
   }
 }
 

@@ -1,6 +1,7 @@
 // Convolution forward, and the matrix product as its 1×1 case.
 
 import { mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common";
+import { depthwise, isDepthwise } from "./depthwise";
 import { copyWindow } from "./padding";
 import { convolveGrid } from "./tile";
 
@@ -60,6 +61,10 @@ export function convolve(args: usize, thread: i32, threads: i32): void {
 }
 
 function convolveImage(c: Convolve, x: usize, out: usize, residual: usize, scratch: usize): void {
+  if (isDepthwise(c)) {
+    depthwise(c, x, c.weights, c.scale, c.bias, residual, c.relu != 0, out);
+    return;
+  }
   const inputs = c.channels / c.groups;
   const outputs = c.outputs / c.groups;
   const outRow = c.outWidth * c.outputs * 4;

@@ -33,9 +33,10 @@ function randomGeometry(from: Key): Geometry {
   let draws = 0;
   const pick = (values: readonly number[]) =>
     values[randomInteger(foldIn(from, draws++), values.length)] as number;
-  const groups = pick([1, 1, 1, 1, 2, 3]);
-  const channels = groups * pick([1, 2, 3, 4, 5, 8, 16, 17]);
-  const outputs = groups * pick([1, 3, 4, 7, 8, 12, 16, 24]);
+  const depthwise = pick([0, 0, 0, 1]) === 1;
+  const groups = depthwise ? pick([5, 8, 12, 24]) : pick([1, 1, 1, 1, 2, 3]);
+  const channels = groups * (depthwise ? 1 : pick([1, 2, 3, 4, 5, 8, 16, 17]));
+  const outputs = groups * (depthwise ? 1 : pick([1, 3, 4, 7, 8, 12, 16, 24]));
   const [kh, kw] = [pick([1, 2, 3, 3, 3, 5]), pick([1, 2, 3, 3, 3, 7])];
   return {
     x: [pick([1, 2, 3, 5]), channels, kh + pick([0, 1, 4, 9, 13]), kw + pick([0, 1, 5, 8, 14])],
@@ -68,7 +69,7 @@ async function evaluate(backend: Backend, graph: Graph, feeds: Record<string, Fl
   return results;
 }
 
-const COUNT = 120;
+const COUNT = 200;
 
 test(`${COUNT} random convolutions`, async (t) => {
   const reference = await createReferenceBackend({ precision: "float64" });

@@ -50,6 +50,8 @@ export function findScaledWeights(
   const found = new Map<number, ScaledWeights>();
   for (const node of graph.nodes) {
     if (node.op !== "multiply" || node.shape.length !== 4 || ends.has(node.id)) continue;
+    // Of depthwise filters the input gradient's kernel has no place for factors.
+    if (node.shape[1] === 1) continue;
     const takers = users[node.id] as readonly Node[];
     const byConvolutions = takers.every(
       ({ op, inputs }) =>

@@ -1,6 +1,7 @@
 // What the rules of convolutions share: sizes, bands of rows, packed weights.
 
 import type { ConvolutionAttributes, Node, Shape } from "@fewnorm/tensor";
+import { OP_PACK } from "../../opcodes.ts";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, type Place, reads, writes } from "../program.ts";
 
@@ -14,6 +15,19 @@ export interface Sizes {
   readonly w: Shape;
   readonly y: Shape;
   readonly attributes: ConvolutionAttributes;
+}
+
+/** Whether each channel has a filter of its own, and a kernel of its own fits (assembly/depthwise.ts). */
+export function isDepthwise({ x, y, attributes: { groups } }: Sizes): boolean {
+  return groups === x[1] && groups === y[1] && groups % 8 === 0;
+}
+
+/** Packs the filters of a depthwise convolution for all of its kernels. */
+export function emitDepthwisePack(low: Lowering, node: Node, weights: Weights): Place {
+  const [channels = 1, , kh = 1, kw = 1] = weights.value.shape;
+  const taps = kh * kw;
+  const args = [1, channels, taps, taps, 1];
+  return emitPack(low, node, OP_PACK, weights, 4 * channels * taps, args);
 }
 
 /** How much a band of rows needs: rows of scratch for `rows` rows of work, bytes for each. */

@@ -12,10 +12,12 @@ import { type Lowering, rangeMap, type Value } from "../lowering.ts";
 import { at, mapped, reads, turnOf, writes } from "../program.ts";
 import {
   blocks,
+  emitDepthwisePack,
   emitPack,
   forwardBand,
   geometry,
   inputGradBand,
+  isDepthwise,
   type Sizes,
   vectorAccesses,
   weightsOf,
@@ -73,14 +75,11 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
     const [o = 1, depth = 1, kh = 1, kw = 1] = sizes.w;
     const { groups } = attributes;
     const k = depth * kh * kw;
-    const packedBytes = 4 * groups * blocks(o / groups) * k;
-    const packed = emitPack(low, node, OP_PACK, weights, packedBytes, [
-      groups,
-      o / groups,
-      k,
-      k,
-      1,
-    ]);
+    const lanes = isDepthwise(sizes) ? groups : groups * blocks(o / groups);
+    const packedBytes = 4 * lanes * k;
+    const packed = isDepthwise(sizes)
+      ? emitDepthwisePack(low, node, weights)
+      : emitPack(low, node, OP_PACK, weights, packedBytes, [groups, o / groups, k, k, 1]);
     const out = low.result(node, over);
     low.emit({
       op: OP_CONV,
@@ -120,16 +119,12 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
     low.needScratch(bytes);
     const [o = 1, inputs = 1, kh = 1, kw = 1] = sizes.w;
     const { groups, stride } = attributes;
-    const packedBytes = 4 * groups * blocks(inputs) * kh * kw * (o / groups);
-    const packed = emitPack(
-      low,
-      node,
-      OP_PACK_INPUT_GRAD,
-      weights,
-      packedBytes,
-      [...[groups, inputs, o / groups, kh, kw], ...stride],
-      { scaled: true },
-    );
+    const lanes = isDepthwise(sizes) ? groups : groups * blocks(inputs);
+    const packedBytes = 4 * lanes * kh * kw * (o / groups);
+    const sides = [groups, inputs, o / groups, kh, kw, ...stride];
+    const packed = isDepthwise(sizes)
+      ? emitDepthwisePack(low, node, weights)
+      : emitPack(low, node, OP_PACK_INPUT_GRAD, weights, packedBytes, sides, { scaled: true });
     const out = low.result(node);
     low.emit({
       op: OP_CONV_INPUT_GRAD,
