@@ -186,3 +186,33 @@ test("bench: Ctrl-C shows and writes what there is", (t) =>
       "and nothing that was not",
     );
   }));
+
+test("bench gpu", (t) =>
+  inFolder(t, async (folder) => {
+    const { record, stdout } = await measure(
+      t,
+      [
+        ...["gpu", "--backend", "gpu:webasm", "--shapes", "4x3x8x8", "--norms", "bs:1"],
+        ...["--batch", "2", "--time", "0.01"],
+      ],
+      folder,
+    );
+    const sections = record.suites[0]?.sections ?? [];
+    t.deepEqual(
+      sections.map(({ title }) => title),
+      [
+        "gpu: modes",
+        "gpu webasm: norm: layer 4×3×8×8",
+        "gpu webasm: norm: block 4×3×8×8",
+        "gpu webasm: step: resnet20, batch 2",
+      ],
+    );
+    for (const { settings } of sections.slice(1)) {
+      t.equal(settings.emulated, false, "WebAssembly stands for itself");
+      t.match(String(settings.executors), /^fused-\w+ on webasm/, "how gpu.js ran it");
+    }
+    t.match(stdout, /gpu.js ran it as fused-/);
+    for (const quantity of ["step ms", "tax"]) {
+      t.ok(quantities(record, "bs:1").includes(quantity), quantity);
+    }
+  }));

@@ -1,15 +1,17 @@
-// A graph compiled for gpu.js: kernels, the pipeline that they form, and how it is run.
+// A graph compiled for gpu.js, and how it is run.
 
 import { checkFeeds, type Executable, type Feeds, type Fetches } from "@fewnorm/backend";
 import { type Graph, type Node, sizeOf, toNdArray, type Values } from "@fewnorm/tensor";
-import { type GpuInstance, gpuJs, type Pipeline, type Rows } from "./gpu-js.ts";
+import { type GpuInstance, gpuJs } from "./gpu-js.ts";
 import type { ThreadLayout } from "./kernel/threads.ts";
 import { labelCheck } from "./labels.ts";
 import { computeIntegers } from "./lower/integers.ts";
 import type { Lowered } from "./lowered.ts";
-import { type Plan, plan as planOf } from "./plan.ts";
+import { createPlanPipeline, flatten, workspaceBytes } from "./pipeline.ts";
+import { plan as planOf } from "./plan.ts";
 import { copyOf, type Queue } from "./queue.ts";
-import type { GpuState } from "./state.ts";
+import { createResidents, type ResidentState, type Residents, takeOver } from "./resident.ts";
+import { type GpuState, type Holder, type StateValue, setOnHost } from "./state.ts";
 
 /** What a backend's executables share. */
 export interface ExecutableContext {
@@ -17,6 +19,7 @@ export interface ExecutableContext {
   readonly queue: Queue;
   readonly mode: string;
   readonly layout: ThreadLayout;
+  readonly isDisposed: () => boolean;
   /** @throws Error after the backend's `dispose`. */
   checkAlive(where: string): void;
   /** An error of gpu.js, said so that a user understands. */
@@ -38,10 +41,14 @@ export interface GpuExecutable extends Executable {
   readonly backend: string | undefined;
   /** Why gpu.js did not run it as one plan, where it did not. */
   readonly fallbackReason: string | undefined;
+  /** States that stay in the pipeline's memory from run to run; 0 before the first run. */
+  readonly residentStates: number;
 }
 
 /** Arrays that a WebGPU kernel may read: 8 storage buffers are sure, and one is the result. */
 const MOST_ARRAYS = 7;
+
+type Fed = ReadonlyMap<string, ArrayLike<number>>;
 
 export function createGpuExecutable(
   context: ExecutableContext,
@@ -51,10 +58,16 @@ export function createGpuExecutable(
   const { gpu, queue, mode, layout } = context;
   const plan = planOf(graph, { layout, mostArrays: MOST_ARRAYS });
   const checkLabels = labelCheck(graph);
-  const ends = endsOf(graph, plan);
-  const pipeline = plan.kernels.length === 0 ? undefined : pipelineOf(gpu, plan, ends.computed);
+  const resultOf = (id: number) => plan.results[id] as Lowered;
+  const [outputs, updates] = [Object.entries(graph.outputs), Object.entries(graph.updates)];
+  const ends = new Set([...outputs, ...updates].map(([, id]) => resultOf(id)));
+  const computed = [...ends].filter(({ kind }) => kind !== "argument" && kind !== "number");
+  const made = plan.kernels.length === 0 ? undefined : createPlanPipeline(gpu, plan, computed);
+  const stateValue = (name: string): StateValue => (state as GpuState).value(name);
+  let residents: Residents | undefined;
   let disposed = false;
-  let ran = false;
+  let runs = 0;
+  let how: Pick<GpuExecutable, "executorKind" | "backend" | "fallbackReason"> | undefined;
 
   function checkAlive(): void {
     if (disposed) throw new Error("run: the executable was disposed; compile the graph again");
@@ -63,82 +76,149 @@ export function createGpuExecutable(
   }
 
   /** The feeds, all right, and the caller's to change if they have to wait. */
-  function take(feeds: Feeds): ReadonlyMap<string, ArrayLike<number>> {
+  function take(feeds: Feeds): Fed {
     const elements = checkFeeds(graph, feeds);
     checkLabels(elements);
-    if (!queue.busy) return elements;
+    if (!queue.busy && holders().size === 0) return elements;
     return new Map([...elements].map(([name, array]) => [name, copyOf(array)]));
   }
 
-  async function execute(fed: ReadonlyMap<string, ArrayLike<number>>): Promise<Fetches> {
+  const inPlace = () =>
+    new Set(residents?.states.map(({ argument }) => plan.arguments[argument] as Lowered));
+
+  /** Who must give up the newest value of a state before a run. */
+  function holders(): Set<Holder> {
+    const resident = inPlace();
+    const needed = [...plan.arguments.filter((of) => !resident.has(of)), ...ends]
+      .flatMap(({ source }) => (source?.from === "state" ? [stateValue(source.name)] : []))
+      .concat(residents?.stale() ?? []);
+    return new Set(needed.flatMap(({ holder }) => (holder === undefined ? [] : [holder])));
+  }
+
+  async function execute(fed: Fed): Promise<Fetches> {
+    for (const holder of holders()) await holder.fetch();
+    const resident = inPlace();
     const integers = computeIntegers(graph, fed);
-    const given = (of: Lowered): Float32Array => {
-      const { source } = of;
-      switch (source?.from) {
-        case "feed":
-          return floats(fed.get(source.name) as ArrayLike<number>);
-        case "state":
-          return (state as GpuState).values(source.name);
-        case "constant":
-          return typeof source.values === "number"
-            ? new Float32Array(sizeOf(of.shape)).fill(source.values)
-            : floats(source.values);
-        case "integers":
-          return floats(integers.get(source.node) as Int32Array);
-        case "slots": {
-          const values = plan.slots.values(integers);
-          return values.length === 0 ? new Float32Array(1) : values;
-        }
-        default:
-          return new Float32Array(sizeOf(of.shape)).fill(of.value ?? 0);
-      }
-    };
-    const computed = await runPipeline(given);
+    const given = (of: Lowered): Float32Array => givenValues(of, fed, integers);
+    const results = await runPipeline((of) => (resident.has(of) ? undefined : given(of)));
     /** An array of its own for each name. */
-    const valuesOf = (id: number): Values => {
-      const node = graph.nodes[id] as Node;
-      if (node.dtype === "int32") return (integers.get(id) as Int32Array).slice();
-      const of = plan.results[id] as Lowered;
-      return (computed.get(of) ?? given(of)).slice();
+    const copyOfResult = (id: number): Values => {
+      if ((graph.nodes[id] as Node).dtype === "int32") {
+        return (integers.get(id) as Int32Array).slice();
+      }
+      return (results.get(resultOf(id)) ?? given(resultOf(id))).slice();
     };
     const fetches: Fetches = {};
-    for (const [name, id] of Object.entries(graph.outputs)) {
-      fetches[name] = toNdArray(valuesOf(id), (graph.nodes[id] as Node).shape);
+    for (const [name, id] of outputs) {
+      fetches[name] = toNdArray(copyOfResult(id), (graph.nodes[id] as Node).shape);
     }
-    const updates = Object.entries(graph.updates).map(
-      ([name, id]) => [name, valuesOf(id) as Float32Array] as const,
+    const carried = new Set(
+      residents?.states.filter(({ result }) => result !== undefined).map(({ value }) => value),
     );
-    for (const [name, values] of updates) (state as GpuState).replace(name, values);
+    const changes = updates
+      .filter(([name]) => !carried.has(stateValue(name)))
+      .map(([name, id]) => ({ value: stateValue(name), next: copyOfResult(id) as Float32Array }));
+    residents?.carry();
+    for (const { value, next } of changes) setOnHost(value, next);
+    if (runs++ === 0) residents = stay();
     return fetches;
   }
 
+  function givenValues(
+    of: Lowered,
+    fed: Fed,
+    integers: ReadonlyMap<number, Int32Array>,
+  ): Float32Array {
+    const { source } = of;
+    switch (source?.from) {
+      case "feed":
+        return floats(fed.get(source.name) as ArrayLike<number>);
+      case "state":
+        return stateValue(source.name).values;
+      case "constant":
+        return typeof source.values === "number"
+          ? new Float32Array(sizeOf(of.shape)).fill(source.values)
+          : floats(source.values);
+      case "integers":
+        return floats(integers.get(source.node) as Int32Array);
+      case "slots": {
+        const values = plan.slots.values(integers);
+        return values.length === 0 ? new Float32Array(1) : values;
+      }
+      default:
+        return new Float32Array(sizeOf(of.shape)).fill(of.value ?? 0);
+    }
+  }
+
+  /** Runs the kernels on the arguments' values; of those that are in place already, it is given none. */
   async function runPipeline(
-    given: (of: Lowered) => Float32Array,
+    given: (of: Lowered) => Float32Array | undefined,
   ): Promise<ReadonlyMap<Lowered, Float32Array>> {
-    const computed = new Map<Lowered, Float32Array>();
-    if (pipeline === undefined) return computed;
+    const results = new Map<Lowered, Float32Array>();
+    if (made === undefined) return results;
+    const { pipeline } = made;
     const inputs = plan.arguments.map((of) => {
       const values = given(of);
-      return new gpuJs.Input(values, [values.length]);
+      return values === undefined ? null : new gpuJs.Input(values, [values.length]);
     });
-    let rows: Readonly<Record<string, Rows>>;
     context.checkDevice();
     try {
-      rows = await pipeline(...inputs);
+      residents?.update();
+      const rows = await pipeline(...inputs);
+      context.checkDevice();
+      if (!isBackendOf(mode, pipeline.backend)) {
+        throw new Error(
+          `it ran on ${pipeline.backend} instead: ${pipeline.fallbackReason ?? "no reason is given"}`,
+        );
+      }
+      const { executorKind, backend, fallbackReason } = pipeline;
+      how = {
+        executorKind,
+        backend: backend ?? undefined,
+        fallbackReason: fallbackReason ?? undefined,
+      };
+      for (const [i, of] of computed.entries()) {
+        const result = rows[`r${i}`];
+        if (result) results.set(of, flatten(result, sizeOf(of.shape)));
+      }
     } catch (error) {
+      residents?.spoil();
+      await leave();
       throw context.explain(error);
     }
-    context.checkDevice();
-    ran = true;
-    if (!isBackendOf(mode, pipeline.backend)) {
-      throw new Error(
-        `run: ${mode} was asked for, but gpu.js ran on ${pipeline.backend}: ${pipeline.fallbackReason ?? "it gives no reason"}; use another mode`,
-      );
-    }
-    for (const [i, of] of ends.computed.entries()) {
-      computed.set(of, flatten(rows[`r${i}`] as Rows, sizeOf(of.shape)));
-    }
-    return computed;
+    return results;
+  }
+
+  /** Lets states stay in the pipeline's memory from now on, where that can be done. */
+  function stay(): Residents | undefined {
+    if (made === undefined || state === undefined) return undefined;
+    const states = plan.arguments.flatMap(({ source }, argument): ResidentState[] => {
+      if (source?.from !== "state") return [];
+      const { name } = source;
+      const next = graph.updates[name];
+      const result = next === undefined ? -1 : computed.indexOf(resultOf(next));
+      return [{ value: stateValue(name), argument, result: result < 0 ? undefined : result }];
+    });
+    const staying = new Set(states.map(({ value }) => value));
+    const elsewhere = new Set([
+      ...outputs.map(([, id]) => resultOf(id)),
+      ...updates.filter(([name]) => !staying.has(stateValue(name))).map(([, id]) => resultOf(id)),
+    ]);
+    const memory = takeOver(made.pipeline, {
+      argumentList: states.map(({ argument }) => argument),
+      results: [...computed.keys()].filter((i) => !elsewhere.has(computed[i] as Lowered)),
+    });
+    return memory && createResidents(memory, states, context.explain);
+  }
+
+  /** Brings states back to the host, if that is still possible. */
+  async function leave(): Promise<void> {
+    const left = residents;
+    residents = undefined;
+    runs = 0;
+    // What can't be brought back is reported to whoever asks for it.
+    await left?.fetch().catch(() => {});
+    left?.free();
   }
 
   return {
@@ -146,13 +226,16 @@ export function createGpuExecutable(
     workspaceBytes: workspaceBytes(plan),
     kernels: plan.kernels.length,
     get executorKind() {
-      return ran ? pipeline?.executorKind : undefined;
+      return how?.executorKind;
     },
     get backend() {
-      return ran ? (pipeline?.backend ?? undefined) : undefined;
+      return how?.backend;
     },
     get fallbackReason() {
-      return ran ? (pipeline?.fallbackReason ?? undefined) : undefined;
+      return how?.fallbackReason;
+    },
+    get residentStates() {
+      return residents?.states.length ?? 0;
     },
     async run(feeds = {}) {
       checkAlive();
@@ -162,7 +245,11 @@ export function createGpuExecutable(
     async dispose() {
       if (disposed) return;
       disposed = true;
-      await queue.enter(() => pipeline?.destroy());
+      await queue.enter(async () => {
+        if (context.isDisposed()) residents?.free();
+        else await leave();
+        await made?.destroy();
+      });
     },
   };
 }
@@ -173,75 +260,3 @@ const isBackendOf = (mode: string, backend: string | null): boolean =>
 
 const floats = (values: ArrayLike<number>): Float32Array =>
   values instanceof Float32Array ? values : Float32Array.from(values);
-
-/** The results of a run that kernels compute. */
-function endsOf(graph: Graph, { results }: Plan): { readonly computed: readonly Lowered[] } {
-  const ids = [...Object.values(graph.outputs), ...Object.values(graph.updates)];
-  const all = new Set(ids.map((id) => results[id] as Lowered));
-  return { computed: [...all].filter(({ kind }) => kind !== "argument" && kind !== "number") };
-}
-
-function pipelineOf(gpu: GpuInstance, plan: Plan, computed: readonly Lowered[]): Pipeline {
-  const known = new Map<string, ReturnType<GpuInstance["createKernel"]>>();
-  const functions = plan.kernels.map(({ source, threads }) => {
-    const identity = `${threads} ${source}`;
-    const kernel =
-      known.get(identity) ?? gpu.createKernel(source, { output: threads, precision: "single" });
-    known.set(identity, kernel);
-    return kernel;
-  });
-  const body = (...given: readonly unknown[]) => {
-    const handles = new Map(plan.arguments.map((of, i) => [of, given[i]]));
-    for (const [i, { inputs, result }] of plan.kernels.entries()) {
-      const kernel = functions[i] as (typeof functions)[number];
-      handles.set(result, kernel(...inputs.map((of) => handles.get(of))));
-    }
-    return Object.fromEntries(computed.map((of, i) => [`r${i}`, handles.get(of)]));
-  };
-  // gpu.js makes as many handles as the function has parameters.
-  Object.defineProperty(body, "length", { value: plan.arguments.length });
-  return gpu.createPipeline(body);
-}
-
-/** The elements of a result, which gpu.js gives as rows of rows. */
-function flatten(rows: Rows, size: number): Float32Array {
-  let first: Rows = rows;
-  while (Array.isArray(first)) first = first[0] as Rows;
-  const row = first as Float32Array;
-  // Rows that lie side by side in one buffer, from its beginning on.
-  if (row.byteOffset === 0 && row.buffer.byteLength >= 4 * size && row !== rows) {
-    return new Float32Array(row.buffer, 0, size);
-  }
-  if (row === rows) return row.subarray(0, size);
-  const values = new Float32Array(size);
-  let at = 0;
-  const append = (part: Rows): void => {
-    if (!ArrayBuffer.isView(part)) {
-      for (const one of part) append(one);
-      return;
-    }
-    values.set(part.subarray(0, size - at), at);
-    at = Math.min(size, at + part.length);
-  };
-  append(rows);
-  return values;
-}
-
-/** Bytes of intermediate arrays when gpu.js shares them among kernels with equal threads, as it does. */
-function workspaceBytes({ kernels }: Plan): number {
-  const lastUse = new Map<Lowered, number>();
-  for (const [i, { inputs }] of kernels.entries()) for (const of of inputs) lastUse.set(of, i);
-  const free = new Map<string, number>();
-  const releases = new Map<number, string[]>();
-  let bytes = 0;
-  for (const [i, { threads, result }] of kernels.entries()) {
-    const identity = String(threads);
-    for (const released of releases.get(i) ?? []) free.set(released, (free.get(released) ?? 0) + 1);
-    const spare = free.get(identity) ?? 0;
-    if (spare > 0) free.set(identity, spare - 1);
-    else bytes += 4 * sizeOf(threads);
-    const last = lastUse.get(result);
-    if (last !== undefined) releases.set(last + 1, [...(releases.get(last + 1) ?? []), identity]);
-  }
-  return bytes;
-}

@@ -46,6 +46,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
     queue,
     mode: engine.mode,
     layout: engine.layout,
+    isDisposed: () => disposed,
     checkAlive,
     explain: engine.explain,
     checkDevice: engine.checkDevice,
@@ -80,6 +81,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
       if (disposed) return;
       disposed = true;
       for (const executable of owned) await executable.dispose();
+      owned.clear();
       await engine.close();
     },
   };

@@ -1,14 +1,30 @@
-// Named values. They lie on the host between runs and travel with each.
+// Named values. The newest value of each lies on the host, or where the run that computed it left it.
 
 import { checkSpecs, type State, type StateSpec } from "@fewnorm/backend";
 import { checkShape, elementsOf, type Shape, sizeOf, toNdArray } from "@fewnorm/tensor";
 import { copyOf, type Queue } from "./queue.ts";
 
+/** Brings the newest values of all states that it holds to the host. */
+export interface Holder {
+  fetch(): Promise<void>;
+}
+
+/** One named value. */
+export interface StateValue {
+  readonly shape: Shape;
+  /** The newest value, if nobody else holds it. */
+  values: Float32Array;
+  /** Who holds the newest value, where the host does not. */
+  holder: Holder | undefined;
+  /** Counts the changes. */
+  version: number;
+}
+
 export interface GpuState extends State {
   /** Of which backend it is. */
   readonly queue: Queue;
-  values(name: string): Float32Array;
-  replace(name: string, values: Float32Array): void;
+  /** @throws Error for an unknown name and after `dispose`. */
+  value(name: string): StateValue;
   /** @throws Error after `dispose`. */
   checkAlive(where: string): void;
 }
@@ -27,11 +43,12 @@ export function createGpuState(
   specs: readonly StateSpec[],
 ): GpuState {
   checkSpecs(specs);
-  const held = new Map<string, { readonly shape: Shape; values: Float32Array }>();
+  const held = new Map<string, StateValue>();
   for (const { name, shape } of specs) {
     checkShape(`createState: "${name}"`, shape);
     checkSize(`createState: "${name}"`, shape);
-    held.set(name, { shape, values: new Float32Array(sizeOf(shape)) });
+    const values = new Float32Array(sizeOf(shape));
+    held.set(name, { shape, values, holder: undefined, version: 0 });
   }
   let disposed = false;
   const checkAlive = (where: string) => {
@@ -51,25 +68,30 @@ export function createGpuState(
     specs,
     queue,
     checkAlive,
-    values: (name) => find("run", name).values,
-    replace(name, values) {
-      find("run", name).values = values;
-    },
+    value: (name) => find("run", name),
     async read(name) {
       const one = find("read", name);
-      return queue.enter(() => toNdArray(one.values.slice(), one.shape));
+      return queue.enter(async () => {
+        await one.holder?.fetch();
+        return toNdArray(one.values.slice(), one.shape);
+      });
     },
     async write(name, value) {
       const one = find("write", name);
       const elements = elementsOf(`write: state "${name}"`, value, one.shape);
       const kept = queue.busy ? copyOf(elements) : elements;
-      await queue.enter(() => {
-        one.values = Float32Array.from(kept);
-      });
+      await queue.enter(() => setOnHost(one, Float32Array.from(kept)));
     },
     async dispose() {
       disposed = true;
       held.clear();
     },
   };
+}
+
+/** Gives a state its next value, on the host. */
+export function setOnHost(one: StateValue, values: Float32Array): void {
+  one.values = values;
+  one.holder = undefined;
+  one.version++;
 }

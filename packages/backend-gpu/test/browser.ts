@@ -21,7 +21,9 @@ export const whyNoBrowser: string | undefined = existsSync(executablePath)
 export interface Browser {
   why(mode: GpuMode): Promise<string | undefined>;
   describe(mode: GpuMode): Promise<string>;
-  conformance(mode: GpuMode): Promise<readonly Verdict[]>;
+  /** The names of the suite's tests, and what came of one of them. */
+  tests(mode: GpuMode): Promise<readonly string[]>;
+  run(mode: GpuMode, index: number): Promise<readonly Verdict[]>;
   train(mode: GpuMode, norm: string): Promise<Omit<Training, "before">>;
   close(): Promise<void>;
 }
@@ -53,8 +55,12 @@ export async function openBrowser(): Promise<Browser> {
     why: (mode) => page.evaluate((m) => (globalThis as unknown as Host).fewnorm.why(m), mode),
     describe: (mode) =>
       page.evaluate((m) => (globalThis as unknown as Host).fewnorm.describe(m), mode),
-    conformance: (mode) =>
-      page.evaluate((m) => (globalThis as unknown as Host).fewnorm.conformance(m), mode),
+    tests: (mode) => page.evaluate((m) => (globalThis as unknown as Host).fewnorm.tests(m), mode),
+    run: (mode, index) =>
+      page.evaluate(([m, i]) => (globalThis as unknown as Host).fewnorm.run(m, i), [
+        mode,
+        index,
+      ] as const),
     async train(mode, norm) {
       const { losses, after } = await page.evaluate(
         ([m, n]) => (globalThis as unknown as Host).fewnorm.train(m, n),

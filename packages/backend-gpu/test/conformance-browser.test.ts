@@ -1,23 +1,24 @@
 // The suite in headless Chromium, on WebGPU and on WebGL2.
 
 import test from "tape";
-import { openBrowser, whyNoBrowser } from "./browser.ts";
+import { type Browser, openBrowser, whyNoBrowser } from "./browser.ts";
 
-for (const mode of ["webgpu", "webgl2"] as const) {
-  const name = `gpu ${mode} in Chromium: the whole suite`;
-  if (whyNoBrowser !== undefined) {
-    test(name, { skip: whyNoBrowser }, () => {});
-    continue;
+const modes = ["webgpu", "webgl2"] as const;
+
+if (whyNoBrowser !== undefined) {
+  for (const mode of modes) {
+    test(`gpu ${mode} in Chromium: the whole suite`, { skip: whyNoBrowser }, () => {});
   }
-  test(name, async (t) => {
-    const browser = await openBrowser();
-    try {
-      t.comment(await browser.describe(mode));
-      for (const { test: title, ok, message } of await browser.conformance(mode)) {
-        t.ok(ok, `${title}: ${message}`);
-      }
-    } finally {
-      await browser.close();
+} else {
+  const browser: Browser = await openBrowser();
+  for (const mode of modes) {
+    for (const [i, name] of (await browser.tests(mode)).entries()) {
+      test(`${name}, in Chromium`, async (t) => {
+        for (const { ok, message } of await browser.run(mode, i)) t.ok(ok, message);
+      });
     }
+  }
+  test.onFinish(() => {
+    browser.close();
   });
 }

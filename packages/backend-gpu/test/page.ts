@@ -7,9 +7,8 @@ import { type Training, trainResnet } from "./training.ts";
 
 type Assertions = Parameters<Parameters<TestFunction>[1]>[0];
 
-/** An assertion that was made, and the name of its test. */
+/** An assertion that was made. */
 export interface Verdict {
-  readonly test: string;
   readonly ok: boolean;
   readonly message: string;
 }
@@ -38,24 +37,17 @@ const page = {
     return backend.description;
   },
 
-  /** The suite, all of it. An error in a test is a verdict as well. */
-  async conformance(mode: GpuMode): Promise<readonly Verdict[]> {
-    const tests: { readonly name: string; body(t: Assertions): Promise<void> }[] = [];
-    conformance(
-      (name, body) => tests.push({ name, body }),
-      `gpu ${mode}`,
-      () => createGpuBackend({ mode }),
-      { oracle: () => createReferenceBackend() },
-    );
+  /** The names of the suite's tests. */
+  tests: (mode: GpuMode): readonly string[] => suite(mode).map(({ name }) => name),
+
+  /** One of these tests. An error is a verdict as well. */
+  async run(mode: GpuMode, index: number): Promise<readonly Verdict[]> {
     const verdicts: Verdict[] = [];
-    for (const { name, body } of tests) {
-      const ok = (value: unknown, message: string) =>
-        verdicts.push({ test: name, ok: Boolean(value), message });
-      try {
-        await body({ ok });
-      } catch (error) {
-        verdicts.push({ test: name, ok: false, message: String(error) });
-      }
+    const ok = (value: unknown, message: string) => verdicts.push({ ok: Boolean(value), message });
+    try {
+      await suite(mode)[index]?.body({ ok });
+    } catch (error) {
+      verdicts.push({ ok: false, message: String(error) });
     }
     return verdicts;
   },
@@ -72,6 +64,17 @@ const page = {
 };
 
 export type Page = typeof page;
+
+function suite(mode: GpuMode) {
+  const tests: { readonly name: string; body(t: Assertions): Promise<void> }[] = [];
+  conformance(
+    (name, body) => tests.push({ name, body }),
+    `gpu ${mode}`,
+    () => createGpuBackend({ mode }),
+    { oracle: () => createReferenceBackend() },
+  );
+  return tests;
+}
 
 function sent(tensors: Training["after"]): SentTraining["after"] {
   return [...tensors].map(([name, { shape, values }]) => {
