@@ -4,7 +4,7 @@ import { type Shape, sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
 import { unflatten } from "../kernel/threads.ts";
 import type { Coordinates } from "../lowered.ts";
-import { type Lowering, once, operand, pointwise, sumOf, view } from "./lowering.ts";
+import { type Lowering, often, once, operand, pointwise, sumOf, view } from "./lowering.ts";
 
 export const reshape: Lowering<"reshape"> = ({ node, x }) => {
   const of = operand(x, 0);
@@ -53,7 +53,8 @@ const constantOf = (terms: readonly string[]): string =>
 
 export const slice: Lowering<"slice"> = ({ node, x }) => {
   const { start, stride } = node.attributes;
-  return view(node.shape, once(operand(x, 0)), (e, at) =>
+  // What is sliced is computed as a whole: a benchmark that fetches one element means all of them.
+  return view(node.shape, often(operand(x, 0)), (e, at) =>
     at.map((coordinate, axis) =>
       affine(e, coordinate, stride[axis] as number, start[axis] as number),
     ),
