@@ -2,12 +2,15 @@
 
 import test from "tape";
 import { type Browser, openBrowser, whyNoBrowser } from "./browser.ts";
+import { whyNotAll } from "./whole.ts";
 
 const modes = ["webgpu", "webgl2"] as const;
 
-if (whyNoBrowser !== undefined) {
+const skip = whyNoBrowser ?? whyNotAll;
+
+if (skip !== undefined) {
   for (const mode of modes) {
-    test(`gpu ${mode} in Chromium: the whole suite`, { skip: whyNoBrowser }, () => {});
+    test(`gpu ${mode} in Chromium: the whole suite`, { skip }, () => {});
   }
 } else {
   const browser: Browser = await openBrowser();

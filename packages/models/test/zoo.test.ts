@@ -45,11 +45,11 @@ for (const [file, networks] of Object.entries(families)) {
 }
 
 // As published: too large for the reference. Of its 400,000 ReLU inputs one lies within 1e-6 of zero, and
-// single elements of two filters' weights differ by 1e-3 and 2.4e-3 after three updates.
+// three updates then move single elements of filters by up to 4e-2, and the logits after them by 2e-2.
 agreesWithPyTorch({
   file: "imagenet-resnet.json",
   network: "resnet18",
   model: imagenetResnet({ ...of(64), depth: 18 }),
   engines: [wasm(1), wasm(2)],
-  trained: 1e-2,
+  trained: 6e-2,
 });
