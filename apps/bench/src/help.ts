@@ -1,6 +1,6 @@
 // The text of --help.
 
-import { backendNames, modelNames, normForms } from "@fewnorm/presets";
+import { backendNames, modelNames, normForms, wrapNames } from "@fewnorm/presets";
 import { defaults } from "./options.ts";
 import type { Suite } from "./suite.ts";
 
@@ -20,14 +20,14 @@ ${suites.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join(
 Options
   --time SECONDS     for each suite (default ${defaults.time}); every case is measured three times at least, so
                      that a slow machine may take longer
-  --norms LIST       (or --norm) norms to measure, such as bs:8,fs:1/16,vdn:4@detached; the baselines none and bn
-                     are measured anyway (default: a choice of each kind)
+  --norms LIST       (or --norm) norms to measure, such as bs:8,fs:1/16,vdn:4@detached; the baselines
+                     none and bn are measured anyway (default: a choice of each kind)
   --strategy MODULE  measures a sampling strategy of your own as well: the name of an installed
                      package, or the path of its folder or of a .js file. It is the export "strategy",
                      or else the default export, or else the first export that is a strategy; each
                      may be a function that makes one without arguments. May be given repeatedly.
   --batch N          images in a batch (default 128, in accuracy 64)
-  --model NAME       ${modelNames.join(", ")}
+  --model NAME       ${wrapNames(modelNames, 21)}
                      (default: resnet20, in accuracy a network a third of its size)
   --shapes LIST      for norm: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
   --full             for norm: 32x64x56x56 as well

@@ -1,22 +1,11 @@
 // The text of --help.
 
-import { backendNames, modelNames, normForms } from "@fewnorm/presets";
+import { backendNames, modelNames, normForms, wrapNames } from "@fewnorm/presets";
 import { defaults } from "./config.ts";
 import { type OptimizerName, optimizerNames, optimizers } from "./method.ts";
 
 const width = Math.max(...normForms.map(({ form }) => form.length));
 const norms = normForms.map(({ form, meaning }) => `  ${form.padEnd(width)}  ${meaning}`);
-
-/** Names in lines of the width that the column of explanations has. */
-function wrapped(names: readonly string[]): string {
-  const lines = [""];
-  for (const [i, name] of names.entries()) {
-    const word = i === names.length - 1 ? name : `${name}, `;
-    if ((lines.at(-1) ?? "").length + word.length > 72) lines.push("");
-    lines[lines.length - 1] += word;
-  }
-  return lines.map((line) => line.trimEnd()).join(`\n${" ".repeat(25)}`);
-}
 
 /** A default, and the optimizers that have another: `0.1, for adamw 0.001`. */
 function of(choose: (optimizer: (typeof optimizers)[OptimizerName]) => number): string {
@@ -36,7 +25,7 @@ Data and model
                          MNIST's IDX files; without it, the small data set that comes with fewnorm
   --train-images N       use the first N training images only
   --test-images N        use the first N test images only
-  --model NAME           ${wrapped(modelNames)} (default ${defaults.model})
+  --model NAME           ${wrapNames(modelNames, 25)} (default ${defaults.model})
   --init FILE            begins with the weights in FILE: safetensors, such as a PyTorch state dict,
                          what --save wrote, or a checkpoint
   --norm NAME            the normalization, see below (default ${defaults.norm})
