@@ -1,15 +1,21 @@
 // A graph compiled for gpu.js, and how it is run.
 
-import { checkFeeds, type Executable, type Feeds, type Fetches } from "@fewnorm/backend";
+import {
+  checkFeeds,
+  copyOf,
+  type Executable,
+  type Feeds,
+  type Fetches,
+  labelCheck,
+  type Queue,
+} from "@fewnorm/backend";
 import { type Graph, type Node, sizeOf, toNdArray, type Values } from "@fewnorm/tensor";
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
 import type { ThreadLayout } from "./kernel/threads.ts";
-import { labelCheck } from "./labels.ts";
 import { computeIntegers } from "./lower/integers.ts";
 import type { Lowered } from "./lowered.ts";
 import { createPlanPipeline, flatten, workspaceBytes } from "./pipeline.ts";
 import { plan as planOf } from "./plan.ts";
-import { copyOf, type Queue } from "./queue.ts";
 import { createResidents, type ResidentState, type Residents, takeOver } from "./resident.ts";
 import { type GpuState, type Holder, type StateValue, setOnHost } from "./state.ts";
 

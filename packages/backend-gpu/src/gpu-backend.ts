@@ -1,10 +1,9 @@
 // The backend: gpu.js in one of its modes.
 
-import { type Backend, checkStates, type StateSpec } from "@fewnorm/backend";
+import { type Backend, checkStates, createQueue, type StateSpec } from "@fewnorm/backend";
 import { type Graph, type Shape, showShape, sizeOf } from "@fewnorm/tensor";
 import { createGpuExecutable, type ExecutableContext, type GpuExecutable } from "./executable.ts";
 import { type GpuMode, openEngine } from "./modes.ts";
-import { createQueue } from "./queue.ts";
 import { createGpuState, type GpuState } from "./state.ts";
 
 export interface GpuBackendOptions {

@@ -1,8 +1,7 @@
 // Named values. The newest value of each lies on the host, or where the run that computed it left it.
 
-import { checkSpecs, type State, type StateSpec } from "@fewnorm/backend";
+import { checkSpecs, copyOf, type Queue, type State, type StateSpec } from "@fewnorm/backend";
 import { checkShape, elementsOf, type Shape, sizeOf, toNdArray } from "@fewnorm/tensor";
-import { copyOf, type Queue } from "./queue.ts";
 
 /** Brings the newest values of all states that it holds to the host. */
 export interface Holder {

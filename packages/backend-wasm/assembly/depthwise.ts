@@ -4,6 +4,7 @@
 
 import { madd, relu4 } from "./common";
 import { Geometry } from "./convolve";
+import { tapsOf } from "./pack";
 
 // @ts-ignore: decorator
 @inline
@@ -11,7 +12,7 @@ export function isDepthwise(c: Geometry): bool {
   return c.groups == c.channels && c.groups == c.outputs && c.channels % 8 == 0;
 }
 
-/** The first tap whose pixel at or after 0 a window that begins at `from` covers, and one past the last. */
+/** Of a window that begins at pixel `from`: the first tap that lies in the image, and one past the last. */
 // @ts-ignore: decorator
 @inline
 function firstTap(from: i32): i32 {
@@ -58,12 +59,12 @@ export function depthwiseInputGrad(c: Geometry, g: usize, weights: usize, base: 
     const a = (y + c.paddingY) % c.strideY;
     const q = (y + c.paddingY) / c.strideY;
     const j = max(0, q - c.outHeight + 1);
-    const down = min(q + 1, tapsFrom(a, c.strideY, c.kernelHeight)) - j;
+    const down = min(q + 1, tapsOf(c.kernelHeight, a, c.strideY)) - j;
     for (let z = 0; z < c.width; z++) {
       const b = (z + c.paddingX) % c.strideX;
       const r = (z + c.paddingX) / c.strideX;
       const i = max(0, r - c.outWidth + 1);
-      const across = min(r + 1, tapsFrom(b, c.strideX, c.kernelWidth)) - i;
+      const across = min(r + 1, tapsOf(c.kernelWidth, b, c.strideX)) - i;
       sumTaps(
         g + (q - j) * row + (r - i) * pixel, -row, -pixel, down, across,
         weights + ((a + j * c.strideY) * c.kernelWidth + b + i * c.strideX) * 32,
@@ -74,13 +75,6 @@ export function depthwiseInputGrad(c: Geometry, g: usize, weights: usize, base: 
       if (base) base += pixel;
     }
   }
-}
-
-/** The number of taps a, a + stride, … below `kernel`. */
-// @ts-ignore: decorator
-@inline
-function tapsFrom(a: i32, stride: i32, kernel: i32): i32 {
-  return kernel > a ? (kernel - a + stride - 1) / stride : 0;
 }
 
 /** One pixel of the result: the sum over down × across taps, each step of which moves in x and in w. */

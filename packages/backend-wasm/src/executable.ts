@@ -2,14 +2,15 @@
 
 import {
   checkFeeds,
+  copyOf,
   type Executable,
   type Feeds,
   type Fetches,
+  labelCheck,
   type NodeTime,
 } from "@fewnorm/backend";
 import { type Graph, sizeOf, toNdArray } from "@fewnorm/tensor";
 import type { Pool } from "./engine/pool.ts";
-import { copyOf } from "./engine/queue.ts";
 import { addressOf, link, linkedWords } from "./plan/link.ts";
 import { lower } from "./plan/lower.ts";
 import type { FixedMemory } from "./plan/lowering.ts";
@@ -149,30 +150,5 @@ function createOwning(
         for (const block of owned.splice(0)) heap.free(block);
       });
     },
-  };
-}
-
-/** A check of the fed labels of cross-entropies, made before anything is changed. */
-function labelCheck(graph: Graph): (feeds: ReadonlyMap<string, ArrayLike<number>>) => void {
-  const classes = new Map<string, number>();
-  for (const node of graph.nodes) {
-    if (node.op !== "softmaxCrossEntropy" && node.op !== "softmaxCrossEntropyGrad") continue;
-    const [logits, labels] = node.inputs.map((id) => graph.nodes[id]);
-    const count = logits?.shape[1] ?? 1;
-    if (labels?.op !== "input") continue;
-    const { name } = labels.attributes;
-    classes.set(name, Math.min(classes.get(name) ?? count, count));
-  }
-  return (feeds) => {
-    for (const [name, count] of classes) {
-      const labels = feeds.get(name) ?? [];
-      for (let i = 0; i < labels.length; i++) {
-        const label = labels[i] as number;
-        if (label >= 0 && label < count) continue;
-        throw new RangeError(
-          `run: label ${label} at ${i} of input "${name}" is not one of 0 … ${count - 1}; check the data`,
-        );
-      }
-    }
   };
 }

@@ -1,9 +1,8 @@
 // Named values in the engine's memory.
 
-import { checkSpecs, type State, type StateSpec } from "@fewnorm/backend";
+import { checkSpecs, copyOf, type Queue, type State, type StateSpec } from "@fewnorm/backend";
 import { elementsOf, type Shape, sizeOf, toNdArray } from "@fewnorm/tensor";
 import type { Heap } from "./engine/heap.ts";
-import { copyOf, type Queue } from "./engine/queue.ts";
 import { fromStored, toStored } from "./plan/layout.ts";
 
 export interface EngineState extends State {

@@ -1,11 +1,10 @@
 // The backend: an engine chosen for this environment, its threads and memory.
 
-import { type Backend, checkStates } from "@fewnorm/backend";
+import { type Backend, checkStates, createQueue } from "@fewnorm/backend";
 import { canShareMemory, loadEngine, type Simd } from "./engine/binary.ts";
 import { HEAP_BASE } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
 import { createPool } from "./engine/pool.ts";
-import { createQueue } from "./engine/queue.ts";
 import { createExecutable, type EngineContext } from "./executable.ts";
 import { createEngineState, type EngineState } from "./state.ts";
 

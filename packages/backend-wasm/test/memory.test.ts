@@ -1,11 +1,11 @@
 // What is left when memory does not suffice.
 
+import { createQueue } from "@fewnorm/backend";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import { add, type Graph, multiply, type Shape, trace } from "@fewnorm/tensor";
 import test from "tape";
 import { HEAP_BASE } from "../src/engine/control.ts";
 import { createHeap, type Heap } from "../src/engine/heap.ts";
-import { createQueue } from "../src/engine/queue.ts";
 import { createExecutable, type EngineContext } from "../src/executable.ts";
 import { createEngineState } from "../src/state.ts";
 

@@ -7,3 +7,5 @@ export {
   conformance,
   type TestFunction,
 } from "./conformance.ts";
+export { labelCheck } from "./labels.ts";
+export { copyOf, createQueue, type Queue } from "./queue.ts";

@@ -1,5 +1,6 @@
-// Work on the engine and its memory, one piece at a time: runs that are started together wait for each other.
+// Work on a backend and its memory, one piece at a time: runs that are started together wait for each other.
 
+/** Runs that share memory, in turn. */
 export interface Queue {
   /** Whether new work has to wait. */
   readonly busy: boolean;
@@ -7,6 +8,7 @@ export interface Queue {
   enter<T>(work: () => T | Promise<T>): Promise<T>;
 }
 
+/** A queue with nothing in it. */
 export function createQueue(): Queue {
   let last: Promise<unknown> = Promise.resolve();
   let count = 0;
