@@ -1,15 +1,16 @@
 // The backend: an engine chosen for this environment, its threads and memory.
 
 import { type Backend, checkStates, createQueue } from "@fewnorm/backend";
-import { canShareMemory, loadEngine, type Simd } from "./engine/binary.ts";
+import { loadEngine, type Simd } from "./engine/binary.ts";
 import { HEAP_BASE } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
+import { canShareMemory, coreCount } from "./engine/platform.ts";
 import { createPool } from "./engine/pool.ts";
 import { createExecutable, type EngineContext } from "./executable.ts";
 import { createEngineState, type EngineState } from "./state.ts";
 
 export interface WasmBackendOptions {
-  /** Threads that share the work, this one included in Node. Default: the number of cores. */
+  /** Threads that share the work, this one included in Node and in workers. Default: the number of cores. */
   readonly threads?: number;
   /** Default "auto": relaxed SIMD (fused multiply-add) where there is any, plain SIMD otherwise. */
   readonly simd?: Simd | "auto";
@@ -17,15 +18,6 @@ export interface WasmBackendOptions {
 
 /** Tensors are addressed with 32 bits. */
 const MAX_TENSOR_BYTES = 2 ** 31 - 1;
-
-async function coreCount(): Promise<number> {
-  const cores = (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator
-    ?.hardwareConcurrency;
-  if (typeof process === "undefined" || process.versions?.node === undefined) return cores ?? 1;
-  const name = "node:os";
-  const os = (await import(name)) as typeof import("node:os");
-  return os.availableParallelism();
-}
 
 /**
  * The CPU engine: WebAssembly SIMD on all cores. A run with one number of threads is bit-identical every time;

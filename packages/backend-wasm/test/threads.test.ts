@@ -1,67 +1,15 @@
 // What threads and shared memory must not change.
 
 import { createWasmBackend } from "@fewnorm/backend-wasm";
-import {
-  type Builder,
-  conv2d,
-  type Graph,
-  grad,
-  key,
-  mean,
-  moments,
-  multiply,
-  normal,
-  normalize,
-  row,
-  type Tensor,
-  trace,
-} from "@fewnorm/tensor";
+import { multiply, trace } from "@fewnorm/tensor";
 import test from "tape";
-
-/** One training step of two convolutions with a normalization between them. */
-function step(batch: number): Graph {
-  return trace((builder: Builder) => {
-    const x = builder.input("x", [batch, 3, 16, 16]);
-    const w = builder.state("w", [16, 3, 3, 3]);
-    const v = builder.state("v", [24, 16, 3, 3]);
-    const y = conv2d(x, w, { padding: 1 });
-    const statistics = moments(y);
-    const one = builder.constant(1, [16]);
-    const zero = builder.constant(0, [16]);
-    const z = normalize(y, row(statistics, 0), one, zero, { relu: true });
-    const last: Tensor = conv2d(z, v, { stride: 2, padding: 1, relu: true });
-    const loss = mean(multiply(last, last));
-    builder.output("loss", loss);
-    for (const [i, gradient] of grad(loss, [w, v]).entries()) {
-      builder.output(`gradient ${i}`, gradient);
-    }
-  });
-}
-
-async function run(threads: number, batch: number) {
-  const backend = await createWasmBackend({ threads });
-  const specs = [
-    { name: "w", shape: [16, 3, 3, 3] },
-    { name: "v", shape: [24, 16, 3, 3] },
-  ];
-  const state = await backend.createState(specs);
-  for (const [i, { name, shape }] of specs.entries()) {
-    const size = shape.reduce((product, length) => product * length, 1);
-    await state.write(name, normal(key(i), size));
-  }
-  const executable = await backend.compile(step(batch), state);
-  const x = normal(key(9), batch * 3 * 16 * 16);
-  const results = await executable.run({ x });
-  const again = await executable.run({ x });
-  await backend.dispose();
-  return { results, again };
-}
+import { runStep } from "./training-step.ts";
 
 for (const batch of [1, 3, 16]) {
   test(`thread counts agree, batch ${batch}`, async (t) => {
-    const one = await run(1, batch);
+    const one = await runStep(1, batch);
     for (const threads of [1, 2, 3, 5]) {
-      const { results, again } = await run(threads, batch);
+      const { results, again } = await runStep(threads, batch);
       for (const [name, { data }] of Object.entries(results)) {
         t.deepEqual(again[name]?.data, data, `${threads} threads give the same ${name} each time`);
         const expected = one.results[name]?.data as Float32Array;

@@ -1,6 +1,7 @@
 // Finds out what WebAssembly can do here, and makes the engine's module for it.
 
 import { plain, relaxed } from "./binaries.js";
+import { isNode, nodeV8 } from "./platform.ts";
 
 /** Which instructions the engine uses: relaxed SIMD multiplies and adds in one. */
 export type Simd = "plain" | "relaxed";
@@ -14,10 +15,9 @@ export interface EngineBinary {
 
 /** Node 20 knows relaxed SIMD, but hides it behind a flag. */
 async function enableRelaxedSimd(): Promise<void> {
-  if (typeof process === "undefined" || process.versions?.node === undefined) return;
-  const name = "node:v8";
+  if (!isNode) return;
   try {
-    const v8 = (await import(name)) as typeof import("node:v8");
+    const v8 = await nodeV8();
     v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
   } catch {
     // An engine without the flag either has relaxed SIMD anyway or does without.
@@ -46,12 +46,6 @@ function withOwnMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> 
 }
 
 const ascii = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
-
-/** Whether memory can be shared with workers: pages need cross-origin isolation for that. */
-export function canShareMemory(): boolean {
-  if (typeof SharedArrayBuffer === "undefined") return false;
-  return (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
-}
 
 /**
  * The engine for `simd` ("auto": relaxed where there is any).

@@ -1,9 +1,10 @@
-// Threads that run plans together. In Node the caller is one of them; in a page, whose main thread must not be
-// blocked, all are workers.
+// Threads that run plans together. In Node and in a page's worker the caller is one of them; when a page itself calls,
+// which must not be blocked, all are workers.
 
 import type { EngineBinary } from "./binary.ts";
 import { BARRIER, instantiate, JOB, poison, type WorkerStart } from "./control.ts";
-import { type Handle, isNode, startNodeWorker, startWebWorker } from "./worker-handle.ts";
+import { isNode, mayBlock } from "./platform.ts";
+import { type Handle, startNodeWorker, startWebWorker } from "./worker-handle.ts";
 
 export interface Pool {
   readonly threads: number;
@@ -18,7 +19,7 @@ export async function createPool(
   memory: WebAssembly.Memory,
   threads: number,
 ): Promise<Pool> {
-  const takesPart = isNode || threads === 1;
+  const takesPart = mayBlock || threads === 1;
   const engine = takesPart ? await instantiate(binary.module, memory) : undefined;
   const workers: Handle[] = [];
   const terminate = () => Promise.all(workers.map((worker) => worker.terminate()));

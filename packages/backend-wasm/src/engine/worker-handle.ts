@@ -1,6 +1,7 @@
 // A worker of the pool, seen from the thread that started it: Node's and the browser's behind one interface.
 
 import type { WorkerMessage, WorkerStart } from "./control.ts";
+import { nodeThreads } from "./platform.ts";
 
 export interface Handle {
   /** Settles when the worker waits for jobs, or has failed before it did. */
@@ -14,8 +15,6 @@ export interface WorkerEvents {
   /** The worker has stopped and will do no more jobs. */
   stopped(cause: unknown): void;
 }
-
-export const isNode = typeof process !== "undefined" && process.versions?.node !== undefined;
 
 /** What the worker says, sorted. */
 function listen({ done, stopped }: WorkerEvents) {
@@ -40,13 +39,14 @@ function listen({ done, stopped }: WorkerEvents) {
 }
 
 export async function startNodeWorker(start: WorkerStart, events: WorkerEvents): Promise<Handle> {
-  const name = "node:worker_threads";
-  const { Worker } = (await import(name)) as typeof import("node:worker_threads");
+  const { Worker } = await nodeThreads();
+  // Bundlers, which are for pages, shall see the worker's script in startWebWorker alone.
+  const script = new URL(
+    /* @vite-ignore */ /* webpackIgnore: true */ "./worker.js",
+    import.meta.url,
+  );
   // Without this process's own options: some, such as --input-type, are refused for a file.
-  const worker = new Worker(new URL("./worker.js", import.meta.url), {
-    workerData: start,
-    execArgv: [],
-  });
+  const worker = new Worker(script, { workerData: start, execArgv: [] });
   const { ready, fail, receive } = listen(events);
   worker.on("message", receive);
   worker.on("error", fail);

@@ -8,6 +8,7 @@ import {
   type WorkerMessage,
   type WorkerStart,
 } from "./control.ts";
+import { isNode, nodeThreads } from "./platform.ts";
 
 interface Port {
   postMessage(message: WorkerMessage): void;
@@ -41,10 +42,11 @@ async function serveOrStop(start: WorkerStart, port: Port): Promise<void> {
   }
 }
 
-if (typeof process !== "undefined" && process.versions?.node !== undefined) {
-  const name = "node:worker_threads";
-  const { parentPort, workerData } = (await import(name)) as typeof import("node:worker_threads");
-  if (parentPort !== null) await serveOrStop(workerData as WorkerStart, parentPort);
+// No await at the top: bundlers may emit a classic script.
+if (isNode) {
+  void nodeThreads().then(({ parentPort, workerData }) => {
+    if (parentPort !== null) void serveOrStop(workerData as WorkerStart, parentPort);
+  });
 } else {
   const scope = globalThis as unknown as Port & { onmessage: unknown };
   scope.onmessage = ({ data }: { data: WorkerStart }) => void serveOrStop(data, scope);

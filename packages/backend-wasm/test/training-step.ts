@@ -1,0 +1,58 @@
+// A small training step whose results threads must agree on.
+
+import { createWasmBackend } from "@fewnorm/backend-wasm";
+import {
+  type Builder,
+  conv2d,
+  type Graph,
+  grad,
+  key,
+  mean,
+  moments,
+  multiply,
+  normal,
+  normalize,
+  row,
+  type Tensor,
+  trace,
+} from "@fewnorm/tensor";
+
+/** One training step of two convolutions with a normalization between them. */
+function step(batch: number): Graph {
+  return trace((builder: Builder) => {
+    const x = builder.input("x", [batch, 3, 16, 16]);
+    const w = builder.state("w", [16, 3, 3, 3]);
+    const v = builder.state("v", [24, 16, 3, 3]);
+    const y = conv2d(x, w, { padding: 1 });
+    const statistics = moments(y);
+    const one = builder.constant(1, [16]);
+    const zero = builder.constant(0, [16]);
+    const z = normalize(y, row(statistics, 0), one, zero, { relu: true });
+    const last: Tensor = conv2d(z, v, { stride: 2, padding: 1, relu: true });
+    const loss = mean(multiply(last, last));
+    builder.output("loss", loss);
+    for (const [i, gradient] of grad(loss, [w, v]).entries()) {
+      builder.output(`gradient ${i}`, gradient);
+    }
+  });
+}
+
+/** The step, twice, on a backend of its own. */
+export async function runStep(threads: number, batch: number) {
+  const backend = await createWasmBackend({ threads });
+  const specs = [
+    { name: "w", shape: [16, 3, 3, 3] },
+    { name: "v", shape: [24, 16, 3, 3] },
+  ];
+  const state = await backend.createState(specs);
+  for (const [i, { name, shape }] of specs.entries()) {
+    const size = shape.reduce((product, length) => product * length, 1);
+    await state.write(name, normal(key(i), size));
+  }
+  const executable = await backend.compile(step(batch), state);
+  const x = normal(key(9), batch * 3 * 16 * 16);
+  const results = await executable.run({ x });
+  const again = await executable.run({ x });
+  await backend.dispose();
+  return { results, again, description: backend.description };
+}
