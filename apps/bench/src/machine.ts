@@ -34,6 +34,9 @@ export function describeVersions(): Record<string, string> {
 
 /** The commit of the sources, with "+" when they have been changed since; undefined without git. */
 export function describeCommit(): string | undefined {
+  // A bundle has no repository around it.
+  const packed = process.env.FEWNORM_COMMIT?.trim();
+  if (packed) return packed;
   const cwd = fileURLToPath(new URL(".", import.meta.url));
   const git = (...args: string[]) =>
     execFileSync("git", args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });

@@ -1,0 +1,85 @@
+// Starts the benchmark where it can find Vulkan's driver, or says what is missing.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findVulkan } from "./find-vulkan.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const given = process.argv.slice(2);
+
+if (given[0] === "--help" || given[0] === "-h") {
+  console.log(`usage: ./bench [--check] [OPTION]…
+
+Runs the benchmark "gpu" on WebGPU, on the Vulkan driver that it finds or that VK_DRIVER_FILES names.
+  --check   only says which driver that is
+  --backend gpu:webasm, --batch N, --norms bn,bs:4,…, --time SECONDS, --json FILE, …
+            as for "pnpm bench gpu"`);
+} else if (given.includes("--backend") && !given.includes("gpu:webgpu")) {
+  run({});
+} else {
+  start();
+}
+
+function start() {
+  const glibc = glibcVersion();
+  if (glibc !== undefined && Number(glibc.split(".")[1]) < 34) {
+    return fail(`WebGPU's library needs glibc 2.34, this machine has ${glibc}; use a newer system`);
+  }
+  const { drivers, libraryPath, problem, notes, description } = findVulkan({
+    env: process.env,
+    ownLoader: join(here, "lib"),
+  });
+  for (const note of notes) console.error(`bench: ${note}`);
+  if (problem !== undefined) return fail(problem);
+  const scratch = mkdtempSync(join(tmpdir(), "fewnorm-vulkan-"));
+  process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
+  let files = drivers;
+  if (description !== undefined) {
+    const file = join(scratch, "driver.json");
+    writeFileSync(file, JSON.stringify(description));
+    files = [file];
+  }
+  const library = description?.ICD.library_path;
+  console.log(`Vulkan driver: ${library ?? files.join(", ")}`);
+  if (given.includes("--check")) return;
+  // Loaders before 1.3.207 know the second name only.
+  const chosen = files.join(":");
+  const paths = [...libraryPath, ...(process.env.LD_LIBRARY_PATH ?? "").split(":")];
+  run({
+    VK_DRIVER_FILES: chosen,
+    VK_ICD_FILENAMES: chosen,
+    LD_LIBRARY_PATH: paths.filter((path) => path !== "").join(":"),
+  });
+}
+
+/** @param {Record<string, string>} env */
+function run(env) {
+  const main = join(here, "node_modules/@fewnorm/app-bench/dist/src/main.js");
+  const backend = given.includes("--backend") ? [] : ["--backend", "gpu:webgpu"];
+  const child = spawn(process.execPath, [main, "gpu", ...backend, ...given], {
+    stdio: "inherit",
+    env: { ...process.env, FEWNORM_COMMIT: readFileSync(join(here, "COMMIT"), "utf8"), ...env },
+  });
+  // Ctrl-C reaches the benchmark by itself, which then ends in order.
+  process.on("SIGINT", () => {});
+  process.on("SIGTERM", () => child.kill("SIGTERM"));
+  child.on("exit", (code) => {
+    process.exitCode = code ?? 1;
+  });
+}
+
+/** @returns {string | undefined} */
+function glibcVersion() {
+  const report = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (
+    process.report.getReport()
+  );
+  return report.header.glibcVersionRuntime;
+}
+
+/** @param {string} message */
+function fail(message) {
+  console.error(`bench: ${message}`);
+  process.exitCode = 1;
+}

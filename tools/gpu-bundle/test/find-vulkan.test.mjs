@@ -1,0 +1,95 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import test from "tape";
+import { findVulkan } from "../src/bundle/find-vulkan.mjs";
+
+const driver = (/** @type {string} */ library) =>
+  JSON.stringify({ file_format_version: "1.0.0", ICD: { library_path: library } });
+
+const lib = "/usr/lib/x86_64-linux-gnu";
+const icd = "/usr/share/vulkan/icd.d";
+const loader = { [`${lib}/libvulkan.so.1`]: "" };
+
+/**
+ * What is found on a machine that has these files.
+ * @param {Record<string, string>} files @param {Record<string, string>} [env]
+ */
+function findOn(files, env = {}) {
+  const root = mkdtempSync(join(tmpdir(), "find-vulkan-"));
+  try {
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(join(root, dirname(path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
+    return findVulkan({ env, root, ownLoader: join(root, "bundle/lib") });
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+test("findVulkan takes the drivers whose library is there, those of GPUs before others", async (t) => {
+  const found = findOn({
+    ...loader,
+    [`${icd}/lvp_icd.x86_64.json`]: driver("libvulkan_lvp.so"),
+    [`${lib}/libvulkan_lvp.so`]: "",
+    [`${icd}/radeon_icd.x86_64.json`]: driver("../../../lib/libvulkan_radeon.so"),
+    "/usr/lib/libvulkan_radeon.so": "",
+    [`${icd}/radeon_icd.i686.json`]: driver("libvulkan_radeon.so"),
+    [`${icd}/intel_icd.x86_64.json`]: driver("libvulkan_intel.so"),
+  });
+  t.deepEqual(found.drivers, [`${icd}/radeon_icd.x86_64.json`]);
+  t.deepEqual(found.libraryPath, [lib]);
+  t.match(
+    found.notes.join(),
+    /intel_icd.*left out, since its library libvulkan_intel.so is missing/,
+  );
+});
+
+test("findVulkan describes NVIDIA's driver where nobody has", async (t) => {
+  const folder = "/usr/local/nvidia/lib64";
+  const libraries = {
+    ...loader,
+    [`${folder}/libGLX_nvidia.so.0`]: "",
+    [`${folder}/libEGL_nvidia.so.0`]: "",
+  };
+  const headless = findOn(libraries);
+  t.equal(headless.description?.ICD.library_path, "libEGL_nvidia.so.0", "without X11");
+  t.ok(headless.libraryPath.includes(folder), "in a folder that the linker does not know");
+  const { description } = findOn({ ...libraries, [`${lib}/libX11.so.6`]: "" });
+  t.equal(description?.ICD.library_path, "libGLX_nvidia.so.0", "with X11");
+});
+
+test("findVulkan takes the drivers that variables name, or says that they are missing", async (t) => {
+  const files = {
+    ...loader,
+    "/opt/mine.json": driver("/opt/libmine.so"),
+    "/opt/libmine.so": "",
+    [`${icd}/other.json`]: driver("/opt/libmine.so"),
+  };
+  t.deepEqual(findOn(files, { VK_DRIVER_FILES: "/opt/mine.json" }).drivers, ["/opt/mine.json"]);
+  t.match(
+    findOn(files, { VK_ICD_FILENAMES: "/opt/none.json" }).problem ?? "",
+    /VK_ICD_FILENAMES names \/opt\/none.json, which is missing/,
+  );
+});
+
+test("findVulkan says what is missing and what to do", async (t) => {
+  t.match(findOn({}).problem ?? "", /libvulkan.so.1, the Vulkan loader, is missing.*install/);
+  const own = findOn({ "/bundle/lib/libvulkan.so.1": "", "/dev/nvidiactl": "" });
+  t.match(own.notes.join(), /the bundle's own is used/);
+  t.match(own.problem ?? "", /NVIDIA GPU is there, but .*NVIDIA_DRIVER_CAPABILITIES=all/);
+  t.match(findOn({ ...loader, "/dev/dri/card0": "" }).problem ?? "", /mesa-vulkan-drivers/);
+  t.match(findOn(loader).problem ?? "", /there is no GPU.*--gpus all/);
+});
+
+test("findVulkan falls back on a browser's emulation, and says so", async (t) => {
+  const file = "/usr/lib/chromium/vk_swiftshader_icd.json";
+  const found = findOn({
+    ...loader,
+    [file]: driver("./libvk_swiftshader.so"),
+    "/usr/lib/chromium/libvk_swiftshader.so": "",
+  });
+  t.deepEqual(found.drivers, [file]);
+  t.match(found.notes.join(), /no GPU's driver was found, only one that runs on the processor/);
+});
