@@ -26,12 +26,12 @@ export function virtualRowsOf(model: Model, mode: Scope["mode"]): number {
   return mode === "train" ? (model.virtualImages?.count ?? 0) : 0;
 }
 
-/**
- * The model's logits of `images` [N, C, H, W] alone. In training its virtual images are drawn, run
- * along before the others and left out of the result. `scope` must have been made with
- * `virtualRowsOf(model, mode)`.
- */
-export function logitsOf(model: Model, scope: Scope, images: Tensor): Tensor {
+/** The virtual images of a step, of the shape of `image`, drawn in `scope`; undefined where there are none. */
+export function drawVirtualImages(
+  model: Model,
+  scope: Scope,
+  image: Shape = model.inputShape,
+): Tensor | undefined {
   const { virtualImages } = model;
   const virtual = scope.virtualRows;
   if (virtual !== virtualRowsOf(model, scope.mode)) {
@@ -39,12 +39,21 @@ export function logitsOf(model: Model, scope: Scope, images: Tensor): Tensor {
       `logitsOf: the scope has ${virtual} virtual rows, ${model.name} needs ${virtualRowsOf(model, scope.mode)}; make it with virtualRowsOf(model, mode)`,
     );
   }
-  if (virtualImages === undefined || virtual === 0) return model.logits(scope, images);
-  const [n = 1, ...image] = images.shape;
+  if (virtualImages === undefined || virtual === 0) return undefined;
   const shape = [virtual, ...image];
-  const drawn = scope.drawn("virtualImages", shape, "float32", (key) =>
-    virtualImages.draw(shape, key),
-  );
+  return scope.drawn("virtualImages", shape, "float32", (key) => virtualImages.draw(shape, key));
+}
+
+/**
+ * The model's logits of `images` [N, C, H, W] alone. In training its virtual images are drawn, run
+ * along before the others and left out of the result. `scope` must have been made with
+ * `virtualRowsOf(model, mode)`.
+ */
+export function logitsOf(model: Model, scope: Scope, images: Tensor): Tensor {
+  const [n = 1, ...image] = images.shape;
+  const drawn = drawVirtualImages(model, scope, image);
+  if (drawn === undefined) return model.logits(scope, images);
+  const virtual = scope.virtualRows;
   const start = scope.builder.constant(0, [1], "int32");
   const real = { base: virtual, modulo: n, offset: 0, count: n };
   const all = joinRows([

@@ -30,6 +30,26 @@ export interface Draw {
   readonly draw: (key: Key) => ArrayLike<number>;
 }
 
+/**
+ * Statistics that the micro-batches of a gradient batch have in common: the rows that they come from run once
+ * and give them, and every micro-batch takes them.
+ */
+export type SharedStatistics =
+  | {
+      /** The rows at hand are virtual images, and the images that are sampled from the gradient batch. */
+      readonly role: "give";
+      /** Images of the gradient batch. */
+      readonly batch: number;
+      /** Asks for `count` images of the gradient batch, cyclically from the one that `first` draws. */
+      sample(count: number, first: (key: Key) => number): void;
+      give(name: string, value: Tensor): void;
+    }
+  | {
+      /** The rows at hand are those of a micro-batch, without virtual images. */
+      readonly role: "take";
+      take(name: string, shape: Shape): Tensor;
+    };
+
 /** Passed from layer to layer while a model is traced. */
 export interface Scope {
   readonly builder: Builder;
@@ -38,6 +58,8 @@ export interface Scope {
   readonly path: string;
   /** How many of the batch's first rows are virtual images, which no loss sees. 0 in evaluation. */
   readonly virtualRows: number;
+  /** Where a gradient batch is split: sampled statistics are given and taken, not those of the rows at hand. */
+  readonly shared?: SharedStatistics | undefined;
   /** The scope of a part of the model; names in it begin with this one's path. */
   at(name: string): Scope;
   /** A trained tensor. @throws Error when the name is taken by another shape or kind. */
@@ -61,6 +83,7 @@ export function createScope(
   builder: Builder,
   mode: Mode,
   virtualRows = 0,
+  shared?: SharedStatistics,
 ): { scope: Scope; declarations: Declarations } {
   const states: StateDeclaration[] = [];
   const draws: Draw[] = [];
@@ -84,6 +107,7 @@ export function createScope(
       mode,
       path,
       virtualRows,
+      shared,
       at: (name) => scopeAt(full(name)),
       parameter: (name, shape, initialize) =>
         declare({ name: full(name), shape, kind: "parameter", initialize }),

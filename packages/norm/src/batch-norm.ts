@@ -1,14 +1,15 @@
 // Batch normalization over any sampling.
 
-import type { VirtualImages } from "@fewnorm/nn";
+import type { SharedStatistics, VirtualImages } from "@fewnorm/nn";
 import { fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
 import { conv2d, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
 import { checkEpsilon, checkMomentum } from "./checks.ts";
-import { foldedConvolution } from "./folded.ts";
+import { foldedConvolution, foldedWith } from "./folded.ts";
 import { type LayerPlan, planLayer } from "./layer-plan.ts";
 import type { Norm } from "./norm.ts";
-import { type GradientMode, normalizeLayer } from "./normalize-layer.ts";
+import { type GradientMode, normalizeLayer, normalizeWith } from "./normalize-layer.ts";
 import { type RunningStates, runningNorm, type TrainedLayer } from "./running-norm.ts";
+import { giveStatistics, sharingOf, takeStatistics } from "./shared-statistics.ts";
 import { declareStates, type Statistics, updateRunning } from "./statistics.ts";
 
 type BatchNormLayer = TrainedLayer<RunningStates>;
@@ -43,11 +44,30 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
     return planLayer(scope, name, sampling, shape);
   }
 
+  /** What the layer has in common with other micro-batches. */
+  function sharing({ scope, name }: BatchNormLayer, shape: Shape): SharedStatistics | undefined {
+    const shared = sharingOf(scope, name, sampling, shape);
+    if (shared !== undefined && gradient !== "exact" && gradient !== "detached") {
+      throw new RangeError(
+        `batchNorm: ${sampling.name}@${gradient} needs the sample and the rest at once, and micro-batches come one by one; use exact or detached`,
+      );
+    }
+    return shared;
+  }
+
+  function taken(layer: BatchNormLayer, shape: Shape): Statistics | undefined {
+    const shared = sharing(layer, shape);
+    return shared?.role === "take" ? takeStatistics(shared, layer.inner, shape[1] ?? 1) : undefined;
+  }
+
   function updated(
-    { inner, states }: BatchNormLayer,
+    layer: BatchNormLayer,
     { values }: LayerPlan,
     { y, statistics }: { y: Tensor; statistics: Statistics },
   ): Tensor {
+    const { inner, states } = layer;
+    const shared = sharing(layer, y.shape);
+    if (shared?.role === "give") giveStatistics(shared, inner, statistics);
     updateRunning(inner, states.running, statistics, values, momentum);
     return y;
   }
@@ -58,13 +78,22 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
     calibration: () => batchNorm({ epsilon, momentum: 1 }),
     declare: (inner, channels) => declareStates(inner, channels, epsilon),
     train(layer, x, epilogue) {
+      const { affine } = layer.states;
+      const given = taken(layer, x.shape);
+      if (given !== undefined) return normalizeWith(x, given, affine, epilogue);
       const plan = planOf(layer, x.shape);
-      return updated(layer, plan, normalizeLayer(x, plan, layer.states.affine, gradient, epilogue));
+      return updated(layer, plan, normalizeLayer(x, plan, affine, gradient, epilogue));
     },
     trainBehind(layer, convolution, shape, epilogue) {
-      const plan = planOf(layer, shape);
       const { affine } = layer.states;
       const { x, weight, geometry } = convolution;
+      const given = taken(layer, shape);
+      if (given !== undefined) {
+        return foldable
+          ? foldedWith(convolution, given, affine, epilogue)
+          : normalizeWith(conv2d(x, weight, geometry), given, affine, epilogue);
+      }
+      const plan = planOf(layer, shape);
       return updated(
         layer,
         plan,

@@ -11,6 +11,7 @@ import {
   valueCount,
 } from "@fewnorm/sampling";
 import { crop, type RowRange, rows, type Tensor } from "@fewnorm/tensor";
+import { askForImages, sharingOf } from "./shared-statistics.ts";
 
 /** One block of sampled values: some rows, and of those a window or the whole maps. */
 export interface Block {
@@ -32,12 +33,12 @@ export interface Block {
 /** The blocks of one layer, and the rows they are taken from. */
 export interface LayerPlan {
   readonly blocks: readonly Block[];
-  /** First real row, and the number of real rows. */
+  /** First real row, and the number of real rows at hand. */
   readonly virtual: number;
   readonly real: number;
   /** m_s: sampled values of a channel, over all blocks. */
   readonly values: number;
-  /** Whether the blocks are the whole batch: ordinary batch normalization. */
+  /** Whether sampled rows are all that there are: nothing is left to fold the normalization into. */
   readonly full: boolean;
 }
 
@@ -56,11 +57,16 @@ export function planLayer(
   const real = total - virtual;
   const path = scope.at(name).path;
   checkVirtualRows(path, sampling, virtual);
-  const map: MapShape = { rows: real, height, width };
+  const shared = sharingOf(scope, name, sampling, shape);
+  const rowsPlanned = shared?.role === "give" ? shared.batch : real;
+  const map: MapShape = { rows: rowsPlanned, height, width };
   const parts = planParts(`norm: layer "${path}"`, sampling, map);
+  if (shared?.role === "give") askForImages(shared, path, parts);
 
+  // Images that are shared have been drawn before they come here.
+  const still = (part: PlannedPart) => shared !== undefined || coversRows(part);
   const fixed = scope.builder.constant(0, [1], "int32");
-  const drawn = parts.every(isWhole)
+  const drawn = parts.every((part) => still(part) && !isWindow(part))
     ? fixed
     : scope.drawn(`${name}.origin`, [3 * parts.length], "int32", (key) =>
         drawOrigins([{ parts }], key),
@@ -69,17 +75,18 @@ export function planLayer(
   let nextVirtual = 0;
   const blocks = parts.map((part, i): Block => {
     const { strategy, extent, shape: own, weight } = part;
-    const base = strategy.virtualRows > 0 ? nextVirtual : virtual;
+    const isReal = strategy.virtualRows === 0;
+    const base = isReal ? virtual : nextVirtual;
     nextVirtual += strategy.virtualRows;
-    const still = coversRows(part);
+    const modulo = isReal ? real : own.rows;
     return {
-      range: { base, modulo: own.rows, offset: 0, count: extent.rows },
-      origins: still ? fixed : drawn,
-      startIndex: still ? 0 : 3 * i,
+      range: { base, modulo, offset: 0, count: extent.rows },
+      origins: still(part) ? fixed : drawn,
+      startIndex: still(part) ? 0 : 3 * i,
       window: isWindow(part)
         ? { height: extent.height, width: extent.width, index: 3 * i + 1, origins: drawn }
         : undefined,
-      real: strategy.virtualRows === 0,
+      real: isReal,
       values: valueCount(extent),
       weight,
     };
@@ -90,7 +97,9 @@ export function planLayer(
     virtual,
     real,
     values: blocks.reduce((sum, block) => sum + block.values, 0),
-    full: parts.length === 1 && virtual === 0 && only !== undefined && isWhole(only),
+    full:
+      shared !== undefined ||
+      (parts.length === 1 && virtual === 0 && only !== undefined && isWhole(only)),
   };
 }
 

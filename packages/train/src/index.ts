@@ -32,5 +32,6 @@ export * from "./schedule.ts";
 export { type Scores, scoreLogits } from "./scores.ts";
 export * from "./state-dict.ts";
 export * from "./trace.ts";
+export * from "./trace-micro.ts";
 export { stepsPerEpoch, type TrainOptions, train } from "./train.ts";
 export * from "./trainer.ts";

@@ -1,7 +1,7 @@
 // The optimizer contract, and stochastic gradient descent, as composed graphs.
 
 import { type StateDeclaration, zeros } from "@fewnorm/nn";
-import { add, multiply, subtract, type Tensor } from "@fewnorm/tensor";
+import { add, type Builder, multiply, subtract, type Tensor } from "@fewnorm/tensor";
 
 /** What an optimizer is given for one parameter. */
 export interface ParameterGradient {
@@ -29,6 +29,28 @@ export interface Optimizer {
   step(gradients: readonly ParameterGradient[], learningRate: Tensor): readonly Tensor[];
   /** The name of the state that evaluation takes for a parameter; absent: the parameter itself. */
   evaluated?(parameter: string): string;
+}
+
+/**
+ * Records an optimizer's step: the parameters' and the slots' next values. The learning rate is the input
+ * `learningRate`, a scalar.
+ */
+export function recordUpdate(
+  builder: Builder,
+  optimizer: Optimizer,
+  parameters: readonly StateDeclaration[],
+  values: readonly Tensor[],
+  gradients: readonly Tensor[],
+): void {
+  const all = parameters.map((parameter, i) => ({
+    parameter,
+    value: values[i] as Tensor,
+    gradient: gradients[i] as Tensor,
+  }));
+  const next = optimizer.step(all, builder.input("learningRate", []));
+  parameters.forEach(({ name }, i) => {
+    builder.update(name, next[i] as Tensor);
+  });
 }
 
 /** A choice for `decays`: weights of convolutions and dense layers, not biases, γ and β. */

@@ -1,25 +1,10 @@
 // From a model to the graphs of its training step, its evaluation and its gradients.
 
-import {
-  createScope,
-  type Draw,
-  logitsOf,
-  type Mode,
-  type Model,
-  type StateDeclaration,
-  virtualRowsOf,
-} from "@fewnorm/nn";
-import {
-  type Builder,
-  createBuilder,
-  type Graph,
-  grad,
-  sameShape,
-  showShape,
-  type Tensor,
-} from "@fewnorm/tensor";
+import type { Draw, Mode, Model, StateDeclaration } from "@fewnorm/nn";
+import { type Graph, grad } from "@fewnorm/tensor";
 import { classification, type Objective } from "./objective.ts";
-import type { Optimizer } from "./optimizer.ts";
+import { type Optimizer, recordUpdate } from "./optimizer.ts";
+import { beginRecording, parametersOf, type RecordingOptions, recordLoss } from "./recording.ts";
 
 /** A traced step: its graph, the states that it uses, and what is drawn and fed at each run. */
 export interface Traced {
@@ -47,23 +32,13 @@ export interface TraceTrainingOptions {
 export function traceTraining(model: Model, options: TraceTrainingOptions): Traced {
   const { optimizer } = options;
   const { builder, states, draws, loss } = traceLoss(model, options);
-  const parameters = states.filter(({ kind }) => kind === "parameter");
-  const values = parameters.map(({ name, shape }) => builder.state(name, shape));
-  const gradients = grad(loss, values);
-  const learningRate = builder.input("learningRate", []);
-  const next = optimizer.step(
-    parameters.map((parameter, i) => ({
-      parameter,
-      value: values[i] as Tensor,
-      gradient: gradients[i] as Tensor,
-    })),
-    learningRate,
-  );
-  parameters.forEach(({ name }, i) => {
-    builder.update(name, next[i] as Tensor);
-  });
-  const slots = optimizer.slots(parameters);
-  return { graph: builder.finish(), states: [...states, ...slots], draws };
+  const { parameters, values } = parametersOf(builder, states);
+  recordUpdate(builder, optimizer, parameters, values, grad(loss, values));
+  return {
+    graph: builder.finish(),
+    states: [...states, ...optimizer.slots(parameters)],
+    draws,
+  };
 }
 
 /**
@@ -75,8 +50,7 @@ export function traceGradients(
   options: Omit<TraceTrainingOptions, "optimizer">,
 ): Traced {
   const { builder, states, draws, loss } = traceLoss(model, options);
-  const parameters = states.filter(({ kind }) => kind === "parameter");
-  const values = parameters.map(({ name, shape }) => builder.state(name, shape));
+  const { parameters, values } = parametersOf(builder, states);
   grad(loss, values).forEach((gradient, i) => {
     builder.output(`grad:${parameters[i]?.name}`, gradient);
   });
@@ -118,42 +92,15 @@ function traceLoss(
   model: Model,
   { batch, objective = classification() }: Omit<TraceTrainingOptions, "optimizer">,
 ) {
-  const traced = begin(model, "train", batch);
-  const { builder, scope, images, predict } = traced;
-  const labels = builder.input("labels", [batch], "int32");
-  const { logits, loss } = objective.record({ scope, images, labels, predict });
-  builder.output("logits", logits);
-  builder.output("loss", loss);
-  return { ...traced, loss };
+  const recording = beginRecording(model, { mode: "train", batch });
+  const { logits, loss } = recordLoss(recording, objective);
+  recording.builder.output("logits", logits);
+  recording.builder.output("loss", loss);
+  return { ...recording, loss };
 }
 
-function traceLogits(model: Model, mode: Mode, batch: number, seen: (from: Builder) => Builder) {
-  const traced = begin(model, mode, batch, seen);
-  traced.builder.output("logits", traced.predict(traced.images));
-  return traced;
-}
-
-/** @param seen what the model's scope records with, made from the graph's builder */
-function begin(
-  model: Model,
-  mode: Mode,
-  batch: number,
-  seen: (builder: Builder) => Builder = (builder) => builder,
-) {
-  if (!(Number.isSafeInteger(batch) && batch >= 1)) {
-    throw new RangeError(`trace: batch is ${batch}; give a whole number >= 1`);
-  }
-  const builder = createBuilder();
-  const { scope, declarations } = createScope(seen(builder), mode, virtualRowsOf(model, mode));
-  const images = builder.input("images", [batch, ...model.inputShape]);
-  const predict = (input: Tensor): Tensor => {
-    const logits = logitsOf(model, scope, input);
-    if (!sameShape(logits.shape, [batch, model.classes])) {
-      throw new RangeError(
-        `trace: ${model.name} makes logits ${showShape(logits.shape)}; they must be ${showShape([batch, model.classes])}, a row for each image and a column for each class`,
-      );
-    }
-    return logits;
-  };
-  return { builder, scope, images, predict, ...declarations };
+function traceLogits(model: Model, mode: Mode, batch: number, seen: RecordingOptions["seen"]) {
+  const recording = beginRecording(model, { mode, batch, seen });
+  recording.builder.output("logits", recording.predict(recording.images));
+  return recording;
 }

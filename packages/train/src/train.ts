@@ -180,7 +180,7 @@ export async function* train(
 
 /** What the results depend on, as far as the loop knows it. */
 function ownSettings(
-  { model, optimizer, objective, batch }: Trainer,
+  { model, optimizer, objective, batch, micro }: Trainer,
   dataset: Dataset,
   seed: number,
   augment: boolean | Augmentation,
@@ -190,6 +190,7 @@ function ownSettings(
     optimizer: optimizer.name,
     objective: objective.name,
     batch,
+    ...(micro === batch ? {} : { micro }),
     seed,
     augment: typeof augment === "boolean" ? augment : JSON.stringify(augment),
     dataset: `${dataset.name}, ${dataset.train.count} + ${dataset.test.count} images of ${dataset.shape.join("×")}, mean ${dataset.mean.map((μ) => μ.toPrecision(12)).join(", ")}`,

@@ -1,18 +1,24 @@
 // A model on a backend: its states, and the compiled steps that share them.
 
 import type { Backend } from "@fewnorm/backend";
-import { drawAll, type Model, type StateDeclaration } from "@fewnorm/nn";
+import type { Model, StateDeclaration } from "@fewnorm/nn";
 import { elementsOf, type HostValue, type Key, type Shape } from "@fewnorm/tensor";
 import { initializeStates } from "./initial-states.ts";
 import { classification, type Objective } from "./objective.ts";
 import { type Optimizer, sgd } from "./optimizer.ts";
-import { traceEvaluation, traceTraining } from "./trace.ts";
+import { planStep } from "./step-plan.ts";
+import { traceEvaluation } from "./trace.ts";
 
 /** Options of {@link createTrainer}. */
 export interface TrainerOptions {
-  /** Images of a training step. */
+  /** Images of a training step, over which gradients are averaged. */
   readonly batch: number;
-  /** Images of an evaluation step; default `batch`. */
+  /**
+   * Images that run at a time, a divisor of `batch`: memory follows these. Default `batch`. See
+   * {@link traceMicroTraining} for what becomes of statistics.
+   */
+  readonly micro?: number | undefined;
+  /** Images of an evaluation step; default `micro`. */
   readonly evaluationBatch?: number;
   /** Default `sgd()`: momentum 0.9, weight decay 5e-4. */
   readonly optimizer?: Optimizer;
@@ -43,10 +49,12 @@ export interface Trainer {
   readonly optimizer: Optimizer;
   readonly objective: Objective;
   readonly batch: number;
+  /** Images that run at a time: `batch`, where it is not split. */
+  readonly micro: number;
   readonly evaluationBatch: number;
   /** Parameters, running statistics and optimizer slots. */
   readonly states: readonly StateDeclaration[];
-  /** Bytes of intermediate results of a training step. */
+  /** Bytes of intermediate results of a training step, of the run that has most. */
   readonly workspaceBytes: number;
   /** Gives every state its first value. */
   initialize(key: Key): Promise<void>;
@@ -81,23 +89,23 @@ export async function createTrainer(
   model: Model,
   options: TrainerOptions,
 ): Promise<Trainer> {
-  const { batch, evaluationBatch = batch, optimizer = sgd() } = options;
+  const { batch, micro = batch, evaluationBatch = micro, optimizer = sgd() } = options;
   const { objective = classification() } = options;
-  const training = traceTraining(model, { batch, optimizer, objective });
+  const training = planStep(model, { batch, micro, optimizer, objective });
   const evaluation = traceEvaluation(model, {
     batch: evaluationBatch,
     stateFor: evaluatedState(optimizer, training.states),
   });
   const names = new Set(training.states.map(({ name }) => name));
   const states = [...training.states, ...evaluation.states.filter(({ name }) => !names.has(name))];
-  const [logitsShape, classes] = [[batch, model.classes], model.classes];
-  const state = await backend.createState(states);
-  const trainStep = await backend.compile(training.graph, state).catch(async (error) => {
+  const { classes } = model;
+  const state = await backend.createState([...states, ...training.carried]);
+  const step = await training.compile(backend, state).catch(async (error) => {
     await state.dispose();
     throw error;
   });
   const evaluationStep = await backend.compile(evaluation.graph, state).catch(async (error) => {
-    await trainStep.dispose();
+    await step.dispose();
     await state.dispose();
     throw error;
   });
@@ -107,25 +115,14 @@ export async function createTrainer(
     optimizer,
     objective,
     batch,
+    micro,
     evaluationBatch,
     states,
-    workspaceBytes: trainStep.workspaceBytes,
+    workspaceBytes: step.workspaceBytes,
     async initialize(key) {
       for (const [name, values] of initializeStates(states, key)) await state.write(name, values);
     },
-    async step({ images, labels, learningRate, key }) {
-      const drawn = Object.entries(drawAll(training.draws, key));
-      const fetches = await trainStep.run({
-        images,
-        labels,
-        learningRate: [learningRate],
-        // A draw that the graph does not read is not fed.
-        ...Object.fromEntries(drawn.filter(([name]) => name in training.graph.inputs)),
-      });
-      const loss = elementsOf("step: loss", fetches.loss as HostValue, []);
-      const logits = elementsOf("step: logits", fetches.logits as HostValue, logitsShape);
-      return { loss: loss[0] as number, logits };
-    },
+    step: step.run,
     async logits(images) {
       const fetches = await evaluationStep.run({ images });
       return elementsOf("logits", fetches.logits as HostValue, [evaluationBatch, classes]);
@@ -150,7 +147,7 @@ export async function createTrainer(
       for (const [name, { values }] of tensors) await state.write(name, values);
     },
     async dispose() {
-      await trainStep.dispose();
+      await step.dispose();
       await evaluationStep.dispose();
       await state.dispose();
     },

@@ -1,0 +1,77 @@
+// What tracing a model begins with: the builder, the scope, the images, and the model as a function.
+
+import {
+  createScope,
+  type Declarations,
+  logitsOf,
+  type Mode,
+  type Model,
+  type Scope,
+  type SharedStatistics,
+  type StateDeclaration,
+  virtualRowsOf,
+} from "@fewnorm/nn";
+import { type Builder, createBuilder, sameShape, showShape, type Tensor } from "@fewnorm/tensor";
+import type { Objective } from "./objective.ts";
+
+/** Options of {@link beginRecording}. */
+export interface RecordingOptions {
+  readonly mode: Mode;
+  /** Images of a step, N. */
+  readonly batch: number;
+  /** What the model's scope records with, made from the graph's builder; that itself by default. */
+  readonly seen?: ((builder: Builder) => Builder) | undefined;
+  readonly shared?: SharedStatistics;
+}
+
+/** A graph that a model is recorded in. */
+export interface Recording extends Declarations {
+  readonly builder: Builder;
+  readonly scope: Scope;
+  /** [N, C, H, W]. */
+  readonly images: Tensor;
+  /** The model: images → logits [N, classes]. */
+  predict(images: Tensor): Tensor;
+}
+
+/** @throws RangeError for a batch that is no whole number >= 1. */
+export function beginRecording(model: Model, options: RecordingOptions): Recording {
+  const { mode, batch, seen = (builder) => builder, shared } = options;
+  checkBatch("batch", batch);
+  const builder = createBuilder();
+  const virtual = virtualRowsOf(model, mode);
+  const { scope, declarations } = createScope(seen(builder), mode, virtual, shared);
+  const images = builder.input("images", [batch, ...model.inputShape]);
+  const predict = (input: Tensor): Tensor => {
+    const logits = logitsOf(model, scope, input);
+    if (!sameShape(logits.shape, [batch, model.classes])) {
+      throw new RangeError(
+        `trace: ${model.name} makes logits ${showShape(logits.shape)}; they must be ${showShape([batch, model.classes])}, a row for each image and a column for each class`,
+      );
+    }
+    return logits;
+  };
+  return { builder, scope, images, predict, ...declarations };
+}
+
+/** Records the objective of the images and of the input `labels`, int32 [N]. */
+export function recordLoss(
+  { builder, scope, images, predict }: Recording,
+  objective: Objective,
+): ReturnType<Objective["record"]> {
+  const labels = builder.input("labels", images.shape.slice(0, 1), "int32");
+  return objective.record({ scope, images, labels, predict });
+}
+
+/** The parameters among `states`, and their values. */
+export function parametersOf(builder: Builder, states: readonly StateDeclaration[]) {
+  const parameters = states.filter(({ kind }) => kind === "parameter");
+  const values = parameters.map(({ name, shape }) => builder.state(name, shape));
+  return { parameters, values };
+}
+
+export function checkBatch(name: string, batch: number): void {
+  if (!(Number.isSafeInteger(batch) && batch >= 1)) {
+    throw new RangeError(`trace: ${name} is ${batch}; give a whole number >= 1`);
+  }
+}

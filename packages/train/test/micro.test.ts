@@ -1,0 +1,132 @@
+// Micro-batches: a split batch's gradient is the unsplit one's, to the last digits of float64.
+import type { State } from "@fewnorm/backend";
+import { createReferenceBackend } from "@fewnorm/backend-reference";
+import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
+import {
+  batchNorm,
+  frozenNorm,
+  type GradientMode,
+  groupNorm,
+  instanceNorm,
+  layerNorm,
+  type Norm,
+  noNorm,
+  weightStandardization,
+} from "@fewnorm/norm";
+import { mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
+import { batchSampling, naiveSampling } from "@fewnorm/sampling-batch";
+import { virtualDataset } from "@fewnorm/sampling-virtual";
+import { key, normal } from "@fewnorm/tensor";
+import { classification } from "@fewnorm/train";
+import test from "tape";
+import { difference, found } from "./gradients.ts";
+
+const batch = 12;
+const feeds = {
+  images: Float32Array.from(normal(key(5), batch * 36)),
+  labels: Array.from({ length: batch }, (_, i) => (i * i) % 3),
+  key: key(9),
+};
+
+/** A stem, two residual blocks of which one has a stride, and a normalized dense layer. */
+function residualModel(norm: Norm): Model {
+  return {
+    name: "residual",
+    inputShape: [1, 6, 6],
+    classes: 3,
+    virtualImages: norm.virtualImages,
+    logits(scope, images) {
+      const spec = { channels: 4, kernel: 3, padding: 1, relu: true };
+      let x = norm.conv2d(scope, { linear: "conv1", norm: "bn1" }, images, spec);
+      for (const [name, stride] of [
+        ["layer1", 1],
+        ["layer2", 2],
+      ] as const) {
+        const block = scope.at(name);
+        const shape = { ...spec, stride };
+        const y = norm.conv2d(block, { linear: "conv1", norm: "bn1" }, x, shape);
+        const residual =
+          stride === 1
+            ? x
+            : conv2d(block, "shortcut", x, { channels: 4, kernel: 1, stride, bias: false });
+        x = norm.conv2d(block, { linear: "conv2", norm: "bn2" }, y, { ...spec, residual });
+      }
+      const hidden = { units: 4, relu: true };
+      const z = norm.dense(scope, { linear: "fc1", norm: "bn3" }, globalAveragePool(x), hidden);
+      return dense(scope, "fc2", z, { units: 3 });
+    },
+  };
+}
+
+/** The strategy with one origin for all layers and steps: what micro-batches have, on a batch that is not split. */
+const from = (row: number, strategy: Strategy): Strategy => ({
+  ...strategy,
+  origin: () => ({ row, top: 0, left: 0 }),
+});
+
+const sampled = (sampling: Sampling, gradient: GradientMode, folded: boolean): [string, Norm] => [
+  `${sampling.name}@${gradient}${folded ? "" : " unfolded"}`,
+  batchNorm({ sampling, gradient, folded }),
+];
+
+const samplings: Sampling[] = [
+  from(3, batchSampling({ images: 4 })),
+  // These go on at the batch's beginning.
+  from(10, batchSampling({ images: 5 })),
+  naiveSampling({ images: 3 }),
+  // Small maps take more images than large ones.
+  from(11, batchSampling({ ratio: 1 / 6, minValues: 10 })),
+  virtualDataset({ images: 3 }),
+  mixture([
+    { strategy: virtualDataset({ images: 2 }) },
+    { strategy: from(7, batchSampling({ images: 3 })) },
+  ]),
+  mixture([
+    { strategy: virtualDataset({ images: 2 }), weight: 3 },
+    { strategy: from(11, batchSampling({ images: 2 })), weight: 1 },
+  ]),
+];
+
+const norms = new Map<string, Norm>([
+  ["none", noNorm()],
+  ["gn:2", groupNorm({ groups: 2 })],
+  ["ln", layerNorm()],
+  ["in on maps", { ...instanceNorm({ affine: true }), dense: noNorm().dense }],
+  ["frozen", frozenNorm()],
+  ["frozen with γ, β", frozenNorm({ trainAffine: true })],
+  ["ws+gn:2", weightStandardization(groupNorm({ groups: 2 }))],
+  ...samplings.flatMap((sampling) =>
+    (["exact", "detached"] as const).flatMap((gradient) =>
+      [true, false].map((folded) => sampled(sampling, gradient, folded)),
+    ),
+  ),
+]);
+
+/** γ, β and running statistics that are not 1 and 0. */
+async function change(state: State): Promise<void> {
+  for (const [i, { name, shape }] of state.specs.entries()) {
+    if (!/^(?!micro\.).*bn\d\.[a-z_]+$/.test(name)) continue;
+    const noise = normal(key(100 + i), shape[0] ?? 1);
+    const around = /weight|var/.test(name) ? 1 : 0;
+    await state.write(
+      name,
+      Array.from(noise, (x) => around + 0.2 * x),
+    );
+  }
+}
+
+for (const [name, norm] of norms) {
+  test(`${name}: every split has the gradients, loss, logits and statistics of the whole batch`, async (t) => {
+    const backend = createReferenceBackend({ precision: "float64" });
+    const model = residualModel(norm);
+    const objective = classification({ labelSmoothing: 0.1 });
+    const whole = await found(backend, model, { batch, objective }, feeds, { change });
+    for (const micro of [1, 2, 4, 6]) {
+      const split = await found(backend, model, { batch, micro, objective }, feeds, { change });
+      // Sums of some hundred terms in another order: about 1e-14.
+      const largest = difference(split, whole);
+      t.ok(largest < 1e-11, `micro-batches of ${micro}: ${largest.toExponential(1)}`);
+    }
+    await backend.dispose();
+  });
+}
