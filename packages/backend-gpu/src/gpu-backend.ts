@@ -37,7 +37,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
     const bytes = 4 * sizeOf(shape);
     if (bytes <= engine.maxTensorBytes) return;
     throw new Error(
-      `${where}: a tensor ${showShape(shape)} needs ${bytes} bytes; the limit of ${engine.description} is ${engine.maxTensorBytes}`,
+      `${where}: a tensor ${showShape(shape)} needs ${bytes} bytes; the limit of ${engine.description} is ${engine.maxTensorBytes}; use a smaller batch, or a backend without that limit`,
     );
   }
   const context: ExecutableContext = {
@@ -71,7 +71,9 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
       }
       own?.checkAlive("compile");
       checkStates(graph, own?.specs ?? []);
-      for (const { shape, op, label } of graph.nodes) checkSize(`compile: ${op} ${label}`, shape);
+      for (const { shape, op, label } of graph.nodes) {
+        checkSize(`compile: ${label === "" ? op : `${op} ${label}`}`, shape);
+      }
       const executable = createGpuExecutable(context, graph, own);
       owned.add(executable);
       return executable;

@@ -92,9 +92,12 @@ async function openWebGl(mode: "webgl" | "webgl2"): Promise<Engine> {
   const renderer = info === null ? "unnamed" : gl.getParameter(info.UNMASKED_RENDERER_WEBGL);
   const float = mode === "webgl2" ? "EXT_color_buffer_float" : "OES_texture_float";
   if (gl.getExtension(float) === null) throw new Error(`${renderer} has no ${float}`);
+  // A texture holds an element in each of its pixels.
+  const largest = 4 * gl.getParameter(MAX_TEXTURE_SIZE) ** 2;
   gl.getExtension("WEBGL_lose_context")?.loseContext();
   return {
     ...plainEngine(mode, `${mode}, ${renderer}`, 1, "grid"),
+    maxTensorBytes: Math.min(MAX_TENSOR_BYTES, largest),
     adapter: renderer,
     emulated: isEmulation(renderer),
   };
@@ -124,18 +127,27 @@ function plainEngine(
 
 export function describeError(error: unknown, mode: GpuMode): Error {
   const message = error instanceof Error ? error.message : String(error);
-  return new Error(`run: gpu.js failed in the mode ${mode}: ${message}`, { cause: error });
+  // What follows is the compiler's log and, on WebGPU, the whole text of the kernel.
+  const [, log] = /^Error (?:compiling|creating)[^:]*:\s*(.*)/.exec(message) ?? [];
+  const said =
+    log === undefined
+      ? `gpu.js failed in the mode ${mode}: ${message}`
+      : `a kernel can't be compiled in the mode ${mode}: ${log}; use another mode or backend, and report it with this error's cause`;
+  return new Error(`run: ${said}`, { cause: error });
 }
 
 /** Whether a processor does what a GPU of this name should. */
 export const isEmulation = (adapter: string): boolean =>
   /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(adapter);
 
+const MAX_TEXTURE_SIZE = 0x0d33;
+
 /** What is used of WebGL here. */
 interface WebGl {
   getExtension(name: "WEBGL_debug_renderer_info"): { UNMASKED_RENDERER_WEBGL: number } | null;
   getExtension(name: "WEBGL_lose_context"): { loseContext(): void } | null;
   getExtension(name: string): unknown;
+  getParameter(name: typeof MAX_TEXTURE_SIZE): number;
   getParameter(name: number): string;
 }
 

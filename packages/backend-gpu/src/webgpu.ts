@@ -82,10 +82,13 @@ async function open(): Promise<Engine> {
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
     layout: "grid",
-    explain: (error) =>
-      lost !== undefined || /lost|destroyed/i.test(String(error))
+    explain(error) {
+      // What the device has reported besides is of the same cause.
+      failure = undefined;
+      return lost !== undefined || /lost|destroyed/i.test(String(error))
         ? lossError()
-        : describeError(error, "webgpu"),
+        : describeError(error, "webgpu");
+    },
     checkDevice() {
       if (lost !== undefined) throw lossError();
       if (failure === undefined) return;

@@ -7,6 +7,7 @@ import type { GpuMode } from "@fewnorm/backend-gpu";
 import type { HostTensor } from "@fewnorm/train";
 import { chromium } from "playwright-core";
 import { build, preview } from "vite";
+import type { Course } from "./held.ts";
 import type { Page, Verdict } from "./page.ts";
 import type { Training } from "./training.ts";
 
@@ -25,6 +26,10 @@ export interface Browser {
   tests(mode: GpuMode): Promise<readonly string[]>;
   run(mode: GpuMode, index: number): Promise<readonly Verdict[]>;
   train(mode: GpuMode, norm: string): Promise<Omit<Training, "before">>;
+  /** What a mode holds in the course of a training. */
+  held(mode: GpuMode): Promise<Course>;
+  /** What an error says of a kernel that can't be compiled. */
+  breakKernels(mode: GpuMode): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -73,6 +78,9 @@ export async function openBrowser(): Promise<Browser> {
       });
       return { losses, after: new Map(tensors) };
     },
+    held: (mode) => page.evaluate((m) => (globalThis as unknown as Host).fewnorm.held(m), mode),
+    breakKernels: (mode) =>
+      page.evaluate((m) => (globalThis as unknown as Host).fewnorm.breakKernels(m), mode),
     async close() {
       await browser.close();
       await new Promise((resolve) => server.httpServer.close(resolve));

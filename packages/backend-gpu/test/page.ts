@@ -3,6 +3,8 @@
 import { conformance, type TestFunction } from "@fewnorm/backend";
 import { createGpuBackend, type GpuMode } from "@fewnorm/backend-gpu";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
+import { type Course, countHeld, type Held, type Makers, trainHolding } from "./held.ts";
+import { prepare, x } from "./small-step.ts";
 import { type Training, trainResnet } from "./training.ts";
 
 type Assertions = Parameters<Parameters<TestFunction>[1]>[0];
@@ -18,6 +20,8 @@ export interface SentTraining {
   readonly losses: readonly number[];
   readonly after: readonly (readonly [name: string, shape: readonly number[], base64: string])[];
 }
+
+let held: (() => Held) | undefined;
 
 const page = {
   /** Why a mode can't be had; undefined if it can. */
@@ -58,6 +62,37 @@ const page = {
       const { losses, after } = await trainResnet(backend, norm);
       return { losses, after: sent(after) };
     } finally {
+      await backend.dispose();
+    }
+  },
+
+  async held(mode: GpuMode): Promise<Course> {
+    held ??= countHeld(globalThis as Makers);
+    return trainHolding(mode, held);
+  },
+
+  /** Puts what is no shader in the place of WebGL's shaders. */
+  async breakKernels(mode: GpuMode): Promise<string> {
+    const { prototype } = (
+      globalThis as unknown as {
+        WebGL2RenderingContext: {
+          prototype: { shaderSource(shader: unknown, text: string): void };
+        };
+      }
+    ).WebGL2RenderingContext;
+    const { shaderSource } = prototype;
+    const backend = await createGpuBackend({ mode });
+    prototype.shaderSource = function (shader, text) {
+      shaderSource.call(this, shader, text.replace("void main", "void 7main"));
+    };
+    try {
+      const { executable } = await prepare(backend);
+      await executable.run({ x });
+      return "no error";
+    } catch (error) {
+      return String(error);
+    } finally {
+      prototype.shaderSource = shaderSource;
       await backend.dispose();
     }
   },

@@ -50,9 +50,10 @@ const runners = [
 const usual: readonly string[] = ["bn", "bs:4"];
 
 for (const norm of norms) {
-  const long = usual.includes(norm) ? undefined : whyNotAll;
   let reference: Training | undefined;
   for (const { name, skip, train } of runners) {
+    // WebAssembly is no emulation, and quick.
+    const long = usual.includes(norm) || name === "webasm" ? undefined : whyNotAll;
     test(`ResNet-20, ${norm}, three steps on ${name}`, {
       skip: skip ?? long ?? false,
     }, async (t) => {
