@@ -44,6 +44,7 @@ const valued = {
   norm: text,
   epochs: whole(1),
   batch: whole(1),
+  micro: whole(1),
   lr: number(0, "0.1"),
   schedule: text,
   warmup: number(0, "2"),

@@ -16,6 +16,8 @@ export interface Config {
   readonly norm: string;
   readonly epochs: number;
   readonly batch: number;
+  /** Images that run at a time; absent: the whole batch. */
+  readonly micro?: number | undefined;
   readonly lr: number;
   readonly schedule: (typeof scheduleNames)[number];
   /** Epochs; fractions are allowed. */
@@ -161,6 +163,7 @@ const kinds: Readonly<Record<string, "string" | "number" | "boolean">> = {
   norm: "string",
   epochs: "number",
   batch: "number",
+  micro: "number",
   lr: "number",
   schedule: "string",
   warmup: "number",

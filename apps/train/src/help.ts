@@ -33,6 +33,8 @@ Data and model
 Training
   --epochs N             default ${defaults.epochs}
   --batch N              images in a step (default ${defaults.batch})
+  --micro N              runs so many images of the batch at a time, in the memory of so many: see
+                         Micro-batches below (default: the whole batch)
   --optimizer NAME       ${optimizerNames.join(", ")} (default ${defaults.optimizer})
   --lr RATE              the largest learning rate (default ${of(({ lr }) => lr)})
   --schedule NAME        cosine: falls to 0 along a cosine; step: a tenth after each milestone;
@@ -75,10 +77,18 @@ ${norms.join("\n")}
   With @exact (default), @sampled, @sampled-all or @detached behind: the gradient through the
   statistics, as in bs:4@detached.
 
+Micro-batches
+  Gradients are averaged over the batch, whatever --micro is. bs, ns, vdn and their mixtures take
+  one sample for all micro-batches, so that they compute what they do on the whole batch, and the
+  memory is that of the sample if that is larger. bn, fs, brn and ghost have statistics of each
+  micro-batch alone, and their running statistics (and the steps of brn) follow every one of them;
+  all others do not care. mixup mixes images of one micro-batch, of 2 and more.
+
 Examples
   pnpm train --epochs 3
   pnpm train --data cifar-10-batches-bin --norm bs:32 --epochs 30 --out runs/bs32
   pnpm train --out runs/bs32 --resume
+  pnpm train --norm vdn:4 --batch 128 --micro 2
 
 Ctrl-C finishes the step and writes a checkpoint; a second one ends at once.
 

@@ -34,7 +34,7 @@ export interface Prepared {
 
 /** @throws Error for names, files and sizes that do not work; nothing is left open then. */
 export async function prepare(config: Config): Promise<Prepared> {
-  const { batch } = config;
+  const { batch, micro } = config;
   // Names first: what is misspelt is told before anything is loaded.
   const norm = parseNorm(config.norm);
   const modelOf = parseModel(config.model);
@@ -50,7 +50,7 @@ export async function prepare(config: Config): Promise<Prepared> {
   const initial = config.init === undefined ? undefined : await readInitial(config.init, model);
   const backend = await createBackend({ threads: config.threads });
   try {
-    const trainer = await createTrainer(backend, model, { batch, optimizer, objective });
+    const trainer = await createTrainer(backend, model, { batch, micro, optimizer, objective });
     return { dataset, backend, trainer, calibrated, initial };
   } catch (error) {
     await backend.dispose();

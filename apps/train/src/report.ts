@@ -37,13 +37,18 @@ export function createReport(config: Config, prepared: Prepared, from?: Resume):
   };
 }
 
-function beginning(config: Config, { dataset, backend }: Prepared, from?: Resume): string[] {
+function beginning(
+  config: Config,
+  { dataset, backend, trainer }: Prepared,
+  from?: Resume,
+): string[] {
   const { train, test, shape } = dataset;
+  const { batch, micro } = trainer;
   const origin =
     config.data === undefined ? " (it comes with fewnorm; --data trains on yours)" : "";
   const lines = [
     `${config.model} with ${config.norm} on ${dataset.name}${origin}: ${train.count} + ${test.count} images of ${shape.join("×")}`,
-    `${backend.description}, batch ${config.batch}, ${config.epochs} ${config.epochs === 1 ? "epoch" : "epochs"}, seed ${config.seed}`,
+    `${backend.description}, batch ${batch}${micro === batch ? "" : ` in micro-batches of ${micro}`}, ${config.epochs} ${config.epochs === 1 ? "epoch" : "epochs"}, seed ${config.seed}`,
   ];
   if (config.init !== undefined && from === undefined) lines.push(`beginning with ${config.init}`);
   if (config.out === undefined) {

@@ -26,6 +26,8 @@ export interface Summary {
   readonly imagesPerSecond: number | undefined;
   /** Of this run, everything included. */
   readonly seconds: number;
+  /** Of the intermediate results of a training step, at their peak. */
+  readonly workspaceBytes: number;
   /** What computed it. */
   readonly engine: string;
   readonly checkpoint: string | undefined;
@@ -38,7 +40,13 @@ export function summarize(
   done: DoneEvent,
   rest: Pick<
     Summary,
-    "settings" | "parameters" | "imagesPerSecond" | "engine" | "checkpoint" | "weights"
+    | "settings"
+    | "parameters"
+    | "imagesPerSecond"
+    | "workspaceBytes"
+    | "engine"
+    | "checkpoint"
+    | "weights"
   >,
 ): Omit<Summary, "seconds" | "recalibrated" | "batchStatistics"> {
   const { evaluation, trainingLoss, epoch, step } = done;
@@ -85,6 +93,10 @@ export function describeSummary(summary: Summary): string {
     ...more,
     ["training loss", `${known(trainingLoss, shortNumber)} in the last epoch`],
     ["speed", `${rate(imagesPerSecond)}, ${duration(summary.seconds)} in all`],
+    [
+      "memory",
+      `${(summary.workspaceBytes / 2 ** 20).toFixed(1)} MiB of intermediate results in a step`,
+    ],
     ["checkpoint", summary.checkpoint ?? "none, since there is no --out"],
     ...(summary.weights === undefined ? [] : [["weights", summary.weights] as [string, string]]),
   ];

@@ -65,9 +65,11 @@ export async function runTraining(
   if (done.interrupted) {
     return { type: "interrupted", step: done.step, exitCode: interrupt.exitCode() ?? 1 };
   }
-  const { model, batch } = config;
+  const { model } = config;
+  const { batch, micro, workspaceBytes } = trainer;
   const summary = summarize(done, {
-    settings: { model, batch, seed, augment, ...settings },
+    settings: { model, batch, micro, seed, augment, ...settings },
+    workspaceBytes,
     parameters,
     imagesPerSecond: report.imagesPerSecond(),
     engine: backend.description,

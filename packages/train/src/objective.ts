@@ -106,7 +106,10 @@ export function mixup(
     record(context) {
       const { scope, images, predict } = context;
       const [n = 1] = images.shape;
-      if (n < 2) throw new RangeError("mixup: a batch of 1 image has no other to mix it with");
+      if (n < 2)
+        throw new RangeError(
+          "mixup: a batch of 1 image has no other to mix it with; use larger ones, and micro-batches of 2 or more",
+        );
       const share = scope.drawn("mixup.share", [1], "float32", (key) => {
         const λ = drawBeta(key, alpha);
         return [Math.max(λ, 1 - λ)];

@@ -30,33 +30,53 @@ export interface Found {
   readonly states: Readonly<Record<string, readonly number[]>>;
 }
 
-/** The last of `steps` equal steps from the first values of `key(1)`. */
-export async function found(
+/** What a step is fed; the learning rate does nothing. */
+export type Fed = Omit<StepFeeds, "learningRate">;
+
+/** What each step found, from the first values of `key(1)` on, as `change` leaves them. */
+export async function foundBy(
   backend: Backend,
   model: Model,
   options: TrainerOptions,
-  feeds: Omit<StepFeeds, "learningRate">,
-  { steps = 1, change }: { steps?: number; change?: (state: State) => Promise<void> } = {},
-): Promise<Found> {
-  let state: State | undefined;
+  steps: readonly Fed[],
+  change: (state: State) => Promise<void> = async () => {},
+): Promise<Found[]> {
+  const made: State[] = [];
   const watched: Backend = {
     ...backend,
     async createState(specs) {
-      state = await backend.createState(specs);
+      const state = await backend.createState(specs);
+      made.push(state);
       return state;
     },
   };
   const trainer = await createTrainer(watched, model, { optimizer: keeper, ...options });
+  const [state] = made as [State];
   await trainer.initialize(key(1));
-  if (state !== undefined) await change?.(state);
-  let result = { loss: Number.NaN, logits: [] as ArrayLike<number> };
-  for (let i = 0; i < steps; i++) result = await trainer.step({ ...feeds, learningRate: 1 });
-  const states: Record<string, readonly number[]> = {};
-  for (const { name, shape } of trainer.states) {
-    states[name] = Array.from(elementsOf(name, (await state?.read(name)) ?? [], shape));
+  await change(state);
+  const all: Found[] = [];
+  for (const feeds of steps) {
+    const { loss, logits } = await trainer.step({ ...feeds, learningRate: 1 });
+    const states: Record<string, readonly number[]> = {};
+    for (const { name, shape } of trainer.states) {
+      states[name] = Array.from(elementsOf(name, await state.read(name), shape));
+    }
+    all.push({ loss, logits: Array.from(logits), states });
   }
   await trainer.dispose();
-  return { loss: result.loss, logits: Array.from(result.logits), states };
+  return all;
+}
+
+/** What one step found. */
+export async function found(
+  backend: Backend,
+  model: Model,
+  options: TrainerOptions,
+  feeds: Fed,
+  change?: (state: State) => Promise<void>,
+): Promise<Found> {
+  const [only] = await foundBy(backend, model, options, [feeds], change);
+  return only as Found;
 }
 
 /** The largest difference of any number, over the largest number of that tensor or 1e-3. */

@@ -1,7 +1,6 @@
 // Micro-batches: a split batch's gradient is the unsplit one's, to the last digits of float64.
 import type { State } from "@fewnorm/backend";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
-import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
 import {
   batchNorm,
   frozenNorm,
@@ -20,6 +19,7 @@ import { key, normal } from "@fewnorm/tensor";
 import { classification } from "@fewnorm/train";
 import test from "tape";
 import { difference, found } from "./gradients.ts";
+import { residualModel } from "./tiny.ts";
 
 const batch = 12;
 const feeds = {
@@ -27,36 +27,6 @@ const feeds = {
   labels: Array.from({ length: batch }, (_, i) => (i * i) % 3),
   key: key(9),
 };
-
-/** A stem, two residual blocks of which one has a stride, and a normalized dense layer. */
-function residualModel(norm: Norm): Model {
-  return {
-    name: "residual",
-    inputShape: [1, 6, 6],
-    classes: 3,
-    virtualImages: norm.virtualImages,
-    logits(scope, images) {
-      const spec = { channels: 4, kernel: 3, padding: 1, relu: true };
-      let x = norm.conv2d(scope, { linear: "conv1", norm: "bn1" }, images, spec);
-      for (const [name, stride] of [
-        ["layer1", 1],
-        ["layer2", 2],
-      ] as const) {
-        const block = scope.at(name);
-        const shape = { ...spec, stride };
-        const y = norm.conv2d(block, { linear: "conv1", norm: "bn1" }, x, shape);
-        const residual =
-          stride === 1
-            ? x
-            : conv2d(block, "shortcut", x, { channels: 4, kernel: 1, stride, bias: false });
-        x = norm.conv2d(block, { linear: "conv2", norm: "bn2" }, y, { ...spec, residual });
-      }
-      const hidden = { units: 4, relu: true };
-      const z = norm.dense(scope, { linear: "fc1", norm: "bn3" }, globalAveragePool(x), hidden);
-      return dense(scope, "fc2", z, { units: 3 });
-    },
-  };
-}
 
 /** The strategy with one origin for all layers and steps: what micro-batches have, on a batch that is not split. */
 const from = (row: number, strategy: Strategy): Strategy => ({
@@ -120,9 +90,9 @@ for (const [name, norm] of norms) {
     const backend = createReferenceBackend({ precision: "float64" });
     const model = residualModel(norm);
     const objective = classification({ labelSmoothing: 0.1 });
-    const whole = await found(backend, model, { batch, objective }, feeds, { change });
+    const whole = await found(backend, model, { batch, objective }, feeds, change);
     for (const micro of [1, 2, 4, 6]) {
-      const split = await found(backend, model, { batch, micro, objective }, feeds, { change });
+      const split = await found(backend, model, { batch, micro, objective }, feeds, change);
       // Sums of some hundred terms in another order: about 1e-14.
       const largest = difference(split, whole);
       t.ok(largest < 1e-11, `micro-batches of ${micro}: ${largest.toExponential(1)}`);

@@ -27,6 +27,36 @@ export function tinyModel(
   };
 }
 
+/** A stem, two residual blocks of which one has a stride, and a normalized dense layer. */
+export function residualModel(norm: Norm): Model {
+  return {
+    name: "residual",
+    inputShape: [1, 6, 6],
+    classes: 3,
+    virtualImages: norm.virtualImages,
+    logits(scope, images) {
+      const spec = { channels: 4, kernel: 3, padding: 1, relu: true };
+      let x = norm.conv2d(scope, { linear: "conv1", norm: "bn1" }, images, spec);
+      for (const [name, stride] of [
+        ["layer1", 1],
+        ["layer2", 2],
+      ] as const) {
+        const block = scope.at(name);
+        const shape = { ...spec, stride };
+        const y = norm.conv2d(block, { linear: "conv1", norm: "bn1" }, x, shape);
+        const residual =
+          stride === 1
+            ? x
+            : conv2d(block, "shortcut", x, { channels: 4, kernel: 1, stride, bias: false });
+        x = norm.conv2d(block, { linear: "conv2", norm: "bn2" }, y, { ...spec, residual });
+      }
+      const hidden = { units: 4, relu: true };
+      const z = norm.dense(scope, { linear: "fc1", norm: "bn3" }, globalAveragePool(x), hidden);
+      return dense(scope, "fc2", z, { units: 3 });
+    },
+  };
+}
+
 /** Images of three classes, horizontal and vertical stripes and a chequered pattern, with noise. */
 export function tinyDataset(train = 26, test = 10): Dataset {
   return createDataset({

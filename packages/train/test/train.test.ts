@@ -115,7 +115,7 @@ test("stopped after any step and resumed, it ends bit-identical", async (t) => {
   }
 });
 
-test("so does one with every optimizer, averages, clipping, mixup and a growing renormalization", async (t) => {
+test("so does one with every optimizer, averages, clipping, mixup, a growing renormalization, micro-batches", async (t) => {
   const objective = mixup(classification({ labelSmoothing: 0.1 }), { alpha: 0.4 });
   const model = tinyModel("tiny", batchRenorm({ warmUp: 2 }));
   const optimizers = [
@@ -123,8 +123,9 @@ test("so does one with every optimizer, averages, clipping, mixup and a growing 
     clipped(averaged(sgd({ nesterov: true }), 0.99), 0.5),
     lars({ trust: 0.1 }),
   ];
-  for (const optimizer of optimizers) {
-    const made = { optimizer, objective, model };
+  const split = { optimizer: averaged(clipped(sgd(), 1), 0.9), objective, micro: 2 };
+  for (const made of [...optimizers.map((optimizer) => ({ optimizer, objective, model })), split]) {
+    const { optimizer } = made;
     const whole = await run({}, undefined, made);
     const expected = await encodeCheckpoint(whole.last);
     t.equal(whole.last.settings.objective, objective.name);
@@ -211,8 +212,8 @@ test("states that are not finite are never saved", async (t) => {
 test("a checkpoint of another training is refused before anything changes", async (t) => {
   const { last } = await run({}, 2);
   const resume = { checkpoint: last, where: "here" };
-  const message = (options: Partial<TrainOptions>) =>
-    run({ resume, ...options }).then(
+  const message = (options: Partial<TrainOptions>, made: Parameters<typeof withTrainer>[1] = {}) =>
+    run({ resume, ...options }, undefined, made).then(
       () => "it ran",
       (error: Error) => error.message,
     );
@@ -222,6 +223,7 @@ test("a checkpoint of another training is refused before anything changes", asyn
   );
   t.match(await message({ settings: { norm: "bn" } }), /norm is not set there, bn here/);
   t.match(await message({ augment: false }), /augment is .* there, false here/);
+  t.match(await message({}, { micro: 2 }), /micro is not set there, 2 here/);
   const late = { checkpoint: { ...last, step: 100 }, where: "here" };
   t.match(await message({ resume: late }), /here is of step 100, but 3 epochs have 18/);
 });
