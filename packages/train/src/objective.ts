@@ -33,7 +33,7 @@ export interface ObjectiveContext {
 export interface Objective {
   /** Name and options, such as `cross-entropy(label smoothing 0.1)`; a checkpoint keeps it. */
   readonly name: string;
-  /** Records the logits and the loss, a scalar. */
+  /** Records the logits and the loss, a scalar: a mean over the images, so that micro-batches can be added up. */
   record(context: ObjectiveContext): { readonly logits: Tensor; readonly loss: Tensor };
 }
 

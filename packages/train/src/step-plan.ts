@@ -11,7 +11,7 @@ import {
   type StateSpec,
 } from "@fewnorm/backend";
 import { drawAll, type Model, type StateDeclaration } from "@fewnorm/nn";
-import { elementsOf, foldIn, type HostValue, type Key, type Shape, sizeOf } from "@fewnorm/tensor";
+import { elementsOf, foldIn, type HostValue, type Shape, sizeOf } from "@fewnorm/tensor";
 import { type Traced, traceTraining } from "./trace.ts";
 import { type TraceMicroTrainingOptions, traceMicroTraining } from "./trace-micro.ts";
 import type { StepFeeds } from "./trainer.ts";
@@ -49,8 +49,8 @@ function planWhole(model: Model, options: TraceMicroTrainingOptions): StepPlan {
       return {
         workspaceBytes: executable.workspaceBytes,
         async run({ learningRate, key, ...feeds }) {
-          const all = { ...feeds, learningRate: [learningRate] };
-          const fetches = await executable.run(feedsOf(traced, key, all));
+          const all = { ...feeds, ...drawAll(traced.draws, key), learningRate: [learningRate] };
+          const fetches = await executable.run(neededBy(traced, all));
           return resultOf(fetches, [options.batch, model.classes]);
         },
         dispose: () => executable.dispose(),
@@ -94,17 +94,18 @@ function planSplit(model: Model, options: TraceMicroTrainingOptions): StepPlan {
       logits.set(result.logits, from * classes);
     };
 
-    const sample = part(0, sampled.images);
-    if (statistics !== undefined) await run(statistics, key, sample);
+    // Virtual images are the same, forward and backward.
+    const sample = { ...part(0, sampled.images), ...drawAll(finish.draws, key) };
+    if (statistics !== undefined) await run(statistics, sample);
     let [from, number] = [sampled.images, 0];
     for (const { images: size, count, traced: graph } of micro) {
       for (let i = 0; i < count; i++) {
-        const ownKey = foldIn(foldIn(key, microKey), number++);
-        keep(await run(graph, ownKey, part(from, size)), from, size);
+        const drawn = drawAll(graph.draws, foldIn(foldIn(key, microKey), number++));
+        keep(await run(graph, { ...part(from, size), ...drawn }), from, size);
         from += size;
       }
     }
-    const end = await run(finish, key, { ...sample, learningRate: [learningRate] });
+    const end = await run(finish, { ...sample, learningRate: [learningRate] });
     if (sampled.images > 0) keep(end, 0, sampled.images);
     return { loss, logits: turn(logits, batch - first, batch) };
   }
@@ -118,8 +119,8 @@ function planSplit(model: Model, options: TraceMicroTrainingOptions): StepPlan {
       );
       const executables = await compileAll(backend, state, runs);
       const all = [...executables.values()];
-      const run: Run = (traced, key, feeds) =>
-        (executables.get(traced) as Executable).run(feedsOf(traced, key, feeds));
+      const run: Run = (traced, feeds) =>
+        (executables.get(traced) as Executable).run(neededBy(traced, feeds));
       const queue = createQueue();
       let halfway = false;
       return {
@@ -140,7 +141,7 @@ function planSplit(model: Model, options: TraceMicroTrainingOptions): StepPlan {
   };
 }
 
-type Run = (traced: GraphAndDraws, key: Key, feeds: Record<string, HostValue>) => Promise<Fetches>;
+type Run = (traced: GraphAndDraws, feeds: Feeds) => Promise<Fetches>;
 type GraphAndDraws = Omit<Traced, "states">;
 
 /** Forgets what a step that failed has left behind. */
@@ -164,14 +165,9 @@ async function compileAll(
   }
 }
 
-/** What the graph reads of what is given and drawn: some may go unused. */
-function feedsOf(
-  { graph, draws }: GraphAndDraws,
-  key: Key,
-  given: Record<string, HostValue>,
-): Feeds {
-  const all = { ...given, ...drawAll(draws, key) };
-  return Object.fromEntries(Object.entries(all).filter(([name]) => name in graph.inputs));
+/** The feeds that the graph reads: what is given or drawn may go unused. */
+function neededBy({ graph }: GraphAndDraws, feeds: Feeds): Feeds {
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => name in graph.inputs));
 }
 
 function resultOf(fetches: Fetches, shape: Shape): { loss: number; logits: ArrayLike<number> } {
@@ -196,8 +192,10 @@ function rowsOf(
 function turn(x: ArrayLike<number>, first: number, rows: number): ArrayLike<number> {
   if (first % rows === 0) return x;
   const by = (first * x.length) / rows;
-  const turned = isTyped(x) ? x.slice() : Float64Array.from(x);
-  for (let i = 0; i < x.length; i++) turned[i] = x[(i + by) % x.length] as number;
+  const elements = isTyped(x) ? x : Float64Array.from(x);
+  const turned = elements.slice();
+  turned.set(elements.subarray(by));
+  turned.set(elements.subarray(0, by), x.length - by);
   return turned;
 }
 

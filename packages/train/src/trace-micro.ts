@@ -57,8 +57,9 @@ export interface TracedMicroTraining {
   readonly finish: Omit<Traced, "states">;
 }
 
-const gradientOf = (name: string) => `micro.gradient.${name}`;
+/** States: a layer's statistic, and the sum of the gradients of a parameter or such a statistic. */
 const statisticOf = (name: string) => `micro.statistic.${name}`;
+const gradientOf = (name: string) => `micro.gradient.${name}`;
 
 /**
  * One training step of `batch` images, `micro` at a time (Chen et al., arXiv 1810.10962, on micro-batches): the
@@ -143,7 +144,7 @@ export function traceMicroTraining(
           role: "take",
           take(name, shape) {
             const value = recording.builder.state(statisticOf(name), shape);
-            taken.push({ name, value });
+            taken.push({ name: statisticOf(name), value });
             return value;
           },
         },
@@ -186,7 +187,7 @@ export function traceMicroTraining(
       {
         sample() {},
         give(name, value) {
-          const asked = value.builder.state(gradientOf(name), value.shape);
+          const asked = value.builder.state(gradientOf(statisticOf(name)), value.shape);
           terms.push(sum(multiply(value, asked)));
         },
       },
