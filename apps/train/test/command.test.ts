@@ -111,7 +111,7 @@ test("--quiet prints the summary only", async (t) => {
     t.equal(code, 0);
     t.equal(stderr, "");
     t.match(stdout, /^test accuracy/);
-    t.equal(stdout.trimEnd().split("\n").length, 4);
+    t.equal(stdout.trimEnd().split("\n").length, 5);
   });
 });
 
