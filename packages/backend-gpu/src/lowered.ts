@@ -1,7 +1,7 @@
 // What a graph is turned into before kernels are cut from it: operations that say how one element of their
 // result is computed, as text of a kernel.
 
-import type { Shape } from "@fewnorm/tensor";
+import type { RowRange, Shape } from "@fewnorm/tensor";
 import type { Emitter } from "./kernel/emitter.ts";
 
 /** The index of an element: one expression for each axis. */
@@ -40,6 +40,8 @@ export interface Lowered {
   readonly source?: Source;
   /** Of a `number`. */
   readonly value?: number;
+  /** Of a `view` that is a range of rows of another: that one, and which range. */
+  readonly rows?: { readonly whole: Lowered; readonly range: RowRange; readonly slot: number };
   /** The expression of the element at these coordinates; what it needs first goes to the emitter. */
   emit(e: Emitter, at: Coordinates): string;
 }

@@ -1,6 +1,6 @@
 // Element by element, the binary ones with NumPy's broadcasting.
 
-import { type Shape, sizeOf } from "@fewnorm/tensor";
+import { type Shape, sameShape, sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
 import type { Coordinates, Lowered, Operand } from "../lowered.ts";
 import {
@@ -12,6 +12,7 @@ import {
   spread,
   view,
 } from "./lowering.ts";
+import { rowsOf } from "./regions.ts";
 
 type Binary = "add" | "subtract" | "multiply" | "divide";
 
@@ -52,13 +53,33 @@ export const relu: Lowering<"relu"> = ({ node, x }) =>
     e.name(rectified(e.name(e.read(operand(x, 0), at)))),
   );
 
-export const reluGrad: Lowering<"reluGrad"> = ({ node, x }) => {
+export const reluGrad: Lowering<"reluGrad"> = ({ node, x, shared }) => {
   const [g, y] = [operand(x, 0), operand(x, 1)];
+  const [gRows, yRows] = [g.rows, y.rows];
+  if (gRows === undefined || yRows === undefined || !sameRows(gRows, yRows)) {
+    return masked(node.shape, g, y);
+  }
+  // The same rows of both: their wholes are masked once, for the other rows as well, where g's whole is computed.
+  const { whole, range, slot } = gRows;
+  const mask = shared(whole, yRows.whole, () => masked(whole.shape, whole, yRows.whole));
+  return rowsOf(mask, range, slot);
+};
+
+function masked(shape: Shape, g: Lowered, y: Lowered): Lowered {
   const operands = g === y ? [spread(g)] : [once(g), once(y)];
-  return pointwise(node.shape, operands, (e, at) =>
+  return pointwise(shape, operands, (e, at) =>
     e.name(`${e.read(y, at)} > 0 ? ${e.read(g, at)} : 0`),
   );
-};
+}
+
+type Rows = NonNullable<Lowered["rows"]>;
+
+const sameRows = (a: Rows, b: Rows): boolean =>
+  a.slot === b.slot &&
+  a.range.base === b.range.base &&
+  a.range.modulo === b.range.modulo &&
+  a.range.count === b.range.count &&
+  sameShape(a.whole.shape, b.whole.shape);
 
 export const broadcast: Lowering<"broadcast"> = ({ node, x }) => {
   const of = operand(x, 0);

@@ -20,11 +20,12 @@ export function lower(graph: Graph): LoweredGraph {
   const results: Lowered[] = [];
   const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
   const firstUse = firstUses(graph);
+  const shared = createShared();
   /** What later nodes read: of a part that was joined, the rows in the whole. */
   const read: Lowered[] = [];
   for (const node of graph.nodes) {
     const x = node.inputs.map((id) => read[id] as Lowered);
-    const result = node.dtype === "int32" ? integers(node) : lowerOne(node, x, slots);
+    const result = node.dtype === "int32" ? integers(node) : lowerOne(node, x, slots, shared);
     results.push(result);
     read.push(result);
     if (node.op !== "joinRows") continue;
@@ -49,8 +50,24 @@ function firstUses({ nodes }: Graph): (number | undefined)[] {
   return first;
 }
 
-function lowerOne(node: Node, x: readonly Lowered[], slots: Slots): Lowered {
+function createShared(): LoweringContext<Primitive>["shared"] {
+  const made = new Map<Lowered, Map<Lowered, Lowered>>();
+  return (a, b, make) => {
+    const ofA = made.get(a) ?? new Map<Lowered, Lowered>();
+    made.set(a, ofA);
+    const known = ofA.get(b) ?? make();
+    ofA.set(b, known);
+    return known;
+  };
+}
+
+function lowerOne(
+  node: Node,
+  x: readonly Lowered[],
+  slots: Slots,
+  shared: LoweringContext<Primitive>["shared"],
+): Lowered {
   // `node.op` picks the lowering of its own primitive, which TypeScript cannot follow.
   const lowering = lowerings[node.op] as (context: LoweringContext<Primitive>) => Lowered;
-  return lowering({ node, x, slots } as unknown as LoweringContext<Primitive>);
+  return lowering({ node, x, slots, shared } as unknown as LoweringContext<Primitive>);
 }

@@ -13,6 +13,8 @@ export interface LoweringContext<P extends Primitive> {
   /** The operands; int32 ones hold what the host computes. */
   readonly x: readonly Lowered[];
   readonly slots: Slots;
+  /** What `make` made the first time that it was asked for with these two. */
+  shared(a: Lowered, b: Lowered, make: () => Lowered): Lowered;
 }
 
 /** An operand, with its absence made an error. */

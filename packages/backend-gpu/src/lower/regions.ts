@@ -11,11 +11,14 @@ export const rows: Lowering<"rows"> = ({ node, x, slots }) => {
 };
 
 /** The rows of a range, whose (start + offset) mod modulo this slot holds. */
-export const rowsOf = (of: Lowered, range: RowRange, slot: number): Lowered =>
-  view([range.count, ...of.shape.slice(1)], once(of), (e, [row = "0", ...rest]) => [
+export function rowsOf(whole: Lowered, range: RowRange, slot: number): Lowered {
+  const shape = [range.count, ...whole.shape.slice(1)];
+  const rows = view(shape, once(whole), (e, [row = "0", ...rest]) => [
     rowAt(e, range, slot, row),
     ...rest,
   ]);
+  return rows.kind === "view" ? { ...rows, rows: { whole, range, slot } } : rows;
+}
 
 /** base + ((start + offset + row) mod modulo); the slot holds (start + offset) mod modulo. */
 function rowAt(e: Emitter, { base, modulo }: RowRange, slot: number, row: string): string {
