@@ -1,0 +1,71 @@
+// The command from its arguments to its exit status.
+
+import { setImmediate } from "node:timers/promises";
+import type { Backend } from "@fewnorm/backend";
+import { loadEmbedded } from "@fewnorm/data";
+import { parseBackend } from "@fewnorm/presets";
+import { compare } from "../comparison.ts";
+import { defaults } from "../settings.ts";
+import { help } from "./help.ts";
+import { listenForInterrupt } from "./interrupt.ts";
+import { createLines, createPicture } from "./live.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { createStandings, tableOf } from "./standing.ts";
+
+/**
+ * Runs the command and returns its exit status.
+ * @throws Error with one line for the user; `exitCode` 2 where the command line is at fault.
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options.help) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const { backend: name, threads } = options;
+  const backend = await parseBackend(name)({ threads });
+  try {
+    return await show(options, backend);
+  } finally {
+    await backend.dispose();
+  }
+}
+
+async function show({ settings, images }: Options, backend: Backend): Promise<number> {
+  const { stdout } = process;
+  const { batch, micro, learningRate, seed, methods } = settings;
+  const steps = Math.ceil(images / batch);
+  const dataset = await loadEmbedded();
+  stdout.write(
+    `steps of ${batch} images in micro-batches of ${micro}, learning rate ${learningRate}, seed ${seed}; ${backend.description}\n`,
+  );
+  const standings = createStandings(methods);
+  const live = stdout.isTTY
+    ? createPicture(steps * batch, stdout)
+    : createLines((line) => stdout.write(`${line}\n`));
+  const interrupt = listenForInterrupt(() => live.stop(standings.all));
+  try {
+    const all: typeof defaults = { ...defaults, ...settings };
+    let tested = new Set<number>();
+    for await (const event of compare(backend, dataset, all, { steps })) {
+      standings.see(event);
+      if (event.type === "test") tested.add(event.method);
+      const racing = standings.all.filter(({ failure }) => failure === undefined).length;
+      const complete = tested.size > 0 && tested.size >= racing;
+      live.update(standings.all, complete);
+      if (complete) tested = new Set();
+      await setImmediate();
+      if (interrupt.exitCode() !== undefined) break;
+    }
+  } finally {
+    live.stop(standings.all);
+    interrupt.dispose();
+  }
+  stdout.write(tableOf(standings.all));
+  const code = interrupt.exitCode();
+  if (code !== undefined) {
+    stdout.write(`interrupted before ${steps * batch} images\n`);
+    return code;
+  }
+  return standings.all.every(({ failure }) => failure !== undefined) ? 1 : 0;
+}

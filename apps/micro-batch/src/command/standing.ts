@@ -1,0 +1,96 @@
+// How each method stands, gathered from the comparison's events, and the final table.
+
+import Table from "cli-table3";
+import type { ComparisonEvent } from "../comparison.ts";
+import { createSeries, createSmoother, type Series } from "../series.ts";
+
+/** One method's course up to now. */
+export interface Standing {
+  readonly name: string;
+  readonly loss: Series;
+  readonly accuracy: Series;
+  readonly images: number;
+  readonly seconds: number;
+  readonly memoryBytes: number | undefined;
+  /** The last test. */
+  readonly tested: { readonly loss: number; readonly accuracy: number } | undefined;
+  /** Why it does not go on. */
+  readonly failure: string | undefined;
+}
+
+export interface Standings {
+  readonly all: readonly Standing[];
+  see(event: ComparisonEvent): void;
+}
+
+export function createStandings(names: readonly string[]): Standings {
+  const all = names.map((name) => {
+    const standing: { -readonly [K in keyof Standing]: Standing[K] } = {
+      name,
+      loss: createSeries(),
+      accuracy: createSeries(),
+      images: 0,
+      seconds: 0,
+      memoryBytes: undefined,
+      tested: undefined,
+      failure: undefined,
+    };
+    return { standing, smooth: createSmoother() };
+  });
+  return {
+    all: all.map(({ standing }) => standing),
+    see(event) {
+      const entry = all[event.method];
+      if (entry === undefined) return;
+      const { standing, smooth } = entry;
+      switch (event.type) {
+        case "ready":
+          standing.memoryBytes = event.memoryBytes;
+          break;
+        case "failed":
+          standing.failure = event.message;
+          break;
+        case "step": {
+          const { images, seconds, loss } = event;
+          Object.assign(standing, { images, seconds });
+          standing.loss.add({ images, seconds, value: smooth(loss) });
+          break;
+        }
+        case "test": {
+          const { images, seconds, loss, accuracy } = event;
+          standing.tested = { loss, accuracy };
+          standing.accuracy.add({ images, seconds, value: accuracy });
+          break;
+        }
+      }
+    },
+  };
+}
+
+export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
+
+const grouped = (count: number): string => Math.round(count).toLocaleString("en-US");
+
+/** All methods, a line each, and below it why some did not go on. */
+export function tableOf(standings: readonly Standing[]): string {
+  const head = ["method", "images", "test loss", "test accuracy", "images/s", "MiB"];
+  const colAligns = head.map((_, i) => (i === 0 ? "left" : "right") as "left" | "right");
+  const table = new Table({ head, colAligns, style: { head: [], border: [] } });
+  for (const { name, images, seconds, memoryBytes, tested } of standings) {
+    table.push([
+      name,
+      grouped(images),
+      tested === undefined ? "–" : tested.loss.toFixed(3),
+      tested === undefined ? "–" : percent(tested.accuracy),
+      seconds === 0 ? "–" : grouped(images / seconds),
+      memoryBytes === undefined ? "–" : (memoryBytes / 2 ** 20).toFixed(2),
+    ]);
+  }
+  // The line under the head is enough.
+  const lines = table.toString().split("\n");
+  const kept = lines.filter((line, i) => i <= 2 || !line.startsWith("├"));
+  const failures = standings.flatMap(({ name, failure }) =>
+    failure === undefined ? [] : [`${name}: ${failure}`],
+  );
+  return `${[...kept, ...failures].join("\n")}\n`;
+}

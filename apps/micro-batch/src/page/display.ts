@@ -1,0 +1,108 @@
+// All that shows one comparison: curves, table, images, statistics.
+
+import type { ComparisonEvent } from "../comparison.ts";
+import { createSeries, createSmoother } from "../series.ts";
+import { byId } from "./dom.ts";
+import type { Shown } from "./messages.ts";
+import { createMismatchTable } from "./mismatch-table.ts";
+import { type Axis, createPlot } from "./plot.ts";
+import { createStandings } from "./standings.ts";
+import { createStrip, type Strip } from "./strip.ts";
+
+export interface Display {
+  /** Clears everything for these methods. */
+  begin(methods: readonly string[]): void;
+  images(shown: Shown): void;
+  see(events: readonly ComparisonEvent[]): void;
+  setAxis(axis: Axis): void;
+}
+
+export function createDisplay(): Display {
+  const lossPlot = createPlot(byId("loss-plot"), {
+    label: "Training loss of each method; the table below has the values",
+    top: 2.5,
+    most: 4,
+    format: (value) => value.toFixed(1),
+    reference: { value: Math.log(10), name: "guessing" },
+  });
+  const accuracyPlot = createPlot(byId("accuracy-plot"), {
+    label: "Test accuracy of each method; the table below has the values",
+    top: 1,
+    most: 1,
+    format: (value) => `${Math.round(100 * value)} %`,
+    reference: { value: 0.1, name: "guessing" },
+  });
+  let axis: Axis = "images";
+  let methods: readonly string[] = [];
+  let parts = partsFor(methods);
+  let strip: Strip | undefined;
+  let drawing = false;
+
+  function draw(): void {
+    if (drawing) return;
+    drawing = true;
+    requestAnimationFrame(() => {
+      drawing = false;
+      lossPlot.draw(
+        parts.curves.map(({ loss }) => loss),
+        axis,
+      );
+      accuracyPlot.draw(
+        parts.curves.map(({ accuracy }) => accuracy),
+        axis,
+      );
+    });
+  }
+
+  function see(event: ComparisonEvent): void {
+    const { standings, mismatch, curves } = parts;
+    standings.see(event);
+    const curve = curves[event.method];
+    if (curve === undefined) return;
+    if (event.type === "ready") mismatch.begin(event.method, event.layers);
+    if (event.type === "step") {
+      const { images, seconds, loss } = event;
+      curve.loss.add({ images, seconds, value: curve.smooth(loss) });
+    }
+    if (event.type === "test") {
+      const { images, seconds, accuracy } = event;
+      curve.accuracy.add({ images, seconds, value: accuracy });
+      mismatch.show(event.method, event.mismatch);
+      strip?.show(event.method, event.predictions);
+    }
+  }
+
+  new ResizeObserver(draw).observe(byId("loss-plot"));
+
+  return {
+    begin(names) {
+      methods = names;
+      parts = partsFor(names);
+      strip = undefined;
+      draw();
+    },
+    images(shown) {
+      strip = createStrip(methods, shown);
+    },
+    see(events) {
+      for (const event of events) see(event);
+      draw();
+    },
+    setAxis(wanted) {
+      axis = wanted;
+      draw();
+    },
+  };
+}
+
+function partsFor(methods: readonly string[]) {
+  return {
+    standings: createStandings(methods),
+    mismatch: createMismatchTable(methods),
+    curves: methods.map(() => ({
+      loss: createSeries(),
+      accuracy: createSeries(),
+      smooth: createSmoother(),
+    })),
+  };
+}

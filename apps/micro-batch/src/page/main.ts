@@ -1,0 +1,115 @@
+// The page: settings in, comparison out.
+
+import { defaults, hashOf, type Settings, settingsOf } from "../settings.ts";
+import { browserNotes } from "./browser.ts";
+import { createControls } from "./controls.ts";
+import { createDisplay } from "./display.ts";
+import { byId, make, setText } from "./dom.ts";
+import { explanation } from "./explanation.ts";
+import type { Report } from "./messages.ts";
+import type { Axis } from "./plot.ts";
+import { type Run, startRun } from "./run.ts";
+
+const [pauseButton, notice] = [byId<HTMLButtonElement>("pause"), byId("notice")];
+const display = createDisplay();
+const controls = createControls((settings) => {
+  begin(settings);
+  history.replaceState(null, "", hashOf(settings));
+});
+
+let settings: Settings = defaults;
+let run: Run | undefined;
+/** Whether the user wants it to stand still. A hidden tab stands still as well. */
+let paused = false;
+let state: "starting" | "training" | "ended" = "starting";
+let ending = "";
+
+function begin(wanted: Settings): void {
+  run?.stop();
+  settings = wanted;
+  [state, paused, ending] = ["starting", false, ""];
+  setText(byId("engine-name"), "");
+  byId("explanation").replaceChildren(
+    ...explanation(settings).map((sentence) => make("p", {}, sentence)),
+  );
+  display.begin(settings.methods);
+  run = startRun(settings, see);
+  if (document.hidden) run.pause();
+  showState();
+}
+
+function see(report: Report): void {
+  switch (report.type) {
+    case "engine": {
+      const { description, problem } = report;
+      setText(byId("engine-name"), description);
+      if (problem !== undefined) {
+        setText(notice, `WebGPU cannot be had here, so WebAssembly trains instead: ${problem}`);
+      }
+      break;
+    }
+    case "shown":
+      display.images(report.shown);
+      break;
+    case "events":
+      if (report.events.some(({ type }) => type === "step")) state = "training";
+      display.see(report.events);
+      break;
+    case "ended":
+      [state, ending] = ["ended", report.reason];
+      break;
+  }
+  showState();
+}
+
+function showState(): void {
+  pauseButton.disabled = state === "ended";
+  setText(pauseButton, paused ? "Resume" : "Pause");
+  document.body.dataset.state = paused && state !== "ended" ? "paused" : state;
+  setText(byId("state"), describeState());
+}
+
+function describeState(): string {
+  if (state === "ended") return `The training has ended: ${ending}`;
+  if (paused) return "Paused";
+  if (document.hidden) return "Waiting while the tab is hidden";
+  return state === "starting" ? "Starting …" : "Training";
+}
+
+function follow(): void {
+  if (paused || document.hidden) run?.pause();
+  else run?.resume();
+  showState();
+}
+
+function readLink(): void {
+  const { settings: wanted, problems } = settingsOf(location.hash);
+  const unknown = problems.length === 0 ? "" : `Not understood in the link: ${problems.join(", ")}`;
+  setText(notice, unknown);
+  controls.show(wanted);
+  begin(wanted);
+}
+
+pauseButton.addEventListener("click", () => {
+  paused = !paused;
+  follow();
+});
+byId("restart").addEventListener("click", () => begin(settings));
+byId("copy").addEventListener("click", async () => {
+  const link = `${location.href.split("#")[0]}${hashOf(settings)}`;
+  try {
+    await navigator.clipboard.writeText(link);
+    setText(notice, "The link to these settings is copied.");
+  } catch {
+    setText(notice, `The link to these settings: ${link}`);
+  }
+});
+for (const input of document.querySelectorAll<HTMLInputElement>("input[name=axis]")) {
+  input.addEventListener("change", () => display.setAxis(input.value as Axis));
+}
+document.addEventListener("visibilitychange", follow);
+addEventListener("hashchange", readLink);
+readLink();
+void browserNotes().then((notes) =>
+  byId("browser").replaceChildren(...notes.map((note) => make("li", {}, note))),
+);

@@ -1,0 +1,55 @@
+// Test images, and what each method takes them for.
+
+import type { Prediction } from "../contestant.ts";
+import { byId, make, setText, swatch } from "./dom.ts";
+import type { Shown } from "./messages.ts";
+
+export interface Strip {
+  /** Predictions of one method, one for each image. */
+  show(method: number, predictions: readonly Prediction[]): void;
+}
+
+/** The images with nothing under them yet. */
+export function createStrip(methods: readonly string[], shown: Shown): Strip {
+  const { classes, labels } = shown;
+  const truth = (i: number) => classes[labels[i] ?? 0] ?? "?";
+  const heads = labels.map((_, i) =>
+    make("th", { scope: "col" }, pictureOf(shown, i), make("span", {}, truth(i))),
+  );
+  const rows = methods.map((name, method) => {
+    const cells = labels.map(() => ({ taken: make("span", {}, "–"), share: make("span") }));
+    const cell = cells.map(({ taken, share }) => make("td", {}, taken, share));
+    const head = make("th", { scope: "row" }, swatch(method), make("code", {}, name));
+    return { cells, row: make("tr", { "data-method": name }, head, ...cell) };
+  });
+  byId("strip").replaceChildren(
+    make("thead", {}, make("tr", {}, make("td", {}), ...heads)),
+    make("tbody", {}, ...rows.map(({ row }) => row)),
+  );
+  return {
+    show(method, predictions) {
+      for (const [i, { label, probability }] of predictions.entries()) {
+        const cell = rows[method]?.cells[i];
+        if (cell === undefined) continue;
+        const right = label === labels[i];
+        const share = Number.isFinite(probability) ? `${Math.round(100 * probability)} %` : "?";
+        setText(cell.taken, classes[label] ?? "?");
+        setText(cell.share, `${right ? "✓" : "✗"} ${share}`);
+        const { parentElement } = cell.taken;
+        if (parentElement !== null) parentElement.className = right ? "right" : "wrong";
+      }
+    },
+  };
+}
+
+function pictureOf({ width, height, pixels }: Shown, index: number): HTMLCanvasElement {
+  const canvas = make("canvas", { width: `${width}`, height: `${height}`, "aria-hidden": "true" });
+  const image = new ImageData(width, height);
+  const size = width * height;
+  for (let i = 0; i < size; i++) {
+    const value = pixels[index * size + i] ?? 0;
+    image.data.set([value, value, value, 255], 4 * i);
+  }
+  canvas.getContext("2d")?.putImageData(image, 0, 0);
+  return canvas;
+}

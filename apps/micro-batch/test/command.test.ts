@@ -1,0 +1,126 @@
+// The command in a process of its own.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import test from "tape";
+import { createPicture } from "../src/command/live.ts";
+import { createStandings } from "../src/command/standing.ts";
+
+const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
+
+function start(args: readonly string[]) {
+  const child: ChildProcess = spawn(process.execPath, [main, ...args]);
+  let [stdout, stderr] = ["", ""];
+  const heard: (() => void)[] = [];
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    for (const listener of heard) listener();
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+  return {
+    child,
+    ended,
+    /** Resolves when it has said so. */
+    says: (text: string) =>
+      new Promise<void>((resolve) => {
+        heard.push(() => {
+          if (stdout.includes(text)) resolve();
+        });
+      }),
+  };
+}
+
+test("lines for every test and a final table, without colours", async (t) => {
+  const args = ["--micro", "16", "--norms", "bn,gn:8,bs:4,vdn:4", "--images", "600"];
+  const { code, stdout, stderr } = await start(args).ended;
+  t.equal(code, 0, stderr);
+  for (const images of ["0", "512", "608"]) {
+    t.ok(new RegExp(`^${images} images: bn .*%, gn:8 .*%, bs:4 .*%, vdn:4 .*%$`, "m").test(stdout));
+  }
+  t.equal(stdout.split("\n").filter((line) => /^│ \S+ +│ +608 │/.test(line)).length, 4, stdout);
+  t.notOk(stdout.includes("\x1b"), "nothing but text");
+});
+
+test("Ctrl-C prints the table so far", async (t) => {
+  const run = start(["--micro", "32", "--norms", "ln,none", "--images", "1000000"]);
+  await run.says("512 images");
+  run.child.kill("SIGINT");
+  const { code, stdout } = await run.ended;
+  t.equal(code, 130);
+  t.ok(/│ ln +│/.test(stdout) && stdout.includes("interrupted before"), stdout);
+});
+
+test("a method that cannot be trained is named, and fails the command only if all do", async (t) => {
+  const some = await start(["--norms", "bs:64,ln", "--images", "32"]).ended;
+  t.equal(some.code, 0);
+  t.ok(/^bs:64: /m.test(some.stdout), some.stdout);
+  const none = await start(["--norms", "bs:64", "--images", "32"]).ended;
+  t.equal(none.code, 1);
+});
+
+test("help", async (t) => {
+  const { code, stdout } = await start(["--help"]).ended;
+  t.equal(code, 0);
+  t.ok(stdout.includes("--micro N") && stdout.includes("vdn:4"));
+  t.ok(
+    stdout.split("\n").every((line) => line.length <= 110),
+    "no line is too long",
+  );
+});
+
+test("mistakes are one line, and exit status 2", async (t) => {
+  const mistakes: readonly (readonly [args: readonly string[], named: string])[] = [
+    [["--micro", "5"], "micro-batches of 5"],
+    [["--micro", "two"], "--micro two"],
+    [["--norms", "bn,bz:4"], "bs:4"],
+    [["--norms", "bn,ln,in,none,brn"], "at most 4"],
+    [["--lr", "0"], "--lr 0"],
+    [["--backend", "wsam"], "wasm"],
+    [["--macro", "2"], "--micro"],
+    [["bn"], "bn"],
+  ];
+  for (const [args, named] of mistakes) {
+    const { code, stderr, stdout } = await start(args).ended;
+    t.equal(code, 2, args.join(" "));
+    t.ok(stderr.includes(named) && stderr.trim().split("\n").length === 1, stderr.trim());
+    t.equal(stdout, "");
+  }
+});
+
+test("on a terminal curves move, and it is left clean", (t) => {
+  let written = "";
+  const terminal = {
+    columns: 60,
+    rows: 30,
+    write(text: string | Uint8Array) {
+      written += text;
+      return true;
+    },
+  };
+  let time = 0;
+  const picture = createPicture(1000, terminal, () => time);
+  const standings = createStandings(["bn", "vdn:16"]);
+  const see = (method: number, images: number, loss: number) => {
+    standings.see({ type: "step", method, images, seconds: 1, loss });
+    picture.update(standings.all, false);
+  };
+  see(0, 500, 2);
+  t.ok(written.startsWith("\x1b[?25l"), "the cursor is hidden");
+  const once = written.length;
+  see(1, 500, 1);
+  t.equal(written.length, once, "no more than five pictures a second");
+  time = 1000;
+  see(0, 600, 2);
+  const second = written.slice(once);
+  const [up] = /\[(\d+)A/.exec(second)?.slice(1) ?? [];
+  t.equal(Number(up), written.slice(0, once).split("\n").length - 1, "drawn over the first");
+  t.ok(second.includes("●") && second.includes("▲"), "a sign for each curve");
+  picture.stop(standings.all);
+  t.ok(written.endsWith("\x1b[?25h"), "the cursor is back");
+  t.end();
+});

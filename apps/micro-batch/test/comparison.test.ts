@@ -1,0 +1,73 @@
+// What is compared, on the WebAssembly engine with one thread: the same numbers every time.
+
+import { type Dataset, loadEmbedded } from "@fewnorm/data";
+import { parseBackend } from "@fewnorm/presets";
+import test from "tape";
+import { type ComparisonEvent, compare, type TestEvent } from "../src/comparison.ts";
+import { defaults, type Settings } from "../src/settings.ts";
+
+async function eventsOf(settings: Partial<Settings>, steps: number, dataset?: Dataset) {
+  const backend = await parseBackend("wasm")({ threads: 1 });
+  const events: ComparisonEvent[] = [];
+  const all = { ...defaults, ...settings };
+  const data = dataset ?? (await loadEmbedded());
+  for await (const event of compare(backend, data, all, { steps })) events.push(event);
+  await backend.dispose();
+  return events;
+}
+
+const tests = (events: readonly ComparisonEvent[], method: number): readonly TestEvent[] =>
+  events.filter((event): event is TestEvent => event.type === "test" && event.method === method);
+
+test("at two images batch norm fails, and a sample's statistics do not", async (t) => {
+  const events = await eventsOf({ methods: ["bn", "bs:16"] }, 48);
+  const [bn, bs] = [tests(events, 0).at(-1), tests(events, 1).at(-1)];
+  // Seeds 1 to 3 give 32 to 44% and 68 to 72%.
+  t.ok((bn?.accuracy ?? 1) < 0.5, `bn: ${bn?.accuracy}`);
+  t.ok((bs?.accuracy ?? 0) > 0.6, `bs:16: ${bs?.accuracy}`);
+  t.ok((bn?.mismatch[4] ?? 0) > 0.8, `bn's last layer is tested as another: ${bn?.mismatch[4]}`);
+  t.ok((bs?.mismatch[4] ?? 1) < 0.7, `bs:16's is not: ${bs?.mismatch[4]}`);
+});
+
+test("methods take turns, on the same images", async (t) => {
+  // Group norm does not depend on the split, so that both must have the same losses.
+  const events = await eventsOf({ methods: ["gn:8", "gn:8:whole"], micro: 8 }, 3);
+  const steps = events.flatMap((event) => (event.type === "step" ? [event] : []));
+  t.deepEqual(
+    steps.map(({ method, images }) => [method, images]),
+    [1, 2, 3].flatMap((step) => [
+      [0, 32 * step],
+      [1, 32 * step],
+    ]),
+  );
+  for (let step = 0; step < 3; step++) {
+    const [split = 0, whole = 0] = [steps[2 * step]?.loss, steps[2 * step + 1]?.loss];
+    // Sums in another order, over three steps.
+    t.ok(Math.abs(split - whole) < 1e-4 * whole, `step ${step}: ${split} and ${whole}`);
+  }
+  t.deepEqual(
+    tests(events, 0).map(({ images }) => images),
+    [0, 96],
+    "a test before and one behind",
+  );
+  const last = tests(events, 0).at(-1);
+  t.ok(
+    last?.mismatch.every((distance) => distance < 1e-5),
+    "without running statistics training and testing are the same",
+  );
+  const { length } = tests(events, 0)[0]?.predictions ?? [];
+  t.equal(length, 10, "ten images are shown");
+});
+
+test("one method's failure does not stop the others", async (t) => {
+  const events = await eventsOf({ methods: ["bn", "bs:64", "ln"], micro: 1 }, 1);
+  const failed = events.flatMap((event) => (event.type === "failed" ? [event.method] : []));
+  t.deepEqual(failed, [0, 1], "one value a channel; a sample larger than the batch");
+  t.equal(tests(events, 2).length, 2, "the third goes on");
+});
+
+test("a training that diverges is stopped, and says so", async (t) => {
+  const events = await eventsOf({ methods: ["none", "ln"], micro: 32, learningRate: 10 }, 40);
+  const failure = events.find((event) => event.type === "failed");
+  t.ok(failure?.type === "failed" && failure.message.startsWith("diverged"), failure?.message);
+});

@@ -1,0 +1,114 @@
+// The page in headless Chromium: whether everybody can use it, and whether it stays responsive.
+
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import test from "tape";
+import { imagesOf, untilImages, untilState } from "./page.ts";
+import { openSite, type Site, whyNoBrowser } from "./site.ts";
+
+const skip = whyNoBrowser ?? false;
+let site: Site;
+let page: Page;
+
+const narrow = { width: 360, height: 800 };
+const wide = { width: 1440, height: 1000 };
+
+test("build the site and open the browser", { skip }, async () => {
+  site = await openSite();
+  page = await site.open({ link: "#methods=bn,gn:8,bs:4,vdn:4&micro=16" });
+  await untilImages(page, "vdn:4", 0);
+});
+
+/** What axe-core finds to be serious. */
+async function seriousFindings(): Promise<readonly string[]> {
+  return page.evaluate(async () => {
+    const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
+    const { violations } = await inPage.run();
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  });
+}
+
+test("it can be used by keyboard", { skip }, async (t) => {
+  await page.keyboard.press("Tab");
+  t.equal(await page.evaluate(() => document.activeElement?.id), "pause", "the first stop");
+  await page.keyboard.press("Enter");
+  await untilState(page, "paused");
+  const reached = new Set<string>();
+  for (let i = 0; i < 30; i++) {
+    await page.keyboard.press("Tab");
+    reached.add(
+      await page.evaluate(() => {
+        const { id = "", tagName = "" } = document.activeElement ?? {};
+        return id === "" ? tagName : id;
+      }),
+    );
+  }
+  for (const stop of ["restart", "copy", "micro", "rate", "seed", "SUMMARY", "SECTION"]) {
+    t.ok(reached.has(stop), `${stop} is reached`);
+  }
+});
+
+test("nothing is cut off, axe-core finds nothing serious", { skip }, async (t) => {
+  await page.evaluate(axe.source);
+  await page.locator("summary").click();
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const viewport of [narrow, wide]) {
+      await page.setViewportSize(viewport);
+      const where = `${colorScheme}, ${viewport.width} pixels wide`;
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      t.ok(width <= viewport.width, `${where}: what there is takes ${width}`);
+      t.deepEqual(await seriousFindings(), [], where);
+    }
+  }
+  await page.close();
+});
+
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: string;
+  readonly pid: number;
+  readonly tid: number;
+  /** Of the processor, in microseconds. */
+  readonly tdur?: number;
+  readonly args: { readonly name?: string };
+}
+
+test("the main thread is never busy for more than 50 ms", { skip }, async (t) => {
+  page = await site.open({ link: "#methods=bn,gn:8,bs:4,vdn:4&micro=8&threads=2" });
+  const browser = page.context().browser();
+  if (browser === null) throw new Error("the page has no browser");
+  await browser.startTracing(page, {
+    categories: ["__metadata", "disabled-by-default-devtools.timeline"],
+  });
+  await page.reload();
+  // Some tests and some hundred steps, and a restart.
+  await untilImages(page, "vdn:4", 1100);
+  await page.locator("#micro").selectOption("16");
+  await untilImages(page, "vdn:4", 500);
+  const trace = JSON.parse((await browser.stopTracing()).toString()) as {
+    traceEvents: readonly TraceEvent[];
+  };
+  const threadOf = ({ pid, tid }: TraceEvent) => `${pid}/${tid}`;
+  const mains = new Set(
+    trace.traceEvents
+      .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
+      .map(threadOf),
+  );
+  // Time of the processor, not of the clock: what else the machine does must not decide.
+  const busy = trace.traceEvents
+    .filter((event) => event.name === "RunTask" && event.ph === "X" && mains.has(threadOf(event)))
+    .map(({ tdur = Number.NaN }) => tdur / 1000);
+  t.ok(busy.length > 100, `${busy.length} tasks were seen`);
+  const longest = Math.max(...busy);
+  t.ok(longest < 50, `the longest task of the main thread takes ${longest.toFixed(1)} ms`);
+  t.ok((await imagesOf(page, "bn")) > 0, "while the training went on");
+  await page.close();
+});
+
+test("no error on any console", { skip }, async (t) => {
+  t.deepEqual(site.errors, []);
+  await site.close();
+});
