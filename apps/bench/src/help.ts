@@ -36,7 +36,9 @@ Options
   --peer FILE        for peers: a peer of your own, .mjs, .js, .py or executable, that answers
                      what apps/bench/peers/README.md says. May be given repeatedly.
   --backend NAME     ${backendNames.join(", ").replace(", gpu:", ",\n                     gpu:")}
-                     (default ${defaults.backend}); for gpu: the only mode to measure, as in gpu:webasm
+                     (default ${defaults.backend}); for gpu: the only mode to measure, as in gpu:webasm;
+                     what browsers have is measured in Chromium, /usr/bin/chromium or that of the
+                     variable CHROMIUM
   --threads N        default: what the backend thinks best
   --seed N           of data, weights, samples and the order of measurements (default ${defaults.seed})
   --json FILE        writes every sample, with machine, versions and commit

@@ -36,6 +36,13 @@ export interface InterleaveOptions {
   readonly now?: () => number;
 }
 
+/** Pages have no setImmediate. */
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve);
+    else setTimeout(resolve);
+  });
+
 /** How long warming up takes, in milliseconds and as a share of the time: engines compile hot code anew, and better. */
 const warmUp = { most: 1000, share: 0.05 };
 
@@ -55,7 +62,7 @@ export async function interleave(
   /** One run of a case; undefined when interrupted. */
   async function once(index: number, round: number): Promise<number | undefined> {
     // Signals and terminals are served by the event loop, which backends may never return to by themselves.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     if (signal?.aborted) return undefined;
     const { prepare, run, ownClock } = cases[index] as Case;
     await prepare?.(round);

@@ -1,45 +1,12 @@
 // Each suite with the smallest settings: that it measures and writes what it should, never how fast.
 
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import test, { type Test } from "tape";
-import { bench, type Outcome } from "./command.ts";
-import { parseRecord, type Record } from "./record-schema.ts";
-
-async function inFolder(t: Test, body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "fewnorm-bench-"));
-  try {
-    await body(folder);
-    t.deepEqual(
-      (await readdir(folder)).filter((name) => name !== "samples.json"),
-      [],
-      "nothing else is left behind",
-    );
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
-
-async function measure(
-  t: Test,
-  args: readonly string[],
-  folder: string,
-): Promise<Outcome & { record: Record }> {
-  const file = join(folder, "samples.json");
-  const outcome = await bench([...args, "--json", file]);
-  t.equal(outcome.status, 0, `exit status of ${args.join(" ")}`);
-  t.equal(outcome.stderr, "", "no bar where there is no terminal");
-  return { ...outcome, record: parseRecord(await readFile(file, "utf8")) };
-}
-
-const quantities = (record: Record, name: string): string[] =>
-  record.suites
-    .flatMap(({ sections }) => sections)
-    .flatMap(({ results }) => results)
-    .filter((result) => result.case === name)
-    .map(({ quantity }) => quantity);
+import test from "tape";
+import { bench } from "./command.ts";
+import { inFolder, measure, quantities } from "./measure.ts";
+import { parseRecord } from "./record-schema.ts";
 
 test("bench norm", (t) =>
   inFolder(t, async (folder) => {
@@ -185,34 +152,4 @@ test("bench: Ctrl-C shows and writes what there is", (t) =>
       record.suites.flatMap(({ sections }) => sections).every(({ rows }) => rows.length > 0),
       "and nothing that was not",
     );
-  }));
-
-test("bench gpu", (t) =>
-  inFolder(t, async (folder) => {
-    const { record, stdout } = await measure(
-      t,
-      [
-        ...["gpu", "--backend", "gpu:webasm", "--shapes", "4x3x8x8", "--norms", "bs:1"],
-        ...["--batch", "2", "--time", "0.01"],
-      ],
-      folder,
-    );
-    const sections = record.suites[0]?.sections ?? [];
-    t.deepEqual(
-      sections.map(({ title }) => title),
-      [
-        "gpu: modes",
-        "gpu webasm: norm: layer 4×3×8×8",
-        "gpu webasm: norm: block 4×3×8×8",
-        "gpu webasm: step: resnet20, batch 2",
-      ],
-    );
-    for (const { settings } of sections.slice(1)) {
-      t.equal(settings.emulated, false, "WebAssembly stands for itself");
-      t.match(String(settings.executors), /^fused-\w+ on webasm/, "how gpu.js ran it");
-    }
-    t.match(stdout, /gpu.js ran it as fused-/);
-    for (const quantity of ["step ms", "tax"]) {
-      t.ok(quantities(record, "bs:1").includes(quantity), quantity);
-    }
   }));

@@ -1,166 +1,133 @@
-// Layer, block and step on every mode of gpu.js that runs here.
+// Layer, block and step on every mode of gpu.js that runs here, in Node and in a browser.
 
-import {
-  createGpuBackend,
-  type GpuBackend,
-  type GpuExecutable,
-  gpuModes,
-} from "@fewnorm/backend-gpu";
+import { createGpuBackend, type GpuMode, gpuModes } from "@fewnorm/backend-gpu";
 import { foldIn } from "@fewnorm/tensor";
-import type { LayerShape } from "../options.ts";
+import { allModes } from "../gpu/all-modes.ts";
+import { type Chromium, openChromium } from "../gpu/chromium.ts";
+import { type ModeName, measureMode, nameOf, type OpenedMode } from "../gpu/measure-mode.ts";
 import type { Section, Suite, SuiteContext } from "../suite.ts";
 import { none } from "../words.ts";
-import { norm } from "./norm.ts";
-import { step } from "./step.ts";
 
-/** Images in a batch: a GPU needs many to be busy, a processor has enough of few. */
-const batches = { gpu: 128, processor: 16 };
+/** What only browsers have, or have as well. */
+const browserModes: readonly GpuMode[] = ["webgpu", "webgl2", "webgl"];
 
-const defaultNorms = ["bs:4", "bs:16", "vdn:4"];
+/** WebGL is for where there is no WebGL2, plain JavaScript for tests: both only when asked for. */
+const usual: readonly GpuMode[] = ["webgpu", "webgl2", "webasm"];
+
+interface Refused extends ModeName {
+  readonly reason: string;
+}
 
 export const gpu: Suite = {
   name: "gpu",
-  summary: "layer, block and step on every mode of gpu.js that runs here",
+  summary: "layer, block and step on every mode of gpu.js, in Node and in Chromium",
   byDefault: false,
   async *run(context) {
-    const { opened, refused } = await openModes(context);
+    let chromium: Chromium | undefined;
     try {
+      const opened: OpenedMode[] = [];
+      const refused: Refused[] = [];
+      for (const name of wantedModes(context)) {
+        context.status(`opening ${nameOf(name)}`);
+        const mode = await openMode(name, async () => {
+          chromium ??= await openChromium();
+          return chromium;
+        });
+        if (typeof mode === "string") refused.push({ ...name, reason: mode });
+        else opened.push(mode);
+      }
       yield describeModes(opened, refused);
-      for (const [i, backend] of opened.entries()) {
-        if (context.signal.aborted) return;
+      const measured = new Map<OpenedMode, Section[]>();
+      for (const [i, mode] of opened.entries()) {
+        if (context.signal.aborted) break;
+        const sections: Section[] = [];
+        measured.set(mode, sections);
         const now = performance.now();
         const deadline = now + (context.deadline - now) / (opened.length - i);
         const key = foldIn(context.key, i);
-        yield* measureMode({ ...context, began: now, deadline, key }, backend);
+        const own = { ...context, began: now, deadline, key };
+        for await (const section of mode.place === "Node"
+          ? measureMode(own, mode)
+          : measureInPage(own, mode, chromium as Chromium)) {
+          sections.push(section);
+          yield section;
+        }
+      }
+      const summary = allModes(measured);
+      if (summary !== undefined) yield summary;
+      const [only] = refused;
+      if (opened.length === 0 && only !== undefined) {
+        throw new Error(`gpu: no mode can be measured; ${nameOf(only)}: ${only.reason}`);
       }
     } finally {
-      for (const backend of opened) await backend.dispose();
+      await chromium?.close();
     }
   },
 };
 
-/** The modes to measure: that of `--backend gpu:MODE`, or all that are for more than tests. */
-async function openModes({ options, status }: SuiteContext) {
+/** That of `--backend gpu:MODE`, or the usual ones, wherever they might be had. */
+function wantedModes({ options }: SuiteContext): readonly ModeName[] {
   const [, chosen] = options.backend.split(":");
-  const wanted = gpuModes.filter((mode) =>
-    chosen === undefined ? mode !== "cpu" : mode === chosen,
+  const modes = gpuModes.filter((mode) =>
+    chosen === undefined ? usual.includes(mode) : mode === chosen,
   );
-  const opened: GpuBackend[] = [];
-  const refused: { readonly mode: string; readonly reason: string }[] = [];
-  for (const mode of wanted) {
-    status(`opening ${mode}`);
-    try {
-      opened.push(await createGpuBackend({ mode }));
-    } catch (error) {
-      const reason = (error as Error).message.replace(/^.*can't be had here: /, "");
-      refused.push({ mode, reason });
-    }
-  }
-  return { opened, refused };
+  return [
+    ...modes
+      .filter((mode) => !mode.startsWith("webgl"))
+      .map((mode): ModeName => ({ mode, place: "Node" })),
+    ...modes
+      .filter((mode) => browserModes.includes(mode))
+      .map((mode): ModeName => ({ mode, place: "Chromium" })),
+  ];
 }
 
-function describeModes(
-  opened: readonly GpuBackend[],
-  refused: readonly { readonly mode: string; readonly reason: string }[],
-): Section {
-  const kindOf = ({ mode, emulated }: GpuBackend) =>
-    emulated
-      ? "emulation by the processor"
-      : mode.startsWith("web") && mode !== "webasm"
-        ? "GPU"
-        : "processor";
+/** A mode as it is, or why it can't be had. */
+async function openMode(
+  { mode, place }: ModeName,
+  browser: () => Promise<Chromium>,
+): Promise<OpenedMode | string> {
+  const withoutSubject = (reason: string) =>
+    (reason.split("\n")[0] as string).replace(/^.*can't be had here: /, "");
+  try {
+    if (place === "Chromium") {
+      const opened = await (await browser()).open(mode);
+      return typeof opened === "string" ? withoutSubject(opened) : opened;
+    }
+    const backend = await createGpuBackend({ mode });
+    await backend.dispose();
+    const { description, adapter, emulated } = backend;
+    return { mode, place, description, adapter, emulated };
+  } catch (error) {
+    return withoutSubject((error as Error).message);
+  }
+}
+
+async function* measureInPage(
+  { options, key, began, deadline, signal, status }: SuiteContext,
+  { mode }: OpenedMode,
+  chromium: Chromium,
+): AsyncIterable<Section> {
+  // What a user wrote is a file, and pages have none.
+  if (options.strategies.length > 0) status(`${mode}: --strategy is measured in Node only`);
+  const job = { mode, options, key, milliseconds: deadline - began };
+  yield* chromium.measure(job, signal, status);
+}
+
+function describeModes(opened: readonly OpenedMode[], refused: readonly Refused[]): Section {
+  const kindOf = ({ mode, emulated }: OpenedMode) =>
+    emulated ? "emulation by the processor" : browserModes.includes(mode) ? "GPU" : "processor";
   return {
     title: "gpu: modes",
     caption: [
       "What gpu.js can run on here. What a processor emulates says nothing of a GPU's speed.",
     ],
-    head: ["mode", "runs", "adapter", "why not"],
+    head: ["mode", "runs on", "adapter", "why not"],
     rows: [
-      ...opened.map((one) => [one.mode, kindOf(one), one.adapter ?? none, none]),
-      ...refused.map(({ mode, reason }) => [mode, "no", none, reason]),
+      ...opened.map((one) => [nameOf(one), kindOf(one), one.adapter ?? none, none]),
+      ...refused.map((one) => [nameOf(one), none, none, one.reason]),
     ],
     settings: {},
     series: [],
     results: [],
-  };
-}
-
-/** The suites `norm` and `step` on one mode. */
-async function* measureMode(context: SuiteContext, backend: GpuBackend): AsyncIterable<Section> {
-  const isGpu = backend.adapter !== undefined && !backend.emulated;
-  const { batch = isGpu ? batches.gpu : batches.processor, shapes } = context.options;
-  const layers: readonly LayerShape[] = shapes ?? [[batch, 16, 32, 32]];
-  const watched = watch(backend);
-  const options = { ...context.options, batch, shapes: layers };
-  const shared: SuiteContext = {
-    ...context,
-    options,
-    norms: (always, _) => context.norms(always, defaultNorms),
-    backend: async () => watched.backend,
-    status: (text) => context.status(`${backend.mode}: ${text}`),
-  };
-  // A step takes most of the time, so that it gets most.
-  const half = context.began + (context.deadline - context.began) / 2;
-  for await (const section of norm.run({ ...shared, deadline: half })) {
-    yield marked(section, backend, watched.kinds());
-  }
-  for await (const section of step.run(shared)) {
-    yield marked(withTaxes(section), backend, watched.kinds());
-  }
-}
-
-/** A backend whose executables are remembered, for how they ran. */
-function watch(backend: GpuBackend) {
-  const executables: GpuExecutable[] = [];
-  return {
-    backend: {
-      ...backend,
-      async compile(...parameters: Parameters<GpuBackend["compile"]>) {
-        const executable = await backend.compile(...parameters);
-        executables.push(executable);
-        return executable;
-      },
-    },
-    /** Each way in which executables ran, once. */
-    kinds(): string {
-      const seen = executables.flatMap(({ executorKind, backend: ran, fallbackReason }) =>
-        executorKind === undefined
-          ? []
-          : [
-              `${executorKind} on ${ran}${fallbackReason === undefined ? "" : ` (${fallbackReason})`}`,
-            ],
-      );
-      return [...new Set(seen)].join(", ") || "nothing yet";
-    },
-  };
-}
-
-/** A section that says what it was measured on. */
-function marked(section: Section, backend: GpuBackend, kinds: string): Section {
-  const { mode, emulated, adapter = none } = backend;
-  return {
-    ...section,
-    title: `gpu ${mode}${emulated ? " (EMULATION)" : ""}: ${section.title}`,
-    caption: [
-      ...section.caption,
-      `${backend.description}; gpu.js ran it as ${kinds}.${emulated ? " EMULATION: a processor did the work, so that times are not those of a GPU." : ""}`,
-    ],
-    settings: { ...section.settings, mode, adapter, emulated, executors: kinds },
-  };
-}
-
-/** Says each norm's tax as a part of full BN's. */
-function withTaxes(section: Section): Section {
-  const taxes = section.results.filter(({ quantity }) => quantity === "tax");
-  const full = taxes.find((one) => one.case === "bn")?.value;
-  if (full === undefined || full <= 0) return section;
-  const parts = taxes
-    .filter((one) => one.case !== "bn")
-    .map((one) => ({ case: one.case, quantity: "tax / bn's tax", value: one.value / full }));
-  const said = parts.map((one) => `${one.case} ${one.value.toFixed(2)}`).join(", ");
-  return {
-    ...section,
-    caption: [...section.caption, `The tax as a part of bn's: ${said}.`],
-    results: [...section.results, ...parts],
   };
 }
