@@ -3,7 +3,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import test from "tape";
+import { exitCodeOf } from "../src/command/failure.ts";
 import { createPicture } from "../src/command/live.ts";
+import { parseOptions } from "../src/command/options.ts";
 import { createStandings } from "../src/command/standing.ts";
 
 const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
@@ -73,9 +75,15 @@ test("help", async (t) => {
   );
 });
 
-test("mistakes are one line, and exit status 2", async (t) => {
+test("a mistake is one line on stderr, and exit status 2", async (t) => {
+  const { code, stderr, stdout } = await start(["--micro", "5"]).ended;
+  t.equal(code, 2);
+  t.ok(stderr.includes("micro-batches of 5") && stderr.trim().split("\n").length === 1, stderr);
+  t.equal(stdout, "");
+});
+
+test("mistakes name what to do instead", (t) => {
   const mistakes: readonly (readonly [args: readonly string[], named: string])[] = [
-    [["--micro", "5"], "micro-batches of 5"],
     [["--micro", "two"], "--micro two"],
     [["--norms", "bn,bz:4"], "bs:4"],
     [["--norms", "bn,ln,in,none,brn"], "at most 4"],
@@ -85,11 +93,13 @@ test("mistakes are one line, and exit status 2", async (t) => {
     [["bn"], "bn"],
   ];
   for (const [args, named] of mistakes) {
-    const { code, stderr, stdout } = await start(args).ended;
-    t.equal(code, 2, args.join(" "));
-    t.ok(stderr.includes(named) && stderr.trim().split("\n").length === 1, stderr.trim());
-    t.equal(stdout, "");
+    t.throws(
+      () => parseOptions(args),
+      (error: Error) => error.message.includes(named) && exitCodeOf(error) === 2,
+      args.join(" "),
+    );
   }
+  t.end();
 });
 
 test("on a terminal curves move, and it is left clean", (t) => {
