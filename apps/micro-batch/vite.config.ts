@@ -1,4 +1,4 @@
-// The page: `vite` serves it, `vite build` makes a static site of it that works under any path.
+// The page: `vite build` makes a static site of it that works under any path, `vite preview` serves that.
 
 import { defineConfig } from "vite";
 
@@ -11,9 +11,12 @@ const headers = {
 // biome-ignore lint/style/noDefaultExport: Vite asks for one
 export default defineConfig({
   base: "./",
-  build: { outDir: "dist/site", emptyOutDir: true },
+  build: {
+    outDir: "dist/site",
+    emptyOutDir: true,
+    rolldownOptions: { checks: { pluginTimings: false } },
+  },
   // Backends are loaded when they are asked for, which takes module workers.
   worker: { format: "es" },
-  server: { headers },
   preview: { headers },
 });
