@@ -1,4 +1,4 @@
-// The interpreter: runs a plan's instructions, each thread its share, with barriers where the plan has them.
+// The interpreter: runs a plan's instructions, each thread its share, and waits where the plan says so.
 
 import {
   OP_ADD_CROP, OP_ADD_ROWS, OP_COMBINE, OP_CONV, OP_CONV_INPUT_GRAD, OP_CONV_WEIGHT_GRAD, OP_CROP,
@@ -18,7 +18,7 @@ import { pack, packInputGrad } from "./pack";
 import { maxPool, maxPoolGrad } from "./pooling";
 import { addCrop, addRows, crop } from "./regions";
 import { combine, sumPartial, sumRows } from "./sums";
-import { barrier } from "./sync";
+import { advance, awaitOthers, done } from "./sync";
 import { convolveWinograd } from "./winograd";
 import { packWinograd } from "./winograd-pack";
 import { combineWinograd, convolveWinogradWeightGrad } from "./winograd-weight-grad";
@@ -27,21 +27,24 @@ import { combineWinograd, convolveWinogradWeightGrad } from "./winograd-weight-g
 @unmanaged
 class Instruction {
   op: i32;
-  barrier: i32; // whether all threads must have finished what came before
+  wait: i32; // how many of the plan's instructions all threads must have done before
   args: usize;
 }
 
 /**
  * Runs instructions from … from + count − 1 of a plan as `thread` of `threads`, and returns when all threads have
- * finished. `control` is the barrier's memory.
+ * finished. `control` is where they meet.
  */
 export function run(plan: usize, from: i32, count: i32, thread: i32, threads: i32, control: usize): void {
-  for (let i = from; i < from + count; i++) {
+  const base = done(control, thread) - from;
+  const end = from + count;
+  for (let i = from; i < end; i++) {
     const instruction = changetype<Instruction>(plan + i * offsetof<Instruction>());
-    if (instruction.barrier) barrier(control, threads);
+    if (threads > 1 && instruction.wait > from) awaitOthers(control, thread, threads, base + instruction.wait);
     execute(instruction.op, instruction.args, thread, threads);
+    if (threads > 1) advance(control, thread, threads, base + i + 1);
   }
-  barrier(control, threads);
+  if (threads > 1) awaitOthers(control, thread, threads, base + end);
 }
 
 function execute(op: i32, args: usize, thread: i32, threads: i32): void {

@@ -192,7 +192,7 @@ function nestLine(x: usize, out: usize, n: i32, sx: i32, so: i32): void {
   }
 }
 
-/** out[r][i] = Σ over threads of partial[thread][r·rowFloats + i], i < length. */
+/** out[r][l][i] = Σ over threads of partial[thread][(r·lines + l)·rowFloats + i], i < length. */
 @unmanaged
 class Combine {
   division: i32;
@@ -201,7 +201,8 @@ class Combine {
   parts: i32;
   out: usize;
   rows: i32;
-  length: i32;
+  lines: i32; // of a row
+  length: i32; // of a line
   rowFloats: i32;
 }
 
@@ -211,10 +212,10 @@ export function combine(args: usize, thread: i32, threads: i32): void {
     thread = 0;
     threads = 1;
   }
-  const end = share(c.rows, thread + 1, threads);
-  for (let r = share(c.rows, thread, threads); r < end; r++) {
-    let from = c.partial + r * c.rowFloats * 4;
-    let to = c.out + r * c.length * 4;
+  const end = share(c.rows, thread + 1, threads) * c.lines;
+  for (let l = share(c.rows, thread, threads) * c.lines; l < end; l++) {
+    let from = c.partial + l * c.rowFloats * 4;
+    let to = c.out + l * c.length * 4;
     let i = 0;
     for (; i <= c.length - 4; i += 4) {
       let p = from;

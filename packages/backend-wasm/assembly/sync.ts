@@ -1,30 +1,60 @@
-// The barrier between threads.
+// How threads wait for each other: each counts what it has done where the others see it.
 
 // Some hundred microseconds: waking a sleeping thread costs tens of them on a virtual machine.
 const SPINS = 100000;
+/** Bytes between the counts of two threads: a cache line, or they would slow each other down. */
+const LINE = 64;
+
+/** Where threads meet, see src/engine/control.ts. The counts of all threads follow. */
+@unmanaged
+class Control {
+  stopped: i32; // whether a thread has stopped, which stops those that wait for it
+  sleepers: i32;
+}
 
 /**
- * Waits until all threads have arrived. `at` holds four int32: arrived, generation, sleepers, and whether a thread
- * has stopped, which stops those that wait for it (see poison in src/engine/control.ts). Spins first, since threads
- * that share a plan mostly arrive soon after one another, then sleeps.
+ * Sleeps until it is woken at an address, unless that no longer holds `seen`. In JavaScript: after wasm's own wait
+ * Node 20 now and then went on with wrong values of local variables.
  */
-export function barrier(at: usize, threads: i32): void {
-  if (threads == 1) return;
-  const generation = atomic.load<i32>(at, 4);
-  // The mark is set before the generation changes: whoever misses it here does not wait below.
-  if (atomic.load<i32>(at, 12) != 0) unreachable();
-  if (atomic.add<i32>(at, 1) == threads - 1) {
-    atomic.store<i32>(at, 0);
-    atomic.store<i32>(at, generation + 1, 4);
-    if (atomic.load<i32>(at, 8) > 0) atomic.notify(at + 4, threads);
-    return;
+// @ts-ignore: decorator
+@external("env", "sleepWhile")
+declare function sleepWhile(at: usize, seen: i32): void;
+
+function countOf(control: usize, thread: i32): usize {
+  return control + LINE + <usize>thread * LINE;
+}
+
+/** How many instructions a thread has done, in all runs. */
+export function done(control: usize, thread: i32): i32 {
+  return atomic.load<i32>(countOf(control, thread));
+}
+
+/** Says that a thread has done `count` instructions. */
+export function advance(control: usize, thread: i32, threads: i32, count: i32): void {
+  const at = countOf(control, thread);
+  atomic.store<i32>(at, count);
+  if (atomic.load<i32>(control, offsetof<Control>("sleepers")) > 0) atomic.notify(at);
+}
+
+/** Waits until all other threads have done `count` instructions. Counts may wrap round. */
+export function awaitOthers(control: usize, thread: i32, threads: i32, count: i32): void {
+  for (let other = 0; other < threads; other++) {
+    if (other != thread) awaitThread(control, countOf(control, other), count);
   }
-  let spins = 0;
-  while (spins < SPINS && atomic.load<i32>(at, 4) == generation) spins++;
-  if (spins == SPINS) {
-    atomic.add<i32>(at, 1, 8);
-    while (atomic.load<i32>(at, 4) == generation) atomic.wait<i32>(at + 4, generation, -1);
-    atomic.sub<i32>(at, 1, 8);
+  if (atomic.load<i32>(control, offsetof<Control>("stopped")) != 0) unreachable();
+}
+
+/** Spins first, since threads that share a plan mostly arrive soon after one another, then sleeps. */
+function awaitThread(control: usize, at: usize, count: i32): void {
+  for (let spins = 0; spins < SPINS; spins++) {
+    if (atomic.load<i32>(at) - count >= 0) return;
   }
-  if (atomic.load<i32>(at, 12) != 0) unreachable();
+  atomic.add<i32>(control, 1, offsetof<Control>("sleepers"));
+  for (;;) {
+    const seen = atomic.load<i32>(at);
+    // Who stops the threads changes the counts after the mark is set, so that none sleeps on.
+    if (seen - count >= 0 || atomic.load<i32>(control, offsetof<Control>("stopped")) != 0) break;
+    sleepWhile(at, seen);
+  }
+  atomic.sub<i32>(control, 1, offsetof<Control>("sleepers"));
 }

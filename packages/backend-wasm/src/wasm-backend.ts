@@ -2,7 +2,7 @@
 
 import { type Backend, checkStates, createQueue } from "@fewnorm/backend";
 import { loadEngine, type Simd } from "./engine/binary.ts";
-import { HEAP_BASE } from "./engine/control.ts";
+import { HEAP_BASE, MAX_THREADS } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
 import { canShareMemory, coreCount } from "./engine/platform.ts";
 import { createPool } from "./engine/pool.ts";
@@ -27,9 +27,9 @@ const MAX_TENSOR_BYTES = 2 ** 31 - 1;
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
   const wanted = options.threads ?? (await coreCount());
-  if (!Number.isInteger(wanted) || wanted < 1 || wanted > 256) {
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
     throw new RangeError(
-      `createWasmBackend: threads is ${wanted}; it must be a whole number from 1 to 256`,
+      `createWasmBackend: threads is ${wanted}; it must be a whole number from 1 to ${MAX_THREADS}`,
     );
   }
   const threads = canShareMemory() ? wanted : 1;

@@ -71,7 +71,8 @@ function operandGradients(
   }
   if (!node.inputs.some((operand) => dependent[operand])) return [];
   const rules = rulesOf(builder, node, g);
-  return node.inputs.flatMap((operand, i): [number, Tensor][] => {
+  // Last operands first: gradients of weights are sums, which threads or further stages have to complete.
+  return [...node.inputs.entries()].reverse().flatMap(([i, operand]): [number, Tensor][] => {
     const rule = rules[i];
     return rule !== undefined && dependent[operand] ? [[operand, rule()]] : [];
   });

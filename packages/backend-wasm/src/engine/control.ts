@@ -1,11 +1,14 @@
 // Where threads meet in the engine's memory, and what they find there.
 
-/** The barrier: arrived, generation, sleepers, stopped (see assembly/sync.ts). */
-export const BARRIER = 1024;
 /** A job for the workers, as int32: epoch, plan, from, count. An epoch's change wakes them. */
-export const JOB = 1152;
+export const JOB = 1024;
+/** Where threads meet: stopped, sleepers, then what each thread has done, a line apart (see assembly/sync.ts). */
+export const MEETING = 4096;
+const LINE = 64;
+/** The most threads that can meet. */
+export const MAX_THREADS = 256;
 /** The first address that may be handed out. */
-export const HEAP_BASE = 4096;
+export const HEAP_BASE = MEETING + LINE * (1 + MAX_THREADS);
 
 /** What the engine exports. */
 export interface EngineExports {
@@ -36,7 +39,10 @@ export async function instantiate(
   const abort = () => {
     throw new Error("run: the engine stopped");
   };
-  const imports = { env: { memory, abort, exp: Math.exp, log: Math.log } };
+  const sleepWhile = (at: number, seen: number) => {
+    Atomics.wait(new Int32Array(memory.buffer), at >>> 2, seen);
+  };
+  const imports = { env: { memory, abort, sleepWhile, exp: Math.exp, log: Math.log } };
   const instance = await WebAssembly.instantiate(module, imports);
   return instance.exports as unknown as EngineExports;
 }
@@ -44,10 +50,14 @@ export async function instantiate(
 /** What a worker posts: that it waits for jobs, that a job is done, or why it has stopped. */
 export type WorkerMessage = "ready" | "done" | { readonly stopped: string };
 
-/** Stops all threads that wait at the barrier or come to it. There is no way back. */
+/** Stops all threads that wait for another or come to. There is no way back. */
 export function poison(memory: WebAssembly.Memory): void {
-  const barrier = new Int32Array(memory.buffer, BARRIER, 4);
-  Atomics.store(barrier, 3, 1);
-  Atomics.add(barrier, 1, 1);
-  Atomics.notify(barrier, 1);
+  const words = LINE / Int32Array.BYTES_PER_ELEMENT;
+  const meeting = new Int32Array(memory.buffer, MEETING, words * (1 + MAX_THREADS));
+  Atomics.store(meeting, 0, 1);
+  // A changed count keeps a thread from falling asleep that has not seen the mark.
+  for (let count = words; count < meeting.length; count += words) {
+    Atomics.add(meeting, count, 1);
+    Atomics.notify(meeting, count);
+  }
 }

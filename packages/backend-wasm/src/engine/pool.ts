@@ -2,7 +2,7 @@
 // which must not be blocked, all are workers.
 
 import type { EngineBinary } from "./binary.ts";
-import { BARRIER, instantiate, JOB, poison, type WorkerStart } from "./control.ts";
+import { instantiate, JOB, MEETING, poison, type WorkerStart } from "./control.ts";
 import { isNode, mayBlock } from "./platform.ts";
 import { type Handle, startNodeWorker, startWebWorker } from "./worker-handle.ts";
 
@@ -82,7 +82,7 @@ export async function createPool(
       }
       post(plan, from, count);
       try {
-        engine.run(plan, from, count, 0, threads, BARRIER);
+        engine.run(plan, from, count, 0, threads, MEETING);
       } catch (error) {
         throw stop(error);
       }

@@ -1,9 +1,9 @@
 // A worker of the pool: waits in shared memory for jobs and does its share of each.
 
 import {
-  BARRIER,
   instantiate,
   JOB,
+  MEETING,
   poison,
   type WorkerMessage,
   type WorkerStart,
@@ -27,7 +27,7 @@ async function serve(start: WorkerStart, port: Port): Promise<void> {
     epoch = now;
     const [, plan = 0, from = 0, count = 0] = job;
     if (plan === 0) return;
-    engine.run(plan >>> 0, from, count, thread, threads, BARRIER);
+    engine.run(plan >>> 0, from, count, thread, threads, MEETING);
     if (report) port.postMessage("done");
   }
 }

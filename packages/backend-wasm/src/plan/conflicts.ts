@@ -59,9 +59,3 @@ export function mustWait(earlier: Located, later: Located): boolean {
   if (key === "" || key === "each" || key !== later.key) return true;
   return earlier.begin !== later.begin || earlier.end !== later.end;
 }
-
-export const someOf = (
-  relation: (earlier: Located, later: Located) => boolean,
-  earlier: readonly Located[],
-  later: readonly Located[],
-): boolean => later.some((access) => earlier.some((other) => relation(other, access)));

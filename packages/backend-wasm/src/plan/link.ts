@@ -4,7 +4,7 @@ import type { Heap } from "../engine/heap.ts";
 import { mapName, type Place, type Program, type RowMapping } from "./program.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** int32 words of an instruction: op, barrier, arguments' address. */
+/** int32 words of an instruction: op, what it waits for, arguments' address. */
 export const INSTRUCTION_WORDS = 3;
 const MAP_WORDS = 4;
 
@@ -52,8 +52,8 @@ export function link(
       if ("shareOf" in argument) return argument.shareOf.bytes / program.threads;
       return argument.map === undefined ? 0 : mapAddress(argument.map);
     });
-    const barrier = schedule.barriers[i] ? 1 : 0;
-    words.set([op, barrier, address + 4 * next], i * INSTRUCTION_WORDS);
+    const wait = schedule.waits[i] as number;
+    words.set([op, wait, address + 4 * next], i * INSTRUCTION_WORDS);
     words.set(values, next);
     next += values.length;
   });

@@ -1,7 +1,7 @@
-// Where buffers lie and where threads must wait: liveness, offsets in the workspace, barriers.
+// Where buffers lie and what threads wait for: liveness, offsets in the workspace.
 
-import { arrange, type Stretch } from "./arrange.ts";
-import { type Located, locateAll, mustWait, someOf } from "./conflicts.ts";
+import { arrange, LAG, workOf } from "./arrange.ts";
+import { type Located, locateAll, mustWait } from "./conflicts.ts";
 import type { Buffer, Instruction, Program } from "./program.ts";
 
 const ALIGNMENT = 64;
@@ -10,10 +10,10 @@ const SLACK = 32;
 /** Buffers up to this size are many and together small: these are placed quickly, the others closely. */
 const SMALL_BYTES = 32 * 1024;
 /**
- * Buffers below this size keep their memory to the end of the stretch: others that took it over would make threads
- * wait for nothing.
+ * Buffers below this size keep their memory for a while: others that took it over at once would make threads wait
+ * for nothing.
  */
-const STRETCH_BYTES = 2 * 1024 * 1024;
+const KEPT_BYTES = 2 * 1024 * 1024;
 
 export interface Schedule {
   /** The program's instructions, in the order in which they run. */
@@ -21,15 +21,16 @@ export interface Schedule {
   /** Offset in the workspace of each workspace buffer, by id. */
   readonly offsets: ReadonlyMap<number, number>;
   readonly workspaceBytes: number;
-  /** For each instruction, whether all threads must have finished the earlier ones. */
-  readonly barriers: readonly boolean[];
+  /** For each instruction, how many of the first all threads must have done before. */
+  readonly waits: readonly number[];
 }
 
 export function schedule(program: Program): Schedule {
-  const stretches = arrange(program.instructions);
-  const instructions = stretches.flat();
-  const { offsets, workspaceBytes } = placeBuffers(program.buffers, stretches);
-  return { instructions, offsets, workspaceBytes, barriers: placeBarriers(instructions, offsets) };
+  const { threads, buffers } = program;
+  const instructions = arrange(program.instructions, threads);
+  const { offsets, workspaceBytes } = placeBuffers(buffers, instructions, threads);
+  const waits = threads === 1 ? instructions.map(() => 0) : waitsOf(instructions, offsets);
+  return { instructions, offsets, workspaceBytes, waits };
 }
 
 interface Interval {
@@ -39,7 +40,11 @@ interface Interval {
 }
 
 /** When each workspace buffer is first and last needed, as positions of instructions. */
-function intervalsOf(buffers: readonly Buffer[], stretches: readonly Stretch[]): Interval[] {
+function intervalsOf(
+  buffers: readonly Buffer[],
+  instructions: readonly Instruction[],
+  threads: number,
+): Interval[] {
   const intervals = new Map<Buffer, Interval>();
   const touch = (buffer: Buffer, from: number, to: number) => {
     if (buffer.kind !== "workspace") return;
@@ -50,20 +55,24 @@ function intervalsOf(buffers: readonly Buffer[], stretches: readonly Stretch[]):
       interval.last = Math.max(interval.last, to);
     }
   };
-  let begin = 0;
-  for (const stretch of stretches) {
-    const end = begin + stretch.length - 1;
-    stretch.forEach(({ accesses }, i) => {
-      for (const { place } of accesses) {
-        const whole = place.buffer.bytes < STRETCH_BYTES;
-        touch(place.buffer, whole ? begin : begin + i, whole ? end : begin + i);
-      }
-    });
-    begin = end + 1;
-  }
+  const works = instructions.map(workOf);
+  /** The last instruction that a thread may be at while another is still at i. */
+  const lagging = (i: number): number => {
+    let last = i;
+    for (let lag = 0; lag < LAG && last + 1 < works.length; last++)
+      lag += works[last + 1] as number;
+    return last;
+  };
+  instructions.forEach(({ accesses }, i) => {
+    const kept = threads > 1 ? lagging(i) : i;
+    for (const { place } of accesses) {
+      touch(place.buffer, i, place.buffer.bytes < KEPT_BYTES ? kept : i);
+    }
+  });
+  const end = instructions.length;
   for (const buffer of buffers) {
     if (buffer.fed) touch(buffer, -1, -1);
-    if (buffer.fetched) touch(buffer, begin, begin);
+    if (buffer.fetched) touch(buffer, end, end);
   }
   return [...intervals.values()];
 }
@@ -72,8 +81,12 @@ const alignedBytes = ({ bytes }: Buffer): number =>
   Math.ceil((bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
 
 /** Places the few large buffers closely, then the many small ones quickly. */
-function placeBuffers(buffers: readonly Buffer[], stretches: readonly Stretch[]) {
-  const intervals = intervalsOf(buffers, stretches);
+function placeBuffers(
+  buffers: readonly Buffer[],
+  instructions: readonly Instruction[],
+  threads: number,
+) {
+  const intervals = intervalsOf(buffers, instructions, threads);
   const isLarge = ({ buffer }: Interval) => buffer.bytes > SMALL_BYTES;
   const offsets = new Map<number, number>();
   const large = placeLarge(intervals.filter(isLarge), offsets);
@@ -134,20 +147,26 @@ function placeSmall(
   return top;
 }
 
-/** A barrier stands wherever an instruction touches what another thread may still read or write. */
-function placeBarriers(
+/** Threads wait for the last instruction that touches what others may still read or write. */
+function waitsOf(
   instructions: readonly Instruction[],
   offsets: ReadonlyMap<number, number>,
-): boolean[] {
-  let pending: Located[] = [];
-  return instructions.map((instruction) => {
-    const own = locateAll(instruction, ({ id }) => ({
-      space: "workspace",
-      offset: offsets.get(id) as number,
-    }));
-    const wait = someOf(mustWait, pending, own);
-    if (wait) pending = [];
-    pending.push(...own);
-    return wait;
+): number[] {
+  const placement = ({ id }: Buffer) => ({
+    space: "workspace",
+    offset: offsets.get(id) as number,
+  });
+  let pending: { readonly i: number; readonly access: Located }[] = [];
+  let waited = 0;
+  return instructions.map((instruction, i) => {
+    const own = locateAll(instruction, placement);
+    // The last ones first: what is waited for includes all that came before it.
+    const last = pending.findLast(({ access }) => own.some((later) => mustWait(access, later)));
+    if (last !== undefined) {
+      waited = last.i + 1;
+      pending = pending.filter(({ i: done }) => done >= waited);
+    }
+    pending.push(...own.map((access) => ({ i, access })));
+    return last === undefined ? 0 : waited;
   });
 }

@@ -7,7 +7,7 @@ import { type Access, type Argument, at, type Place, reads, writes } from "../pr
 
 /** Scratch memory of a thread that a band of rows should fit: half of a second-level cache or less. */
 const BAND_BYTES = 160 * 1024;
-/** Packed weights up to this size are made at the start of a step, where one barrier serves all. */
+/** Packed weights up to this size are made at the start of a step, where threads wait once for all of them. */
 const EARLY_BYTES = 1024 * 1024;
 
 export interface Sizes {

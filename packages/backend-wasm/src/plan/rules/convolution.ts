@@ -172,7 +172,8 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
       node: node.id,
     });
     const out = low.result(node);
-    emitCombine(low, node, sums, out.place, { rows: o * kh, length: kw * inputs, rowFloats });
+    const length = kw * inputs;
+    emitCombine(low, node, sums, out.place, { rows: o, lines: kh, length, rowFloats });
     return out;
   },
 };

@@ -32,15 +32,21 @@ export function imagesAccess(value: Value, write: boolean): Access {
   return { ...rangeOf(place, bytesOf(shape), map, shape[0]), key, write };
 }
 
-/** Adds up what the threads have left in `partial`: `rows` of `length` floats, `rowFloats` apart. */
+/** Adds up what the threads have left in `partial`: `rows` of `lines` of `length` floats, `rowFloats` apart. */
 export function emitCombine(
   low: Lowering,
   node: Node,
   partial: { readonly place: Place; readonly bytes: number },
   out: Place,
-  size: { readonly rows: number; readonly length: number; readonly rowFloats: number },
+  size: {
+    readonly rows: number;
+    readonly lines?: number;
+    readonly length: number;
+    readonly rowFloats: number;
+  },
 ): void {
-  const small = size.rows * size.length < SMALL;
+  const { rows, lines = 1, length, rowFloats } = size;
+  const small = rows * lines * length < SMALL;
   low.emit({
     op: OP_COMBINE,
     args: [
@@ -49,13 +55,11 @@ export function emitCombine(
       partial.bytes,
       low.threads,
       at(out),
-      size.rows,
-      size.length,
-      size.rowFloats,
+      ...[rows, lines, length, rowFloats],
     ],
     accesses: [
       reads(partial.place, partial.bytes * low.threads),
-      writes(out, 4 * size.rows * size.length, small ? "each" : `rows:${size.rows}`),
+      writes(out, 4 * rows * lines * length, small ? "each" : `rows:${rows}`),
     ],
     node: node.id,
   });
