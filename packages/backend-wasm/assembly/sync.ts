@@ -13,8 +13,8 @@ class Control {
 }
 
 /**
- * Sleeps until it is woken at an address, unless that no longer holds `seen`. In JavaScript: after wasm's own wait
- * Node 20 now and then went on with wrong values of local variables.
+ * Sleeps until it is woken at an address, unless that no longer holds `seen`. In JavaScript: threads that slept in
+ * wasm's own wait were seen not to go on in Node 20, for a reason that was not found.
  */
 // @ts-ignore: decorator
 @external("env", "sleepWhile")
