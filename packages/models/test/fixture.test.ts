@@ -22,6 +22,33 @@ for (const network of ["bn", "none"]) {
   });
 }
 
+// Training is only compared where a fixture has results of it.
+const families: Readonly<Record<string, readonly string[]>> = {
+  "resnet20.json": ["bn", "narrow"],
+  "imagenet-resnet.json": ["narrow"],
+  "pre-activation.json": ["basic", "wide"],
+  "vgg.json": ["hidden"],
+  "densenet.json": ["large"],
+  "mobilenet.json": ["bn"],
+  "lenet.json": ["bn"],
+};
+
+test("every family's fixture holds three steps of SGD and of AdamW", (t) => {
+  for (const [file, networks] of Object.entries(families)) {
+    const fixtures = networks.map((network) => readFixture(file, network));
+    for (const prefix of ["final.", "adamw.final."]) {
+      const complete = fixtures.some((fixture) =>
+        fixture
+          .names("gradient.")
+          .every((name) => fixture.names(name.replace("gradient.", prefix)).length > 0),
+      );
+      t.ok(complete, `${file}, ${prefix} of every parameter`);
+    }
+    t.ok(fixtures.every(({ steps }) => steps === 3) && fixtures[0]?.adamw, `${file}, three steps`);
+  }
+  t.end();
+});
+
 test("resnet20 fixture: check tells the right tensor from a wrong one", (t) => {
   const fixture = readFixture("resnet20.json", "bn");
   const name = "final.layer1.0.bn1.running_mean";

@@ -1,4 +1,4 @@
-// ResNet-20: names, and agreement with PyTorch.
+// CIFAR ResNets: names, and agreement with PyTorch.
 
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
@@ -29,6 +29,12 @@ for (const network of ["bn", "none"]) {
     engines: [float64, wasm(1), wasm(2)],
   });
 }
+
+agreesWithPyTorch({
+  file: "resnet20.json",
+  network: "narrow",
+  model: resnet({ depth: 8, width: 4, norm: batchNorm(), inputShape: [3, 16, 16] }),
+});
 
 test("ResNet-20 on wasm agrees with float64 for folded norms over three steps", async (t) => {
   const fixture = readFixture("resnet20.json", "bn");
