@@ -17,7 +17,7 @@ class InputGrad extends Geometry {
   g: usize;
   gMap: usize;
   weights: usize; // packed
-  base: usize; // what is added, may be 0
+  base: usize; // what is added, may be 0; not `out`
   baseMap: usize;
   out: usize;
   outMap: usize;
@@ -39,7 +39,11 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
     const base = c.base ? c.base + <usize>rowOf(c.baseMap, baseFirst, n) * xBytes : 0;
     if (isDepthwise(c)) depthwiseInputGrad(c, g, c.weights, base, out);
-    else imageGrad(c, g, base, out, scratch);
+    else {
+      imageGrad(c, g, out, scratch);
+      // In a pass of its own, in order of memory: tiles of a class, stride pixels apart, would wait for each line.
+      if (base) addTo(out, base, xBytes);
+    }
   }
 }
 
@@ -55,7 +59,13 @@ function floorDiv(a: i32, b: i32): i32 {
   return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
-function imageGrad(c: InputGrad, g: usize, base: usize, out: usize, scratch: usize): void {
+function addTo(out: usize, base: usize, bytes: i32): void {
+  let i = 0;
+  for (; i <= bytes - 16; i += 16) v128.store(out + i, f32x4.add(v128.load(out + i), v128.load(base + i)));
+  for (; i < bytes; i += 4) f32.store(out + i, f32.load(out + i) + f32.load(base + i));
+}
+
+function imageGrad(c: InputGrad, g: usize, out: usize, scratch: usize): void {
   const inputs = c.channels / c.groups;
   const outputs = c.outputs / c.groups;
   const tapsY = tapsOf(c.kernelHeight, 0, c.strideY);
@@ -94,7 +104,7 @@ function imageGrad(c: InputGrad, g: usize, base: usize, out: usize, scratch: usi
               across ? down : 0, row, across * outputs, weights,
               out + offset,
               c.strideY * c.width * c.channels * 4, c.strideX * c.channels * 4, inputs,
-              0, 0, base ? base + offset : 0, false,
+              0, 0, 0, false,
             );
           }
           weights += ((inputs + 7) / 8) * down * across * outputs * 32;

@@ -10,10 +10,15 @@ import {
   type ScaledWeights,
   type SummedGradients,
 } from "./fusion.ts";
+import { elementwise, isLeaf, usersOf, views } from "./graph.ts";
 
 export interface Analysis {
   /** The last node that uses a value or a view of it; Infinity when it must outlive the run. */
   readonly lastUse: readonly number[];
+  /** The nodes that take each value. */
+  readonly users: readonly (readonly Node[])[];
+  /** What must outlive the run: outputs and new values of states. */
+  readonly ends: ReadonlySet<number>;
   /** Parts that are computed straight into a join's memory: part → join and position. */
   readonly placed: ReadonlyMap<number, { readonly join: number; readonly index: number }>;
   /** Nodes computed straight into a state's memory: node → state's name. */
@@ -26,9 +31,6 @@ export interface Analysis {
   readonly summed: SummedGradients;
 }
 
-/** Primitives whose results may be views of their operands. */
-const views: ReadonlySet<Primitive> = new Set(["reshape", "rows", "joinRows", "broadcast"]);
-
 /** Primitives that can write their rows to mapped places. */
 const mappable: ReadonlySet<Primitive> = new Set([
   ...(["add", "subtract", "multiply", "divide", "sqrt", "relu", "reluGrad"] as const),
@@ -36,17 +38,10 @@ const mappable: ReadonlySet<Primitive> = new Set([
   ...(["addRows", "crop", "addCrop", "softmaxCrossEntropy", "softmaxCrossEntropyGrad"] as const),
 ]);
 
-/** Primitives that read an element of an operand before they write that element of the result, and no other. */
-const elementwise: ReadonlySet<Primitive> = new Set([
-  ...(["add", "subtract", "multiply", "divide", "sqrt", "relu", "reluGrad"] as const),
-]);
-
-export const isLeaf = ({ op }: Node): boolean =>
-  op === "input" || op === "state" || op === "constant";
-
 export function analyse(graph: Graph): Analysis {
   const { nodes } = graph;
   const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
+  const users = usersOf(graph);
   const lastUse = findLastUses(graph, ends);
   const placed = new Map<number, { join: number; index: number }>();
   for (const node of nodes) {
@@ -61,11 +56,13 @@ export function analyse(graph: Graph): Analysis {
   }
   return {
     lastUse,
+    users,
+    ends,
     placed,
     direct: findDirectUpdates(graph, lastUse, placed),
-    scaled: findScaledWeights(graph, ends),
+    scaled: findScaledWeights(graph, users, ends),
     scaledSums: findScaledSums(graph),
-    summed: findSummedGradients(graph, ends, placed),
+    summed: findSummedGradients(graph, users, ends, placed),
   };
 }
 

@@ -37,7 +37,7 @@ export function touch(a: Located, b: Located): boolean {
 }
 
 /** Whether two ranges of rows of one tensor have no row in common, wherever they start. */
-function areApart(a: Access["rows"], b: Access["rows"]): boolean {
+export function areApart(a: Access["rows"], b: Access["rows"]): boolean {
   if (a === undefined || b === undefined) return false;
   const [{ map: p }, { map: q }] = [a, b];
   if (p.base + p.modulo <= q.base || q.base + q.modulo <= p.base) return true;

@@ -2,6 +2,7 @@
 // multiply a gradient that they sum.
 
 import { type Graph, type Node, type NodeOf, sameShape } from "@fewnorm/tensor";
+import { isLeaf } from "./graph.ts";
 
 /** Weights [O, I, kh, kw] times a number for each of the O results (nodes). */
 export interface ScaledWeights {
@@ -39,14 +40,16 @@ export function findScaledSums({ nodes }: Graph): Map<number, NodeOf<"normalizeG
   return found;
 }
 
+type Users = readonly (readonly Node[])[];
+
 type Placed = ReadonlyMap<number, { readonly join: number; readonly index: number }>;
 
 /** Products of weights and a scale that only convolutions and their input gradients take, as their weights. */
 export function findScaledWeights(
   graph: Graph,
+  users: Users,
   ends: ReadonlySet<number>,
 ): Map<number, ScaledWeights> {
-  const users = usersOf(graph);
   const found = new Map<number, ScaledWeights>();
   for (const node of graph.nodes) {
     if (node.op !== "multiply" || node.shape.length !== 4 || ends.has(node.id)) continue;
@@ -76,10 +79,10 @@ export function findScaledWeights(
 
 export function findSummedGradients(
   graph: Graph,
+  users: Users,
   ends: ReadonlySet<number>,
   placed: Placed,
 ): SummedGradients {
-  const users = usersOf(graph);
   const addend = new Map<number, number>();
   const sum = new Map<number, number>();
   for (const node of graph.nodes) {
@@ -114,10 +117,17 @@ function gradientsOf({ nodes }: Graph, id: number, placed: Placed): number[] {
   return fit ? [...parts] : [];
 }
 
-/** Whether a value lies in memory before node `first`: also a join all of whose parts are computed in their places. */
+/**
+ * Whether a value lies in memory before node `first`: also a join all of whose parts are computed in their places,
+ * and rows of an earlier value that begin where is known before the step.
+ */
 function isThere({ nodes }: Graph, id: number, first: number, placed: Placed): boolean {
   if (id < first) return true;
   const node = nodes[id] as Node;
+  if (node.op === "rows") {
+    const [from, start] = node.inputs as [number, number];
+    return from < first && isLeaf(nodes[start] as Node);
+  }
   if (node.op !== "joinRows") return false;
   return partsOf(node).every((part) => part < first && placed.get(part)?.join === id);
 }
@@ -126,9 +136,3 @@ const partsOf = ({ inputs, attributes }: NodeOf<"joinRows">): readonly number[] 
   inputs.slice(0, attributes.ranges.length);
 
 const shapeOf = ({ nodes }: Graph, id: number) => (nodes[id] as Node).shape;
-
-function usersOf({ nodes }: Graph): Node[][] {
-  const users: Node[][] = nodes.map(() => []);
-  for (const node of nodes) for (const from of new Set(node.inputs)) users[from]?.push(node);
-  return users;
-}

@@ -1,8 +1,9 @@
 // From a graph to a program: every node by its rule, then results and updates.
 
 import type { Graph, Node, Shape } from "@fewnorm/tensor";
-import { analyse, isLeaf } from "./analysis.ts";
+import { analyse } from "./analysis.ts";
 import { copyRowMajor, copyValue, needsTransposition } from "./elementwise.ts";
+import { isLeaf } from "./graph.ts";
 import {
   bytesOf,
   createLowering,

@@ -1,14 +1,18 @@
 // Turns a graph's nodes into instructions. This file holds what the rules share: values, memory, copies.
 
-import { type Graph, type Node, type Shape, sameShape, sizeOf } from "@fewnorm/tensor";
+import { type Graph, type Node, type NodeOf, type Shape, sameShape, sizeOf } from "@fewnorm/tensor";
 import { EACH, OP_FILL, SHARED } from "../opcodes.ts";
 import type { Analysis } from "./analysis.ts";
+import { areApart } from "./conflicts.ts";
 import { copyValue } from "./elementwise.ts";
+import { elementwise, rootOf, views } from "./graph.ts";
 import { storedStrides } from "./layout.ts";
 import {
+  type Access,
   at,
   type Buffer,
   type Instruction,
+  mapName,
   type Place,
   type RowMapping,
   reads,
@@ -98,28 +102,85 @@ export function createLowering(
   function joinPlace(join: number): Place {
     const known = joins.get(join);
     if (known !== undefined) return known;
-    const place = lowering.allocate(bytesOf((graph.nodes[join] as Node).shape));
+    return host(join, lowering.allocate(bytesOf((graph.nodes[join] as Node).shape)));
+  }
+
+  /** Lets a join lie at `place`. Everything that will live there is noted, so that nothing takes it over too early. */
+  function host(join: number, place: Place): Place {
     joins.set(join, place);
-    // Everything that will live there, so that nothing takes the memory over too early.
     const parts = [...analysis.placed].filter(([, { join: target }]) => target === join);
-    hosted.set(place.buffer, [join, ...parts.map(([part]) => part)]);
+    const owners = hosted.get(place.buffer) ?? [];
+    hosted.set(place.buffer, [...owners, join, ...parts.map(([part]) => part)]);
     return place;
   }
 
+  /** Whether a part of a join may be written over the rows of a buffer that it fills in the join. */
+  function fitsOver(buffer: Buffer, id: number, join: number): boolean {
+    const part = graph.nodes[id] as Node;
+    const owners = hosted.get(buffer) ?? [];
+    const placement = analysis.placed.get(id);
+    if (placement?.join !== join || !elementwise.has(part.op)) return false;
+    const map = rangeMap(lowering, placement);
+    const inRows = (from: number) => {
+      if (!owners.includes(rootOf(graph, from))) return true;
+      const operand = graph.nodes[from] as Node;
+      const whole = owners.includes(operand.inputs[0] as number);
+      return operand.op === "rows" && whole && mapName(rowsOf(operand)?.map) === mapName(map);
+    };
+    const rows = { map, count: part.shape[0] as number };
+    return part.inputs.every(inRows) && owners.every((owner) => isOver(owner, id, rows));
+  }
+
+  /** The memory of a value of a join's size, if every part of the join can be written over the same rows of it. */
+  function takenBy(join: NodeOf<"joinRows">, over: readonly Value[]): Place | undefined {
+    const parts = join.inputs.slice(0, join.attributes.ranges.length);
+    const places = over.map(({ place }) => place);
+    return places.find(({ buffer, offset }) => {
+      const fits =
+        buffer.kind === "workspace" && offset === 0 && buffer.bytes === bytesOf(join.shape);
+      return fits && parts.every((id) => fitsOver(buffer, id, join.id));
+    });
+  }
+
+  /**
+   * Whether nothing takes rows of a value, or of what it is a view of, after node `last`; all its rows if none are
+   * given.
+   */
+  function isOver(id: number, last: number, rows: Access["rows"]): boolean {
+    if ((analysis.lastUse[id] as number) <= last) return true;
+    if (rows === undefined || analysis.ends.has(id)) return false;
+    const placement = analysis.placed.get(id);
+    const own = placement === undefined ? values.get(id)?.map : rangeMap(lowering, placement);
+    const count = (graph.nodes[id] as Node).shape[0] as number;
+    if (own !== undefined && areApart({ map: own, count }, rows)) return true;
+    return (analysis.users[id] as readonly Node[]).every((user) => {
+      if (user.op === "rows" && areApart(rowsOf(user), rows)) return true;
+      return views.has(user.op) ? isOver(user.id, last, rows) : user.id <= last;
+    });
+  }
+
+  function rowsOf({ inputs, attributes: { index, range } }: NodeOf<"rows">): Access["rows"] {
+    const start = values.get(inputs[1] as number);
+    if (start === undefined) return undefined;
+    return { map: rowMapping(start, index, range), count: range.count };
+  }
+
+  /** Whether a node may write its result over an operand, of the same shape. */
   function dying({ place, map, uniform, shape }: Value, node: Node): boolean {
     const { buffer, offset } = place;
-    if (buffer.kind !== "workspace" || map !== undefined || uniform !== undefined) return false;
-    if (offset !== 0 || buffer.bytes !== bytesOf(shape)) return false;
+    if (buffer.kind !== "workspace" || uniform !== undefined) return false;
+    if (offset !== 0 || (map === undefined && buffer.bytes !== bytesOf(shape))) return false;
     // Of one shape, since the order in which elements are stored depends on it.
     if (!sameShape(shape, node.shape)) return false;
-    // Other operands may be rows of the same memory, which are read out of order.
-    const mapsOfIt = node.inputs.some((id) => {
+    // Other operands may be other rows of the same memory, which are read out of order.
+    const elsewhere = node.inputs.every((id) => {
       const other = values.get(id);
-      return other?.map !== undefined && other.place.buffer === buffer;
+      if (other === undefined || other.place.buffer !== buffer) return true;
+      return mapName(other.map) === mapName(map);
     });
-    if (mapsOfIt) return false;
-    const owners = hosted.get(buffer) ?? [];
-    return owners.every((owner) => (analysis.lastUse[owner] as number) <= node.id);
+    if (!elsewhere) return false;
+    const rows = map === undefined ? undefined : { map, count: shape[0] as number };
+    return (hosted.get(buffer) ?? []).every((owner) => isOver(owner, node.id, rows));
   }
 
   const lowering: Lowering = {
@@ -159,14 +220,18 @@ export function createLowering(
       const { shape } = node;
       const placement = analysis.placed.get(node.id);
       if (placement !== undefined) {
-        return { shape, place: joinPlace(placement.join), map: rangeMap(lowering, placement) };
+        const join = graph.nodes[placement.join] as NodeOf<"joinRows">;
+        const taken = joins.has(join.id) ? undefined : takenBy(join, over);
+        if (taken !== undefined) host(join.id, taken);
+        return { shape, place: joinPlace(join.id), map: rangeMap(lowering, placement) };
       }
       const name = analysis.direct.get(node.id);
       if (name !== undefined) return { shape, place: lowering.state(name) };
       // What is small may be computed by each thread, and must not change under the others' hands.
       const small = sizeOf(shape) < SMALL;
       const taken = small ? undefined : over.find((value) => dying(value, node));
-      return { shape, place: taken?.place ?? lowering.allocate(bytesOf(shape)) };
+      if (taken === undefined) return { shape, place: lowering.allocate(bytesOf(shape)) };
+      return { shape, place: taken.place, map: taken.map };
     },
     dense(node, value) {
       const { map, shape } = value;

@@ -22,6 +22,7 @@ import {
   vectorAccesses,
   weightsOf,
 } from "./convolution-shared.ts";
+import { rowsOf } from "./regions.ts";
 import { emitCombine, imagesAccess, operand, type Rules } from "./rule.ts";
 import {
   emitWinograd,
@@ -42,8 +43,11 @@ function turnedRound({ x, w, y, attributes }: Sizes): Sizes {
 function addendOf(low: Lowering, node: NodeOf<"conv2dInputGrad">): Value | undefined {
   const id = low.analysis.summed.addend.get(node.id);
   if (id === undefined) return undefined;
-  const { op, shape } = low.graph.nodes[id] as Node;
-  const whole = op === "joinRows" ? { shape, place: low.joinPlace(id) } : low.value(id);
+  const added = low.graph.nodes[id] as Node;
+  const { shape } = added;
+  // Rows of what is there already may come later in the graph.
+  if (added.op === "rows" && low.value(id) === undefined) low.define(id, rowsOf(low, added));
+  const whole = added.op === "joinRows" ? { shape, place: low.joinPlace(id) } : low.value(id);
   const placement = low.analysis.placed.get(node.id);
   if (placement === undefined) return low.spread(node, whole);
   const { place } = low.dense(node, whole);

@@ -1,9 +1,9 @@
 // Regions with a dynamic origin: rows, joins, windows.
 
-import { type Node, type Shape, sizeOf, type WindowAttributes } from "@fewnorm/tensor";
+import { type Node, type NodeOf, type Shape, sizeOf, type WindowAttributes } from "@fewnorm/tensor";
 import { OP_ADD_CROP, OP_ADD_ROWS, OP_CROP } from "../../opcodes.ts";
-import { isLeaf } from "../analysis.ts";
 import { copyValue } from "../elementwise.ts";
+import { isLeaf } from "../graph.ts";
 import { bytesOf, type Lowering, rangeMap, rowMapping, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, mapped, type Place, reads } from "../program.ts";
 import { imagesAccess, operand, type Rules } from "./rule.ts";
@@ -35,20 +35,23 @@ function windowArguments(origin: Place, map: Shape, window: WindowAttributes): A
   ];
 }
 
+/** Rows are a view of what they are rows of, or a copy where their start is computed in the step. */
+export function rowsOf(low: Lowering, node: NodeOf<"rows">): Value {
+  const { shape, attributes } = node;
+  const x = operand(low, node, 0);
+  if (x.uniform !== undefined) return { ...x, shape };
+  const start = operand(low, node, 1);
+  const map = rowMapping(start, attributes.index, attributes.range);
+  const view = { shape, place: low.dense(node, x).place, map };
+  // The planner takes starts as known before the step; a computed one is read once and for all here.
+  if (isLeaf(low.graph.nodes[node.inputs[1] as number] as Node)) return view;
+  const out = low.result(node);
+  copyValue(low, node, out, view);
+  return out;
+}
+
 export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addCrop"> = {
-  rows(low, node) {
-    const { shape, attributes } = node;
-    const x = operand(low, node, 0);
-    if (x.uniform !== undefined) return { ...x, shape };
-    const start = operand(low, node, 1);
-    const map = rowMapping(start, attributes.index, attributes.range);
-    const view = { shape, place: low.dense(node, x).place, map };
-    // The planner takes starts as known before the step; a computed one is read once and for all here.
-    if (isLeaf(low.graph.nodes[node.inputs[1] as number] as Node)) return view;
-    const out = low.result(node);
-    copyValue(low, node, out, view);
-    return out;
-  },
+  rows: rowsOf,
 
   joinRows(low, node) {
     const { shape, attributes } = node;
