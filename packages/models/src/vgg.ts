@@ -1,7 +1,7 @@
 // VGG (Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition",
 // ICLR 2015) with normalization, as torchvision builds it: VGG-11, 13, 16 and 19.
 
-import { conv2d, dense, dropout, type Model, maxPool, type Scope } from "@fewnorm/nn";
+import { dense, dropout, type Model, maxPool, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import { reshape, sizeOf, type Tensor } from "@fewnorm/tensor";
 import { classifier, imagenet, type ModelOptions } from "./classifier.ts";
@@ -61,8 +61,9 @@ function features(
   for (const [stage, layers] of plan.entries()) {
     const channels = width * Math.min(2 ** stage, 8);
     for (let i = 0; i < layers; i++, index += 3) {
-      const y = conv2d(scope, `${index}`, x, { channels, kernel: 3, padding: 1 });
-      x = norm.layer(scope, `${index + 1}`, y, { relu: true });
+      const names = { linear: `${index}`, norm: `${index + 1}` };
+      const convolution = { channels, kernel: 3, padding: 1, bias: true, relu: true };
+      x = norm.conv2d(scope, names, x, convolution);
     }
     const [, , height = 1, columns = 1] = x.shape;
     if (Math.min(height, columns) > 1) x = maxPool(x, { kernel: 2 });

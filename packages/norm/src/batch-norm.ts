@@ -2,9 +2,9 @@
 
 import type { SharedStatistics, VirtualImages } from "@fewnorm/nn";
 import { fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
-import { conv2d, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
+import { add, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
 import { checkEpsilon, checkMomentum } from "./checks.ts";
-import { foldedConvolution, foldedWith } from "./folded.ts";
+import { convolve, foldedConvolution, foldedWith } from "./folded.ts";
 import { type LayerPlan, planLayer } from "./layer-plan.ts";
 import type { Norm } from "./norm.ts";
 import { type GradientMode, normalizeLayer, normalizeWith } from "./normalize-layer.ts";
@@ -64,11 +64,13 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
     layer: BatchNormLayer,
     { values }: LayerPlan,
     { y, statistics }: { y: Tensor; statistics: Statistics },
+    leftOut?: Tensor,
   ): Tensor {
     const { inner, states } = layer;
     const shared = sharing(layer, y.shape);
     if (shared?.role === "give") giveStatistics(shared, inner, statistics);
-    updateRunning(inner, states.running, statistics, values, momentum);
+    const mean = leftOut === undefined ? statistics.mean : add(statistics.mean, leftOut);
+    updateRunning(inner, states.running, { ...statistics, mean }, values, momentum);
     return y;
   }
 
@@ -84,14 +86,16 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
       const plan = planOf(layer, x.shape);
       return updated(layer, plan, normalizeLayer(x, plan, affine, gradient, epilogue));
     },
-    trainBehind(layer, convolution, shape, epilogue) {
+    trainBehind(layer, { bias, ...rest }, shape, epilogue) {
       const { affine } = layer.states;
-      const { x, weight, geometry } = convolution;
+      // A bias moves the mean as much as the values: it cancels, if both tell it their gradients.
+      const leftOut = gradient === "exact" ? bias : undefined;
+      const convolution = { ...rest, bias: leftOut === undefined ? bias : undefined };
       const given = taken(layer, shape);
       if (given !== undefined) {
         return foldable
           ? foldedWith(convolution, given, affine, epilogue)
-          : normalizeWith(conv2d(x, weight, geometry), given, affine, epilogue);
+          : normalizeWith(convolve(convolution), given, affine, epilogue);
       }
       const plan = planOf(layer, shape);
       return updated(
@@ -99,7 +103,8 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
         plan,
         foldable && !plan.full
           ? foldedConvolution(convolution, plan, affine, gradient === "detached", epilogue)
-          : normalizeLayer(conv2d(x, weight, geometry), plan, affine, gradient, epilogue),
+          : normalizeLayer(convolve(convolution), plan, affine, gradient, epilogue),
+        leftOut,
       );
     },
   });

@@ -26,31 +26,37 @@ type Geometry = Pick<Conv2dOptions, "stride" | "padding" | "groups">;
 export interface Convolution {
   readonly x: Tensor;
   readonly weight: Tensor;
+  readonly bias?: Tensor | undefined;
   readonly geometry: Geometry;
 }
 
+/** x ∗ weight + bias. */
+export const convolve = ({ x, weight, bias, geometry }: Convolution): Tensor =>
+  conv2d(x, weight, { ...geometry, bias });
+
 /**
- * act(norm(x ∗ weight) + residual). The sampled rows are convolved first and give the statistics;
+ * act(norm(x ∗ weight + bias) + residual). The sampled rows are convolved first and give the statistics;
  * every other row goes through one convolution whose weight and bias already contain the
  * normalization. Differentiating this is the exact gradient; `constant` statistics give `detached`.
  */
 export function foldedConvolution(
-  { x, weight, geometry }: Convolution,
+  convolution: Convolution,
   plan: LayerPlan,
   affine: Affine,
   constant: boolean,
   epilogue: EpilogueOptions,
 ): { y: Tensor; statistics: Statistics } {
   const { residual, relu = false } = epilogue;
-  const { gamma, beta, epsilon } = affine;
-  const convolved = plan.blocks.map((block) => convolveBlock(x, weight, geometry, block));
+  const { beta } = affine;
+  const { x } = convolution;
+  const convolved = plan.blocks.map((block) => convolveBlock(convolution, block));
   const sampled = combineMoments(
     plan,
     convolved.map((z) => moments(z)),
   );
   const statistics = constant ? detach(sampled) : sampled;
-  const { mean, variance } = statistics;
-  const scale = multiply(gamma, inverseDeviation(variance, epsilon));
+  const { mean } = statistics;
+  const scale = scaleOf(statistics, affine);
 
   const kept = keptBlocks(plan);
   const parts = kept.map((block): RowsPart => {
@@ -62,35 +68,49 @@ export function foldedConvolution(
 
   const rest = restOf(plan, kept, x);
   const skip = residual && rows(residual, rest.start, rest);
-  const folded = multiply(weight, reshape(scale, [scale.shape[0] ?? 1, 1, 1, 1]));
-  const part = conv2d(rows(x, rest.start, rest), folded, {
-    ...geometry,
-    bias: subtract(beta, multiply(scale, mean)),
-    residual: skip,
-    relu,
-  });
+  const others = { ...convolution, x: rows(x, rest.start, rest) };
+  const part = scaledConvolution(others, mean, scale, beta, { residual: skip, relu });
   const y = parts.length === 0 ? part : joinRows([...parts, { ...rest, part }]);
   return { y, statistics };
 }
 
-/** act(norm(x ∗ weight) + residual) with given statistics, in one convolution: evaluation. */
+/** act(norm(x ∗ weight + bias) + residual) with given statistics, in one convolution: evaluation. */
 export function foldedWith(
-  { x, weight, geometry }: Convolution,
-  { mean, variance }: Statistics,
-  { gamma, beta, epsilon }: Affine,
+  convolution: Convolution,
+  statistics: Statistics,
+  affine: Affine,
+  epilogue: EpilogueOptions,
+): Tensor {
+  const scale = scaleOf(statistics, affine);
+  return scaledConvolution(convolution, statistics.mean, scale, affine.beta, epilogue);
+}
+
+const scaleOf = ({ variance }: Statistics, { gamma, epsilon }: Affine): Tensor =>
+  multiply(gamma, inverseDeviation(variance, epsilon));
+
+/** act((x ∗ weight + bias − mean)·scale + shift + residual), as one convolution. */
+function scaledConvolution(
+  { x, weight, bias, geometry }: Convolution,
+  mean: Tensor,
+  scale: Tensor,
+  shift: Tensor,
   { residual, relu = false }: EpilogueOptions,
 ): Tensor {
-  const scale = multiply(gamma, inverseDeviation(variance, epsilon));
-  const folded = multiply(weight, reshape(scale, [scale.shape[0] ?? 1, 1, 1, 1]));
-  const bias = subtract(beta, multiply(scale, mean));
-  return conv2d(x, folded, { ...geometry, bias, residual, relu });
+  const distance = bias === undefined ? mean : subtract(mean, bias);
+  return conv2d(x, multiply(weight, reshape(scale, [scale.shape[0] ?? 1, 1, 1, 1])), {
+    ...geometry,
+    bias: subtract(shift, multiply(scale, distance)),
+    residual,
+    relu,
+  });
 }
 
 /** The convolution's results that the block samples; of a window only, from its input with a halo. */
-function convolveBlock(x: Tensor, weight: Tensor, geometry: Geometry, block: Block): Tensor {
+function convolveBlock(convolution: Convolution, block: Block): Tensor {
+  const { x, weight, geometry } = convolution;
   const { window, range, origins, startIndex } = block;
   const sampled = rows(x, origins, { range, index: startIndex });
-  if (window === undefined) return conv2d(sampled, weight, geometry);
+  if (window === undefined) return convolve({ ...convolution, x: sampled });
   const stride = pair(geometry.stride ?? 1);
   const padding = pair(geometry.padding ?? 0);
   const [, , kh = 1, kw = 1] = weight.shape;
@@ -101,7 +121,7 @@ function convolveBlock(x: Tensor, weight: Tensor, geometry: Geometry, block: Blo
     stride,
     offset: [0 - padding[0], 0 - padding[1]],
   });
-  return conv2d(input, weight, { ...geometry, padding: 0 });
+  return convolve({ ...convolution, x: input, geometry: { ...geometry, padding: 0 } });
 }
 
 /**

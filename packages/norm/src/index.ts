@@ -12,7 +12,7 @@ export {
   layerNorm,
 } from "./image-norms.ts";
 export { noNorm } from "./no-norm.ts";
-export type { EpilogueOptions, LayerNames, Norm } from "./norm.ts";
+export type { EpilogueOptions, LayerNames, Norm, NormalizedConvolution } from "./norm.ts";
 export type { GradientMode } from "./normalize-layer.ts";
 export {
   type WeightStandardizationOptions,

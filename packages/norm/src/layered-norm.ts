@@ -1,15 +1,15 @@
-// A norm from its layer: convolutions and dense layers without biases, and the layer behind them.
+// A norm from its layer: convolutions and dense layers, as a rule without biases, and the layer behind them.
 
-import { convolutionWeight, geometryOf, type Scope, uniformFanIn } from "@fewnorm/nn";
-import { conv2d, convolvedShape, reshape, type Shape, type Tensor } from "@fewnorm/tensor";
-import type { Convolution } from "./folded.ts";
+import { convolutionWeight, geometryOf, type Scope, uniformFanIn, zeros } from "@fewnorm/nn";
+import { convolvedShape, reshape, type Shape, type Tensor } from "@fewnorm/tensor";
+import { type Convolution, convolve } from "./folded.ts";
 import type { EpilogueOptions, Norm } from "./norm.ts";
 
 /** What {@link layeredNorm} makes a norm from. */
 export interface LayeredNormSpec extends Pick<Norm, "name" | "virtualImages" | "layer"> {
   readonly calibration?: Norm["calibration"];
   /**
-   * act(norm(x ∗ weight) + residual), where the layer can be more than what follows the convolution;
+   * act(norm(x ∗ weight + bias) + residual), where the layer can be more than what follows the convolution;
    * `shape` is the result's.
    */
   readonly behind?: (
@@ -25,9 +25,9 @@ export interface LayeredNormSpec extends Pick<Norm, "name" | "virtualImages" | "
 export function layeredNorm(spec: LayeredNormSpec): Norm {
   const { name, virtualImages, layer, calibration } = spec;
   const {
-    behind = (scope, norm, { x, weight, geometry }, _shape, epilogue) => {
+    behind = (scope, norm, convolution, _shape, epilogue) => {
       const { builder } = scope;
-      const convolved = builder.labelled(scope.at(norm).path, () => conv2d(x, weight, geometry));
+      const convolved = builder.labelled(scope.at(norm).path, () => convolve(convolution));
       return layer(scope, norm, convolved, epilogue);
     },
   } = spec;
@@ -37,10 +37,12 @@ export function layeredNorm(spec: LayeredNormSpec): Norm {
     layer,
     ...(calibration === undefined ? {} : { calibration }),
     conv2d(scope, names, x, options) {
-      const weight = convolutionWeight(scope.at(names.linear), x, options);
+      const inner = scope.at(names.linear);
+      const weight = convolutionWeight(inner, x, options);
+      const bias = options.bias ? inner.parameter("bias", [options.channels], zeros) : undefined;
       const geometry = geometryOf(options);
       const shape = convolvedShape(x.shape, weight.shape, geometry);
-      return behind(scope, names.norm, { x, weight, geometry }, shape, options);
+      return behind(scope, names.norm, { x, weight, bias, geometry }, shape, options);
     },
     dense(scope, names, x, { units, residual, relu }) {
       const [n = 1, inputs = 1] = x.shape;

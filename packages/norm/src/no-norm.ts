@@ -13,7 +13,8 @@ export function noNorm(): Norm {
       const sum = residual === undefined ? x : add(x, residual);
       return relu ? rectify(sum) : sum;
     },
-    conv2d: (scope, names, x, options) => conv2d(scope, names.linear, x, options),
+    conv2d: (scope, names, x, options) =>
+      conv2d(scope, names.linear, x, { ...options, bias: true }),
     dense(scope, names, x, { units, residual, relu = false }) {
       const [n = 1, inputs = 1] = x.shape;
       const inner = scope.at(names.linear);

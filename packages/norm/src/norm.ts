@@ -11,6 +11,15 @@ export interface EpilogueOptions {
   readonly relu?: boolean;
 }
 
+/** A convolution in front of a normalization, and what follows that. */
+export interface NormalizedConvolution extends ConvolutionSpec, EpilogueOptions {
+  /**
+   * A bias of the convolution's own, `bias`, zero at first: needless before a normalization, but some
+   * published networks have it. Default false; without a normalization there always is one.
+   */
+  readonly bias?: boolean;
+}
+
 /** The names of the layer before a normalization and of the normalization, as in PyTorch: `conv1`, `bn1`. */
 export interface LayerNames {
   readonly linear: string;
@@ -30,13 +39,8 @@ export interface Norm {
   calibration?(): Norm;
   /** act(norm(x) + residual), a layer of its own; x is [N, C, H, W] or [N, C]. */
   layer(scope: Scope, name: string, x: Tensor, options?: EpilogueOptions): Tensor;
-  /** act(norm(x ∗ weight) + residual): x [N, C, H, W] → [N, channels, …]. */
-  conv2d(
-    scope: Scope,
-    names: LayerNames,
-    x: Tensor,
-    options: ConvolutionSpec & EpilogueOptions,
-  ): Tensor;
+  /** act(norm(x ∗ weight + bias) + residual): x [N, C, H, W] → [N, channels, …]. */
+  conv2d(scope: Scope, names: LayerNames, x: Tensor, options: NormalizedConvolution): Tensor;
   /** act(norm(x·weightᵀ) + residual): x [N, I] → [N, units]. */
   dense(
     scope: Scope,

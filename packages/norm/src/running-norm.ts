@@ -1,8 +1,8 @@
 // Norms that normalize with statistics of the batch in training and with running statistics in evaluation.
 
 import type { Scope } from "@fewnorm/nn";
-import { conv2d, type Shape, type Tensor } from "@fewnorm/tensor";
-import { type Convolution, foldedWith } from "./folded.ts";
+import type { Shape, Tensor } from "@fewnorm/tensor";
+import { type Convolution, convolve, foldedWith } from "./folded.ts";
 import { layeredNorm } from "./layered-norm.ts";
 import type { EpilogueOptions, Norm } from "./norm.ts";
 import { type Affine, normalizeWith } from "./normalize-layer.ts";
@@ -72,10 +72,9 @@ export function runningNorm<S extends RunningStates>(spec: RunningNormSpec<S>): 
     behind: (scope, layerName, convolution, shape, epilogue) =>
       withStates(scope, layerName, shape[1] ?? 1, (layer) => {
         const { affine, running } = layer.states;
-        const { x, weight, geometry } = convolution;
         if (scope.mode === "evaluate") return foldedWith(convolution, running, affine, epilogue);
         return spec.trainBehind === undefined
-          ? spec.train(layer, conv2d(x, weight, geometry), epilogue)
+          ? spec.train(layer, convolve(convolution), epilogue)
           : spec.trainBehind(layer, convolution, shape, epilogue);
       }),
   });

@@ -2,7 +2,7 @@
 
 import type { Backend } from "@fewnorm/backend";
 import { createScope, drawAll } from "@fewnorm/nn";
-import type { Norm } from "@fewnorm/norm";
+import { type Norm, noNorm } from "@fewnorm/norm";
 import type { Strategy } from "@fewnorm/sampling";
 import {
   grad,
@@ -26,6 +26,8 @@ export interface BlockSpec {
   readonly y: Shape;
   readonly kernel?: number;
   readonly stride?: number;
+  /** The convolution has a bias of its own. */
+  readonly bias?: boolean;
   readonly residual?: boolean;
   readonly relu?: boolean;
   readonly evaluate?: boolean;
@@ -33,7 +35,7 @@ export interface BlockSpec {
 
 export type BlockValues = Record<string, HostValue>;
 
-/** Results by name: y, loss, the buffers' new values, and grad:… of x, weight, gamma, beta, residual. */
+/** Results by name: y, loss, the buffers' new values, and grad:… of x, weight, linearBias, gamma, beta, residual. */
 export type BlockResults = Record<string, ArrayLike<number>>;
 
 function weightShape({ kind, x, y, kernel = 3 }: BlockSpec): Shape | undefined {
@@ -53,6 +55,7 @@ export function operandShapes(spec: BlockSpec): Record<string, Shape> {
     runningMean: [c],
     runningVar: [c],
     runningStd: [c],
+    ...(spec.bias ? { linearBias: [c] } : {}),
     ...(spec.residual ? { residual: spec.y } : {}),
     probe: spec.y,
   };
@@ -71,6 +74,7 @@ export function randomOperands(spec: BlockSpec, from: Key): Record<string, Float
 
 const stateNames: Record<string, string> = {
   weight: "linear.weight",
+  linearBias: "linear.bias",
   gamma: "bn.weight",
   beta: "bn.bias",
   runningMean: "bn.running_mean",
@@ -101,7 +105,7 @@ export async function compileBlock(
     const y = applyNorm(norm, spec, scope, x, residual);
     const loss = sum(multiply(y, builder.input("probe", spec.y)));
     const wrt: Record<string, Tensor> = { x, ...(residual ? { residual } : {}) };
-    for (const name of ["weight", "gamma", "beta"]) {
+    for (const name of ["weight", "linearBias", "gamma", "beta"]) {
       const shape = shapes[name];
       const stateName = stateNames[name] as string;
       const state = declarations.states.find((other) => other.name === stateName);
@@ -152,7 +156,7 @@ function applyNorm(
   x: Tensor,
   residual: Tensor | undefined,
 ): Tensor {
-  const { kernel = 3, stride = 1, relu = false, y } = spec;
+  const { kernel = 3, stride = 1, bias = false, relu = false, y } = spec;
   const names = { linear: "linear", norm: "bn" };
   const epilogue = { residual, relu };
   if (spec.kind === "layer") return norm.layer(scope, "bn", x, epilogue);
@@ -163,9 +167,25 @@ function applyNorm(
     kernel,
     stride,
     padding,
+    bias,
     ...epilogue,
   });
 }
+
+/** The norm's layer behind the convolution or dense layer of no norm, which have biases. */
+export const behind = (norm: Norm): Norm => ({
+  ...norm,
+  conv2d: (scope, names, x, { residual, relu, ...spec }) =>
+    norm.layer(scope, names.norm, noNorm().conv2d(scope, names, x, spec), {
+      residual,
+      relu: relu === true,
+    }),
+  dense: (scope, names, x, { units, residual, relu }) =>
+    norm.layer(scope, names.norm, noNorm().dense(scope, names, x, { units }), {
+      residual,
+      relu: relu === true,
+    }),
+});
 
 /** Largest |a − b| divided by the largest |b|, at least 1. */
 export function deviation(a: ArrayLike<number>, b: ArrayLike<number>): number {

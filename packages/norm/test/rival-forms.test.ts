@@ -18,7 +18,7 @@ import {
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { key } from "@fewnorm/tensor";
 import test from "tape";
-import { type BlockSpec, compileBlock, deviation, randomOperands } from "./block.ts";
+import { type BlockSpec, behind, compileBlock, deviation, randomOperands } from "./block.ts";
 import { directional } from "./directional.ts";
 
 const ghost = ghostBatchNorm({ virtualBatchSize: 2 });
@@ -41,6 +41,7 @@ const conv = { kind: "conv2d", x: [4, 3, 6, 7] } as const;
 const specs: Record<string, BlockSpec> = {
   "3×3": { ...conv, y: [4, 4, 6, 7] },
   "stride 2, residual, ReLU": { ...conv, y: [4, 4, 3, 4], stride: 2, residual: true, relu: true },
+  "stride 2, bias, ReLU": { ...conv, y: [4, 4, 3, 4], stride: 2, bias: true, relu: true },
   dense: { kind: "dense", x: [4, 6], y: [4, 4], residual: true },
   "dense, ReLU": { kind: "dense", x: [4, 6], y: [4, 4], relu: true },
   layer: { kind: "layer", x: [4, 4, 3, 2], y: [4, 4, 3, 2], residual: true, relu: true },
@@ -65,21 +66,6 @@ for (const norm of norms) {
     t.end();
   });
 }
-
-/** The norm's layer behind the convolution or dense layer of no norm, whose bias is zero. */
-const behind = (norm: Norm): Norm => ({
-  ...norm,
-  conv2d: (scope, names, x, { residual, relu, ...spec }) =>
-    norm.layer(scope, names.norm, noNorm().conv2d(scope, names, x, spec), {
-      residual,
-      relu: relu === true,
-    }),
-  dense: (scope, names, x, { units, residual, relu }) =>
-    norm.layer(scope, names.norm, noNorm().dense(scope, names, x, { units }), {
-      residual,
-      relu: relu === true,
-    }),
-});
 
 const renorm = batchRenorm({ warmUp: 0, rMax: 1.2, dMax: 0.3 });
 for (const norm of [...norms.filter(({ name }) => !name.startsWith("ws")), renorm]) {

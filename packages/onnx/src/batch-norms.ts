@@ -41,20 +41,28 @@ export function scaleOf(
 }
 
 /**
- * The batch norm that a convolution has taken in: its weight is weight·scale and its bias β − scale·mean.
- * @returns it and the weight without it, or undefined where there is none.
+ * The batch norm that a convolution has taken in: its weight is weight·scale and its bias β − scale·mean, or
+ * β − scale·(mean − bias) where it had one.
+ * @returns it, and weight and bias without it, or undefined where there is none.
  */
 export function foldedNorm(
   graph: Graph,
   weight: number,
   bias: number | undefined,
-): { readonly weight: number; readonly norm: BatchNorm } | undefined {
+):
+  | { readonly weight: number; readonly bias: number | undefined; readonly norm: BatchNorm }
+  | undefined {
   const [plain, reshaped] = inputsOf(graph, weight, "multiply");
   const [beta, shift] = inputsOf(graph, bias, "subtract");
-  const [scale, mean] = inputsOf(graph, shift, "multiply");
+  const [scale, distance] = inputsOf(graph, shift, "multiply");
+  const [mean = distance, own] = inputsOf(graph, distance, "subtract");
   if (plain === undefined || reshaped === undefined || scale === undefined) return undefined;
   const known = scaleOf(graph, scale);
   if (known === undefined || (beforeReshapes(graph, reshaped) as Node).id !== scale)
     return undefined;
-  return { weight: plain, norm: { ...known, beta: beta as number, mean: mean as number } };
+  return {
+    weight: plain,
+    bias: own,
+    norm: { ...known, beta: beta as number, mean: mean as number },
+  };
 }

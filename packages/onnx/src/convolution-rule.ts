@@ -95,7 +95,7 @@ function partsOf({ inputs, attributes }: Convolution, emitter: Emitter): Parts {
   const found = emitter.foldNorms ? undefined : foldedNorm(emitter.graph, weight, bias);
   return found === undefined
     ? { weight, bias, norm: undefined, residual }
-    : { weight: found.weight, bias: undefined, norm: found.norm, residual };
+    : { weight: found.weight, bias: found.bias, norm: found.norm, residual };
 }
 
 /** act(norm(y) + residual). */

@@ -136,6 +136,8 @@ test("every family of models, against the engine", async (t) => {
       // Both sides round, and there are up to 56 layers.
       const what = `${model.name}, ${foldNorms ? "folded" : "not"}`;
       t.ok(off <= 4 * tolerance * size, `${what}: off by ${off} of ${size}`);
+      const biased = Buffer.from(file).includes("features.0.bias");
+      t.equal(biased, !foldNorms && model.name === "vgg11", `${what}: a convolution's own bias`);
       if (!foldNorms) continue;
       const found = Object.keys(counts).map((op) => [op, operators(file, op)]);
       t.deepEqual(Object.fromEntries(found), counts, `${what}: operators`);
