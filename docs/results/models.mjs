@@ -20,14 +20,17 @@ const help = `Usage: node docs/results/models.mjs train|table --data DIR --out D
 /** 40 steps; 100 of those that learn slowly. */
 const usual = { batch: 32, images: 640, epochs: 2 };
 const slow = { ...usual, epochs: 5 };
-/** 25 steps with enough values in maps of one pixel, and 24 steps of the one model of 10 Gflop an image. */
+/** 25 steps of many images, or 50; 120 of the one model of 10 Gflop an image, with few. */
 const large = { batch: 128, images: 640, epochs: 5 };
 const special = {
   resnet50: large,
   resnet101: large,
   preresnet164: slow,
   densenet121: slow,
-  "wrn28-10": { batch: 8, images: 192, epochs: 1 },
+  vgg16: slow,
+  vgg19: slow,
+  mobilenetv2: { ...large, epochs: 10 },
+  "wrn28-10": { batch: 8, images: 192, epochs: 5 },
 };
 
 /** Rates at which so few steps are enough: the wider the network, the smaller. */
@@ -38,7 +41,7 @@ const rates = [
   [/^(vgg|wrn)/, 0.005],
   [/^resnet(18|34)/, 0.003],
   [/^resnet(50|101)/, 0.002],
-  [/./, 0.001],
+  [/^mobilenet/, 0.01],
 ];
 
 function settingsOf(name) {
