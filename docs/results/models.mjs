@@ -41,7 +41,7 @@ const rates = [
   [/^(vgg|wrn)/, 0.005],
   [/^resnet(18|34)/, 0.003],
   [/^resnet(50|101)/, 0.002],
-  [/^mobilenet/, 0.01],
+  [/./, 0.01],
 ];
 
 function settingsOf(name) {
