@@ -21,6 +21,7 @@ const geometry = { stride: [1, 1], padding: [0, 0], groups: 1 } as const;
 const plain = { bias: false, residual: false, relu: false };
 
 const answers: { readonly [P in Primitive]: readonly Answer[] } = {
+  // These two need values from outside: see reference-backend.test.ts.
   input: [],
   state: [],
   constant: [
