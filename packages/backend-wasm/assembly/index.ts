@@ -18,7 +18,7 @@ import { pack, packInputGrad } from "./pack";
 import { maxPool, maxPoolGrad } from "./pooling";
 import { addCrop, addRows, crop } from "./regions";
 import { combine, sumPartial, sumRows } from "./sums";
-import { advance, awaitOthers, done } from "./sync";
+import { advance, awaitOthers, begin, done } from "./sync";
 import { convolveWinograd } from "./winograd";
 import { packWinograd } from "./winograd-pack";
 import { combineWinograd, convolveWinogradWeightGrad } from "./winograd-weight-grad";
@@ -41,6 +41,7 @@ export function run(plan: usize, from: i32, count: i32, thread: i32, threads: i3
   for (let i = from; i < end; i++) {
     const instruction = changetype<Instruction>(plan + i * offsetof<Instruction>());
     if (threads > 1 && instruction.wait > from) awaitOthers(control, thread, threads, base + instruction.wait);
+    begin(control, base + i);
     execute(instruction.op, instruction.args, thread, threads);
     if (threads > 1) advance(control, thread, threads, base + i + 1);
   }

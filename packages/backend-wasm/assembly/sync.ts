@@ -1,4 +1,4 @@
-// How threads wait for each other: each counts what it has done where the others see it.
+// How threads wait for each other and help each other: each counts what it has done where the others see it.
 
 // Some hundred microseconds: waking a sleeping thread costs tens of them on a virtual machine.
 const SPINS = 100000;
@@ -20,32 +20,48 @@ class Control {
 @external("env", "sleepWhile")
 declare function sleepWhile(at: usize, seen: i32): void;
 
-function countOf(control: usize, thread: i32): usize {
+/** What a thread's line holds. */
+@unmanaged
+class Line {
+  count: i32; // of instructions done, in all runs
+  finished: i32; // chunks of its share of the current instruction
+  claimed: i64; // the instruction's number << 32 | how many chunks somebody has claimed
+}
+
+function lineOf(control: usize, thread: i32): usize {
   return control + LINE + <usize>thread * LINE;
 }
 
 /** How many instructions a thread has done, in all runs. */
 export function done(control: usize, thread: i32): i32 {
-  return atomic.load<i32>(countOf(control, thread));
+  return atomic.load<i32>(lineOf(control, thread));
 }
 
 /** Says that a thread has done `count` instructions. */
 export function advance(control: usize, thread: i32, threads: i32, count: i32): void {
-  const at = countOf(control, thread);
+  const at = lineOf(control, thread);
   atomic.store<i32>(at, count);
+  wake(control, at);
+}
+
+function wake(control: usize, at: usize): void {
   if (atomic.load<i32>(control, offsetof<Control>("sleepers")) > 0) atomic.notify(at);
 }
 
 /** Waits until all other threads have done `count` instructions. Counts may wrap round. */
 export function awaitOthers(control: usize, thread: i32, threads: i32, count: i32): void {
   for (let other = 0; other < threads; other++) {
-    if (other != thread) awaitThread(control, countOf(control, other), count);
+    if (other != thread) awaitCount(control, lineOf(control, other), count);
   }
+  checkStopped(control);
+}
+
+function checkStopped(control: usize): void {
   if (atomic.load<i32>(control, offsetof<Control>("stopped")) != 0) unreachable();
 }
 
 /** Spins first, since threads that share a plan mostly arrive soon after one another, then sleeps. */
-function awaitThread(control: usize, at: usize, count: i32): void {
+function awaitCount(control: usize, at: usize, count: i32): void {
   for (let spins = 0; spins < SPINS; spins++) {
     if (atomic.load<i32>(at) - count >= 0) return;
   }
@@ -57,4 +73,49 @@ function awaitThread(control: usize, at: usize, count: i32): void {
     sleepWhile(at, seen);
   }
   atomic.sub<i32>(control, 1, offsetof<Control>("sleepers"));
+}
+
+// An instruction's work can be divided into chunks, of which each thread owns a share. A thread that is through with
+// its own helps those that are at the same instruction, so that it need not wait for them later. It touches their
+// memory then, which is theirs alone by the plan: so they go on only when all of their share is done.
+
+let meeting: usize; // the control of the current run
+let current: i32; // the number of the current instruction, other than those just before and after it
+
+/** Says which instruction comes next, before it is begun. */
+export function begin(control: usize, instruction: i32): void {
+  meeting = control;
+  current = instruction;
+}
+
+/** Offers a thread's share of the current instruction to all. */
+export function offer(thread: i32): void {
+  const line = lineOf(meeting, thread);
+  atomic.store<i32>(line, 0, offsetof<Line>("finished"));
+  atomic.store<i64>(line, <i64>current << 32, offsetof<Line>("claimed"));
+}
+
+/** The next of the `chunks` in a thread's share of the current instruction; -1 when none is left or to be had yet. */
+export function claim(owner: i32, chunks: i32): i32 {
+  const line = lineOf(meeting, owner);
+  let claimed = atomic.load<i64>(line, offsetof<Line>("claimed"));
+  while (<i32>(claimed >> 32) == current && <i32>claimed < chunks) {
+    const found = atomic.cmpxchg<i64>(line, claimed, claimed + 1, offsetof<Line>("claimed"));
+    if (found == claimed) return <i32>claimed;
+    claimed = found;
+  }
+  return -1;
+}
+
+/** Says that a claimed chunk is done. */
+export function finish(owner: i32): void {
+  const at = lineOf(meeting, owner) + offsetof<Line>("finished");
+  atomic.add<i32>(at, 1);
+  wake(meeting, at);
+}
+
+/** Waits until the `chunks` of a thread's own share are done. */
+export function awaitChunks(thread: i32, chunks: i32): void {
+  awaitCount(meeting, lineOf(meeting, thread) + offsetof<Line>("finished"), chunks);
+  checkStopped(meeting);
 }

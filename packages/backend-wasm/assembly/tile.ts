@@ -77,7 +77,8 @@ export function convolveGrid(
       let a31 = a01;
       let wp = w;
       for (let t = 0; t < taps; t++) {
-        for (let k = 0; k < run; k++) {
+        const end = wp + run * 32;
+        do {
           const w0 = v128.load(wp);
           const w1 = v128.load(wp, 16);
           const x0 = v128.load32_splat(p0);
@@ -97,7 +98,7 @@ export function convolveGrid(
           p2 += 4;
           p3 += 4;
           wp += 32;
-        }
+        } while (wp != end);
         p0 += nextTap;
         p1 += nextTap;
         p2 += nextTap;

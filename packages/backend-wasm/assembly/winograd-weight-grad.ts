@@ -127,7 +127,8 @@ function accumulate4x2(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0:
   let a21 = v128.load(s2, 16);
   let a30 = v128.load(s3);
   let a31 = v128.load(s3, 16);
-  for (let t = 0; t < tiles; t++) {
+  const end = x + tiles * xRow;
+  do {
     const x0 = v128.load(x);
     const x1 = v128.load(x, 16);
     const g0 = v128.load32_splat(g);
@@ -144,7 +145,7 @@ function accumulate4x2(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0:
     a31 = madd(g3, x1, a31);
     g += gRow;
     x += xRow;
-  }
+  } while (x != end);
   v128.store(s0, a00);
   v128.store(s0, a01, 16);
   v128.store(s1, a10);
@@ -165,7 +166,8 @@ function accumulate4x1(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0:
   let a1 = v128.load(s1);
   let a2 = v128.load(s2);
   let a3 = v128.load(s3);
-  for (let t = 0; t < tiles; t++) {
+  const end = x + tiles * xRow;
+  do {
     const x0 = v128.load(x);
     a0 = madd(v128.load32_splat(g), x0, a0);
     a1 = madd(v128.load32_splat(g, 4), x0, a1);
@@ -173,7 +175,7 @@ function accumulate4x1(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0:
     a3 = madd(v128.load32_splat(g, 12), x0, a3);
     g += gRow;
     x += xRow;
-  }
+  } while (x != end);
   v128.store(s0, a0);
   v128.store(s1, a1);
   v128.store(s2, a2);

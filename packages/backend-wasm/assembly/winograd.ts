@@ -5,6 +5,7 @@
 import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { zero } from "./padding";
+import { awaitChunks, claim, finish, offer } from "./sync";
 import { output0, output1, output2, output3, transformInput } from "./winograd-transform";
 
 /** The arguments of `convolve`; `band` counts strips, the weights are those of `packWinograd`. */
@@ -39,9 +40,6 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
   const c = changetype<WinogradConvolve>(args);
   const down = (c.outHeight + 3) / 4;
   const across = (c.outWidth + 3) / 4;
-  const begin = share(c.images * down, thread, threads);
-  const end = share(c.images * down, thread + 1, threads);
-  if (begin == end) return;
   const xFirst = mapFirst(c.xMap);
   const residualFirst = mapFirst(c.residualMap);
   const outFirst = mapFirst(c.outMap);
@@ -67,8 +65,20 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
   zero(zeros, zeroBytes);
   zero(lines, 6 * lineBytes);
 
-  for (let first = begin; first < end; first += c.band) {
-    const strips = min(c.band, end - first);
+  const all = c.images * down;
+  let owner = thread;
+  let chunks = chunksOf(all, c.band, owner, threads);
+  offer(thread);
+  for (let helped = 0; helped < threads; ) {
+    const chunk = claim(owner, chunks);
+    if (chunk < 0) {
+      if (++owner == threads) owner = 0;
+      chunks = chunksOf(all, c.band, owner, threads);
+      helped++;
+      continue;
+    }
+    const first = share(all, owner, threads) + chunk * c.band;
+    const strips = min(c.band, share(all, owner + 1, threads) - first);
     for (let s = 0; s < strips; s++) {
       const n = turned((first + s) / down, turn, c.images);
       const row = ((first + s) % down) * 4 - c.paddingY;
@@ -89,7 +99,14 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
         min(4, c.outHeight - row), across,
       );
     }
+    finish(owner);
   }
+  awaitChunks(thread, chunksOf(all, c.band, thread, threads));
+}
+
+/** How many bands of strips are in a thread's share. */
+function chunksOf(strips: i32, band: i32, thread: i32, threads: i32): i32 {
+  return (share(strips, thread + 1, threads) - share(strips, thread, threads) + band - 1) / band;
 }
 
 /**
@@ -165,26 +182,73 @@ function multiply(
         let a21 = f32x4.splat(0);
         let a30 = f32x4.splat(0);
         let a31 = f32x4.splat(0);
-        for (let k = 0; k < depth; k++) {
-          const w0 = v128.load(w);
-          const w1 = v128.load(w, 16);
-          const x0 = v128.load32_splat(p0);
-          a00 = madd(x0, w0, a00);
-          a01 = madd(x0, w1, a01);
-          const x1 = v128.load32_splat(p1);
-          a10 = madd(x1, w0, a10);
-          a11 = madd(x1, w1, a11);
-          const x2 = v128.load32_splat(p2);
-          a20 = madd(x2, w0, a20);
-          a21 = madd(x2, w1, a21);
-          const x3 = v128.load32_splat(p3);
-          a30 = madd(x3, w0, a30);
-          a31 = madd(x3, w1, a31);
-          p0 += 4;
-          p1 += 4;
-          p2 += 4;
-          p3 += 4;
-          w += 32;
+        const end = w + depth * 32;
+        for (;;) {
+          const w0a = v128.load(w, 0);
+          const w1a = v128.load(w, 16);
+          const x0a = v128.load32_splat(p0, 0);
+          a00 = madd(x0a, w0a, a00);
+          a01 = madd(x0a, w1a, a01);
+          const x1a = v128.load32_splat(p1, 0);
+          a10 = madd(x1a, w0a, a10);
+          a11 = madd(x1a, w1a, a11);
+          const x2a = v128.load32_splat(p2, 0);
+          a20 = madd(x2a, w0a, a20);
+          a21 = madd(x2a, w1a, a21);
+          const x3a = v128.load32_splat(p3, 0);
+          a30 = madd(x3a, w0a, a30);
+          a31 = madd(x3a, w1a, a31);
+          if (w + 32 == end) break;
+          const w0b = v128.load(w, 32);
+          const w1b = v128.load(w, 48);
+          const x0b = v128.load32_splat(p0, 4);
+          a00 = madd(x0b, w0b, a00);
+          a01 = madd(x0b, w1b, a01);
+          const x1b = v128.load32_splat(p1, 4);
+          a10 = madd(x1b, w0b, a10);
+          a11 = madd(x1b, w1b, a11);
+          const x2b = v128.load32_splat(p2, 4);
+          a20 = madd(x2b, w0b, a20);
+          a21 = madd(x2b, w1b, a21);
+          const x3b = v128.load32_splat(p3, 4);
+          a30 = madd(x3b, w0b, a30);
+          a31 = madd(x3b, w1b, a31);
+          if (w + 64 == end) break;
+          const w0c = v128.load(w, 64);
+          const w1c = v128.load(w, 80);
+          const x0c = v128.load32_splat(p0, 8);
+          a00 = madd(x0c, w0c, a00);
+          a01 = madd(x0c, w1c, a01);
+          const x1c = v128.load32_splat(p1, 8);
+          a10 = madd(x1c, w0c, a10);
+          a11 = madd(x1c, w1c, a11);
+          const x2c = v128.load32_splat(p2, 8);
+          a20 = madd(x2c, w0c, a20);
+          a21 = madd(x2c, w1c, a21);
+          const x3c = v128.load32_splat(p3, 8);
+          a30 = madd(x3c, w0c, a30);
+          a31 = madd(x3c, w1c, a31);
+          if (w + 96 == end) break;
+          const w0d = v128.load(w, 96);
+          const w1d = v128.load(w, 112);
+          const x0d = v128.load32_splat(p0, 12);
+          a00 = madd(x0d, w0d, a00);
+          a01 = madd(x0d, w1d, a01);
+          const x1d = v128.load32_splat(p1, 12);
+          a10 = madd(x1d, w0d, a10);
+          a11 = madd(x1d, w1d, a11);
+          const x2d = v128.load32_splat(p2, 12);
+          a20 = madd(x2d, w0d, a20);
+          a21 = madd(x2d, w1d, a21);
+          const x3d = v128.load32_splat(p3, 12);
+          a30 = madd(x3d, w0d, a30);
+          a31 = madd(x3d, w1d, a31);
+          p0 += 16;
+          p1 += 16;
+          p2 += 16;
+          p3 += 16;
+          w += 128;
+          if (w == end) break;
         }
         v128.store(to, a00);
         v128.store(to, a01, 16);

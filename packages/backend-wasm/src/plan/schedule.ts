@@ -1,6 +1,6 @@
 // Where buffers lie and what threads wait for: liveness, offsets in the workspace.
 
-import { arrange, LAG, workOf } from "./arrange.ts";
+import { arrange, workOf } from "./arrange.ts";
 import { type Located, locateAll, mustWait } from "./conflicts.ts";
 import type { Buffer, Instruction, Program } from "./program.ts";
 
@@ -10,10 +10,12 @@ const SLACK = 32;
 /** Buffers up to this size are many and together small: these are placed quickly, the others closely. */
 const SMALL_BYTES = 32 * 1024;
 /**
- * Buffers below this size keep their memory for a while: others that took it over at once would make threads wait
- * for nothing.
+ * Buffers below this size lie apart from the larger ones and keep their memory for a while: others that took it over
+ * at once would make threads wait for nothing.
  */
 const KEPT_BYTES = 2 * 1024 * 1024;
+/** For how long, in the unit of `workOf`: the work of a few convolutions. */
+const KEPT_WORK = 2 ** 26;
 
 export interface Schedule {
   /** The program's instructions, in the order in which they run. */
@@ -55,18 +57,10 @@ function intervalsOf(
       interval.last = Math.max(interval.last, to);
     }
   };
-  const works = instructions.map(workOf);
-  /** The last instruction that a thread may be at while another is still at i. */
-  const lagging = (i: number): number => {
-    let last = i;
-    for (let lag = 0; lag < LAG && last + 1 < works.length; last++)
-      lag += works[last + 1] as number;
-    return last;
-  };
+  const kept = keptUntil(instructions, threads);
   instructions.forEach(({ accesses }, i) => {
-    const kept = threads > 1 ? lagging(i) : i;
     for (const { place } of accesses) {
-      touch(place.buffer, i, place.buffer.bytes < KEPT_BYTES ? kept : i);
+      touch(place.buffer, i, place.buffer.bytes < KEPT_BYTES ? (kept[i] as number) : i);
     }
   });
   const end = instructions.length;
@@ -77,33 +71,55 @@ function intervalsOf(
   return [...intervals.values()];
 }
 
+/** For each instruction, the last one during which its small buffers keep their memory. */
+function keptUntil(instructions: readonly Instruction[], threads: number): number[] {
+  if (threads === 1) return instructions.map((_, i) => i);
+  const works = instructions.map(workOf);
+  let last = 0;
+  let work = 0; // of the instructions after i, up to the last
+  return instructions.map((_, i) => {
+    if (i > 0) work -= works[i] as number;
+    if (last < i) [last, work] = [i, 0];
+    while (work < KEPT_WORK && last + 1 < works.length) work += works[++last] as number;
+    return last;
+  });
+}
+
 const alignedBytes = ({ bytes }: Buffer): number =>
   Math.ceil((bytes + SLACK) / ALIGNMENT) * ALIGNMENT;
 
-/** Places the few large buffers closely, then the many small ones quickly. */
+/** Places the few large buffers closely, those of medium size behind them likewise, then the many small ones quickly. */
 function placeBuffers(
   buffers: readonly Buffer[],
   instructions: readonly Instruction[],
   threads: number,
 ) {
   const intervals = intervalsOf(buffers, instructions, threads);
-  const isLarge = ({ buffer }: Interval) => buffer.bytes > SMALL_BYTES;
+  const between = (least: number, below: number) =>
+    intervals.filter(({ buffer }) => buffer.bytes >= least && buffer.bytes < below);
   const offsets = new Map<number, number>();
-  const large = placeLarge(intervals.filter(isLarge), offsets);
-  const small = intervals.filter((interval) => !isLarge(interval));
-  return { offsets, workspaceBytes: placeSmall(small, offsets, large) };
+  const large = placeClosely(between(KEPT_BYTES, Number.POSITIVE_INFINITY), offsets, 0);
+  const medium = placeClosely(between(SMALL_BYTES + 1, KEPT_BYTES), offsets, large);
+  return { offsets, workspaceBytes: placeQuickly(between(0, SMALL_BYTES + 1), offsets, medium) };
 }
 
-/** Largest first, each at the lowest offset that no buffer alive at the same time occupies. Returns the end. */
-function placeLarge(intervals: readonly Interval[], offsets: Map<number, number>): number {
+/**
+ * Largest first, each at the lowest offset from `start` that no buffer alive at the same time occupies. Returns the
+ * end.
+ */
+function placeClosely(
+  intervals: readonly Interval[],
+  offsets: Map<number, number>,
+  start: number,
+): number {
   const ordered = [...intervals].sort(
     (a, b) => b.buffer.bytes - a.buffer.bytes || a.buffer.id - b.buffer.id,
   );
   const placed: (Interval & { offset: number; end: number })[] = [];
-  let top = 0;
+  let top = start;
   for (const interval of ordered) {
     const bytes = alignedBytes(interval.buffer);
-    let offset = 0;
+    let offset = start;
     for (const other of placed) {
       if (other.first > interval.last || other.last < interval.first) continue;
       if (other.offset >= offset + bytes) break;
@@ -119,7 +135,7 @@ function placeLarge(intervals: readonly Interval[], offsets: Map<number, number>
 }
 
 /** In the order of time, each into freed memory of its size class or at the end. Returns the end. */
-function placeSmall(
+function placeQuickly(
   intervals: readonly Interval[],
   offsets: Map<number, number>,
   start: number,
