@@ -11,11 +11,11 @@ import { type Located, locateAll, mustWait, touch } from "./conflicts.ts";
 import type { Instruction } from "./program.ts";
 
 /** How many instructions others may overtake: further ones would only make results live longer. */
-const WINDOW = 64;
+const WINDOW = 256;
 /** Instructions with so much work, whose operands and results are mostly large as well, stay in their order. */
 const LARGE = 2 ** 24;
 /** Work by which one thread may lag behind another without anybody waiting, in bytes of memory traffic. */
-const LAG = 2 ** 20;
+const LAG = 2 ** 24;
 /** What an instruction costs besides, of the same unit. */
 const OVERHEAD = 4096;
 /** How much longer a convolution takes than a pass over its operands. */
