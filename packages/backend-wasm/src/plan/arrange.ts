@@ -11,7 +11,7 @@ import { type Located, locateAll, mustWait, touch } from "./conflicts.ts";
 import type { Instruction } from "./program.ts";
 
 /** How many instructions others may overtake: further ones would only make results live longer. */
-const WINDOW = 256;
+const WINDOW = 128;
 /** Instructions with so much work, whose operands and results are mostly large as well, stay in their order. */
 const LARGE = 2 ** 24;
 /** Work by which one thread may lag behind another without anybody waiting, in bytes of memory traffic. */
