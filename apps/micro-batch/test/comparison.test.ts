@@ -1,23 +1,7 @@
-// What is compared, on the WebAssembly engine with one thread: the same numbers every time.
+// What is compared.
 
-import { type Dataset, loadEmbedded } from "@fewnorm/data";
-import { parseBackend } from "@fewnorm/presets";
 import test from "tape";
-import { type ComparisonEvent, compare, type TestEvent } from "../src/comparison.ts";
-import { defaults, type Settings } from "../src/settings.ts";
-
-async function eventsOf(settings: Partial<Settings>, steps: number, dataset?: Dataset) {
-  const backend = await parseBackend("wasm")({ threads: 1 });
-  const events: ComparisonEvent[] = [];
-  const all = { ...defaults, ...settings };
-  const data = dataset ?? (await loadEmbedded());
-  for await (const event of compare(backend, data, all, { steps })) events.push(event);
-  await backend.dispose();
-  return events;
-}
-
-const tests = (events: readonly ComparisonEvent[], method: number): readonly TestEvent[] =>
-  events.filter((event): event is TestEvent => event.type === "test" && event.method === method);
+import { eventsOf, tests } from "./events.ts";
 
 test("at two images batch norm fails, and a sample's statistics do not", async (t) => {
   const events = await eventsOf({ methods: ["bn", "bs:16"] }, 48);

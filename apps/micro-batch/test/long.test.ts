@@ -1,8 +1,8 @@
-// What takes minutes: memory over a long training, and WebGPU on an adapter that is software.
+// What takes minutes: memory over a long training.
 
 import type { Page } from "playwright-core";
 import test from "tape";
-import { cell, textOf, untilImages } from "./page.ts";
+import { cell, untilImages } from "./page.ts";
 import { openSite, whyNoBrowser, whyNotAll } from "./site.ts";
 
 const skip = whyNoBrowser ?? whyNotAll ?? false;
@@ -32,26 +32,6 @@ test("memory is flat over five minutes", { skip }, async (t) => {
   const found = `${mebibytes(before)} MiB after a minute, ${mebibytes(after)} after five (${images} images)`;
   // Curves fill up to 500 points each in that time, some hundred kilobytes; the engine's memory is planned once.
   t.ok(after - before < 2 * 2 ** 20, found);
-  t.deepEqual(site.errors, []);
-  await site.close();
-});
-
-test("it trains on WebGPU", { skip }, async (t) => {
-  const site = await openSite([
-    "--enable-unsafe-webgpu",
-    "--use-webgpu-adapter=swiftshader",
-    "--enable-unsafe-swiftshader",
-  ]);
-  const page = await site.open({ link: "#methods=bn,vdn:4&micro=16&engine=webgpu" });
-  page.setDefaultTimeout(10 * minute);
-  await untilImages(page, "vdn:4", 0);
-  t.ok((await textOf(page, "engine-name")).includes("webgpu"), await textOf(page, "engine-name"));
-  t.ok((await textOf(page, "browser")).includes("there is an adapter"), "the page has found it");
-  await untilImages(page, "vdn:4", 500);
-  // After the test at 512 images.
-  await untilImages(page, "vdn:4", 512);
-  const loss = Number(await cell(page, "vdn:4", "loss"));
-  t.ok(loss < 2.1, `test loss ${loss} after 512 images; guessing is 2.30`);
   t.deepEqual(site.errors, []);
   await site.close();
 });
