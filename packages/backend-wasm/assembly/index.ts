@@ -41,7 +41,7 @@ export function run(plan: usize, from: i32, count: i32, thread: i32, threads: i3
   for (let i = from; i < end; i++) {
     const instruction = changetype<Instruction>(plan + i * offsetof<Instruction>());
     if (threads > 1 && instruction.wait > from) awaitOthers(control, thread, threads, base + instruction.wait);
-    begin(control, base + i);
+    begin(control, base + i + 1);
     execute(instruction.op, instruction.args, thread, threads);
     if (threads > 1) advance(control, thread, threads, base + i + 1);
   }

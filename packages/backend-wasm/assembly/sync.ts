@@ -80,7 +80,7 @@ function awaitCount(control: usize, at: usize, count: i32): void {
 // memory then, which is theirs alone by the plan: so they go on only when all of their share is done.
 
 let meeting: usize; // the control of the current run
-let current: i32; // the number of the current instruction, other than those just before and after it
+let current: i32; // the number of the current instruction in all runs, from 1: no line holds it before it is offered
 
 /** Says which instruction comes next, before it is begun. */
 export function begin(control: usize, instruction: i32): void {

@@ -2,7 +2,7 @@
 //
 // V8's instruction selection places all loads of a basic block before its arithmetic, so everything that an
 // iteration loads must fit the 15 registers beside the accumulators. 4 × 2 vectors (8 + 4 + 2) without
-// unrolling does and reaches 50 GFLOP/s where 6 × 2 unrolled by 4 spills and stays at 32.
+// unrolling within a block does and reaches 50 GFLOP/s where 6 × 2 unrolled by 4 spills and stays at 32.
 
 import { madd, relu4 } from "./common";
 
