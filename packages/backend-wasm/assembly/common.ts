@@ -15,6 +15,13 @@ export function relu4(v: v128): v128 {
   return f32x4.pmax(v, f32x4.splat(0));
 }
 
+/** v where what is at `mask` is positive, else 0. */
+// @ts-ignore: decorator
+@inline
+export function masked(v: v128, mask: usize): v128 {
+  return v128.and(v, f32x4.gt(v128.load(mask), f32x4.splat(0)));
+}
+
 /** The sum of the four lanes. */
 // @ts-ignore: decorator
 @inline

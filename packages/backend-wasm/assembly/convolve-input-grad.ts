@@ -1,11 +1,11 @@
-// ∂L/∂x of a convolution plus what else is added to it, as one convolution of g for each class of pixels of x.
+// ∂L/∂x of a convolution plus what else is added to it, masked by a ReLU's results, as one convolution of g for each class of pixels of x.
 //
 // Pixel y of x receives from taps ky with (y + padding − ky) divisible by the stride. With
 // a = (y + padding) mod stride and q = (y + padding − a)/stride these are ky = a + stride·j, and the row of g is
 // q − j: a stride-1 convolution over q with the taps of class a. At stride 1 there is one class, and this is the
 // usual convolution with the kernel turned round.
 
-import { mapFirst, rowOf, share, turned, turnOf } from "./common";
+import { mapFirst, masked, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { depthwiseInputGrad, isDepthwise } from "./depthwise";
 import { tapsOf } from "./pack";
@@ -21,6 +21,8 @@ class InputGrad extends Geometry {
   baseMap: usize;
   out: usize;
   outMap: usize;
+  mask: usize; // results are kept where this is positive, may be 0
+  maskMap: usize;
 }
 
 export function convolveInputGrad(args: usize, thread: i32, threads: i32): void {
@@ -28,6 +30,7 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
   const gFirst = mapFirst(c.gMap);
   const baseFirst = mapFirst(c.baseMap);
   const outFirst = mapFirst(c.outMap);
+  const maskFirst = mapFirst(c.maskMap);
   const xBytes = c.height * c.width * c.channels * 4;
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
@@ -44,6 +47,7 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
       // In a pass of its own, in order of memory: tiles of a class, stride pixels apart, would wait for each line.
       if (base) addTo(out, base, xBytes);
     }
+    if (c.mask) maskBy(out, c.mask + <usize>rowOf(c.maskMap, maskFirst, n) * xBytes, xBytes);
   }
 }
 
@@ -63,6 +67,12 @@ function addTo(out: usize, base: usize, bytes: i32): void {
   let i = 0;
   for (; i <= bytes - 16; i += 16) v128.store(out + i, f32x4.add(v128.load(out + i), v128.load(base + i)));
   for (; i < bytes; i += 4) f32.store(out + i, f32.load(out + i) + f32.load(base + i));
+}
+
+function maskBy(out: usize, mask: usize, bytes: i32): void {
+  let i = 0;
+  for (; i <= bytes - 16; i += 16) v128.store(out + i, masked(v128.load(out + i), mask + i));
+  for (; i < bytes; i += 4) if (!(f32.load(mask + i) > 0)) f32.store(out + i, 0);
 }
 
 function imageGrad(c: InputGrad, g: usize, out: usize, scratch: usize): void {

@@ -4,7 +4,7 @@
 // 4 output channels × 8 floats of the filter row, and its accumulators stay in registers over a band of pixels.
 
 import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
-import { Geometry } from "./convolve";
+import { Geometry, isLine } from "./convolve";
 import { depthwiseWeightGrad, isDepthwise } from "./depthwise";
 import { copyWindow, zero } from "./padding";
 
@@ -27,9 +27,15 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
   const xBytes = c.height * c.width * c.channels * 4;
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
+  const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
+  if (isLine(c) && !c.xMap && !c.gMap) {
+    // The lines of all images are one image's: so the sums are read and written once, not for each image.
+    windowWeightGrad(c, c.x + begin * xBytes, c.width * c.channels * 4, xBytes, c.g + begin * gBytes, gBytes, end - begin, sums);
+    return;
+  }
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
-  for (let i = share(c.images, thread, threads); i < end; i++) {
+  for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
@@ -45,8 +51,7 @@ function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch
   const direct = c.groups == 1 && c.paddingX == 0 && c.paddingY == 0;
   const cols = direct ? c.width : (c.outWidth - 1) * c.strideX + c.kernelWidth;
   const row = cols * inputs * 4;
-  const vectors = (c.kernelWidth * inputs + 3) / 4;
-  const filterBytes = c.kernelHeight * vectors * 16;
+  const groupBytes = outputs * filterBytes(c);
   for (let y = 0; y < c.outHeight; y += c.band) {
     const rows = min(c.band, c.outHeight - y);
     for (let group = 0; group < c.groups; group++) {
@@ -58,36 +63,57 @@ function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch
           y * c.strideY - c.paddingY, (rows - 1) * c.strideY + c.kernelHeight, -c.paddingX, cols,
         );
       }
-      for (let o = 0; o < outputs; ) {
-        const wide = outputs - o >= 4;
-        const channel = group * outputs + o;
-        const gp = g + y * gRow + channel * 4;
-        let to = sums + channel * filterBytes;
-        for (let ky = 0; ky < c.kernelHeight; ky++) {
-          let xp = window + ky * row;
-          let v = 0;
-          if (wide) {
-            for (; v + 2 <= vectors; v += 2) {
-              accumulate4x2(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to, filterBytes);
-              xp += 32;
-              to += 32;
-            }
-            for (; v < vectors; v++) {
-              accumulate4x1(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to, filterBytes);
-              xp += 16;
-              to += 16;
-            }
-          } else {
-            for (; v < vectors; v++) {
-              accumulate1x1(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to);
-              xp += 16;
-              to += 16;
-            }
-          }
+      const gp = g + y * gRow + group * outputs * 4;
+      windowWeightGrad(c, window, row, c.strideY * row, gp, gRow, rows, sums + group * groupBytes);
+    }
+  }
+}
+
+/** Bytes of a filter's sums: [kh][kw·C/groups rounded up to 4]. */
+function filterBytes(c: WeightGrad): i32 {
+  return c.kernelHeight * ((c.kernelWidth * (c.channels / c.groups) + 3) / 4) * 16;
+}
+
+/**
+ * Sums over `rows` rows of a group's pixels. Their windows are xRow bytes apart, the rows under a window's filter rows
+ * `tapRow`.
+ */
+function windowWeightGrad(
+  c: WeightGrad, x: usize, tapRow: i32, xRow: i32, g: usize, gRow: i32, rows: i32, sums: usize,
+): void {
+  const inputs = c.channels / c.groups;
+  const outputs = c.outputs / c.groups;
+  const vectors = (c.kernelWidth * inputs + 3) / 4;
+  const next = filterBytes(c);
+  const gCol = c.outputs * 4;
+  const xCol = c.strideX * inputs * 4;
+  for (let o = 0; o < outputs; ) {
+    const wide = outputs - o >= 4;
+    const gp = g + o * 4;
+    let to = sums + o * next;
+    for (let ky = 0; ky < c.kernelHeight; ky++) {
+      let xp = x + ky * tapRow;
+      let v = 0;
+      if (wide) {
+        for (; v + 2 <= vectors; v += 2) {
+          accumulate4x2(gp, gRow, gCol, xp, xRow, xCol, rows, c.outWidth, to, next);
+          xp += 32;
+          to += 32;
         }
-        o += wide ? 4 : 1;
+        for (; v < vectors; v++) {
+          accumulate4x1(gp, gRow, gCol, xp, xRow, xCol, rows, c.outWidth, to, next);
+          xp += 16;
+          to += 16;
+        }
+      } else {
+        for (; v < vectors; v++) {
+          accumulate1x1(gp, gRow, gCol, xp, xRow, xCol, rows, c.outWidth, to);
+          xp += 16;
+          to += 16;
+        }
       }
     }
+    o += wide ? 4 : 1;
   }
 }
 

@@ -41,6 +41,11 @@ class Convolve extends Geometry {
   relu: i32;
 }
 
+/** Whether each image gives one line of pixels, from an input that needs no padding. */
+export function isLine(c: Geometry): bool {
+  return c.outHeight == 1 && c.groups == 1 && c.paddingX == 0 && c.paddingY == 0;
+}
+
 export function convolve(args: usize, thread: i32, threads: i32): void {
   const c = changetype<Convolve>(args);
   const xFirst = mapFirst(c.xMap);
@@ -49,9 +54,20 @@ export function convolve(args: usize, thread: i32, threads: i32): void {
   const xBytes = c.height * c.width * c.channels * 4;
   const outBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
+  const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
+  if (isLine(c) && !c.xMap && !c.residualMap && !c.outMap) {
+    // Lines of few pixels would leave tiles half empty: those of all images are the rows of one grid.
+    const residual = c.residual ? c.residual + begin * outBytes : 0;
+    convolveGrid(
+      c.x + begin * xBytes, xBytes, c.strideX * c.channels * 4, end - begin, c.outWidth,
+      c.kernelHeight, c.width * c.channels * 4, c.kernelWidth * c.channels, c.weights,
+      c.out + begin * outBytes, outBytes, c.outputs * 4, c.outputs, c.scale, c.bias, residual, c.relu != 0,
+    );
+    return;
+  }
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
-  for (let i = share(c.images, thread, threads); i < end; i++) {
+  for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes;

@@ -2,7 +2,7 @@
 
 import { mapFirst, relu4, rowOf, share, shareOf, turned, turnOf } from "./common";
 import {
-  EW_ADD, EW_COPY, EW_DIVIDE, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
+  EW_ADD, EW_COPY, EW_DIVIDE, EW_DIVISOR, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
   SHARED, SINGLE,
 } from "../src/opcodes";
 
@@ -62,6 +62,9 @@ export function elementwise(args: usize, thread: i32, threads: i32): void {
   }
 }
 
+/** What stands for smaller numbers where they divide: 2⁻⁶⁴, whose products and quotients stay in range. */
+const LEAST: f32 = 5.421010862427522e-20;
+
 function nest(
   kind: i32, out: usize, a: usize, b: usize, rank: i32, sizes: usize, so: usize, sa: usize, sb: usize,
 ): void {
@@ -91,6 +94,7 @@ function line(kind: i32, out: usize, a: usize, b: usize, n: i32, so: i32, sa: i3
     case EW_SQRT: lineOf(EW_SQRT, out, a, b, n, so, sa, sb); break;
     case EW_RELU: lineOf(EW_RELU, out, a, b, n, so, sa, sb); break;
     case EW_RELU_GRAD: lineOf(EW_RELU_GRAD, out, a, b, n, so, sa, sb); break;
+    case EW_DIVISOR: lineOf(EW_DIVISOR, out, a, b, n, so, sa, sb); break;
   }
 }
 
@@ -130,6 +134,10 @@ function vector(kind: i32, x: v128, y: v128): v128 {
   if (kind == EW_SQRT) return f32x4.sqrt(x);
   if (kind == EW_RELU) return relu4(x);
   if (kind == EW_RELU_GRAD) return v128.and(x, f32x4.gt(y, f32x4.splat(0)));
+  if (kind == EW_DIVISOR) {
+    const least = f32x4.splat(LEAST);
+    return v128.bitselect(least, x, f32x4.lt(f32x4.abs(x), least));
+  }
   return x;
 }
 
@@ -143,6 +151,7 @@ function scalar(kind: i32, x: f32, y: f32): f32 {
   if (kind == EW_SQRT) return sqrt<f32>(x);
   if (kind == EW_RELU) return x < 0 ? 0 : x;
   if (kind == EW_RELU_GRAD) return y > 0 ? x : 0;
+  if (kind == EW_DIVISOR) return abs<f32>(x) < LEAST ? LEAST : x;
   return x;
 }
 

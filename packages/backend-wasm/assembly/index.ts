@@ -5,7 +5,7 @@ import {
   OP_CROSS_ENTROPY, OP_CROSS_ENTROPY_GRAD, OP_ELEMENTWISE, OP_FILL, OP_GRAD_SUMS_PARTIAL, OP_MATMUL,
   OP_MOMENTS_COMBINE, OP_MOMENTS_PARTIAL, OP_NORMALIZE, OP_NORMALIZE_INPUT_GRAD, OP_PACK,
   OP_PACK_INPUT_GRAD, OP_SUM_PARTIAL, OP_SUM_ROWS, OP_PACK_WINOGRAD, OP_CONV_WINOGRAD,
-  OP_CONV_WINOGRAD_WEIGHT_GRAD, OP_COMBINE_WINOGRAD, OP_MAX_POOL, OP_MAX_POOL_GRAD,
+  OP_CONV_WINOGRAD_WEIGHT_GRAD, OP_COMBINE_WINOGRAD, OP_MAX_POOL, OP_MAX_POOL_GRAD, OP_PATCH,
 } from "../src/opcodes";
 import { convolve, matmul } from "./convolve";
 import { convolveInputGrad } from "./convolve-input-grad";
@@ -16,7 +16,7 @@ import { momentsCombine, momentsPartial } from "./moments";
 import { gradSumsPartial, normalize, normalizeInputGrad } from "./normalize";
 import { pack, packInputGrad } from "./pack";
 import { maxPool, maxPoolGrad } from "./pooling";
-import { addCrop, addRows, crop } from "./regions";
+import { addCrop, addRows, crop, patch } from "./regions";
 import { combine, sumPartial, sumRows } from "./sums";
 import { advance, awaitOthers, begin, done } from "./sync";
 import { convolveWinograd } from "./winograd";
@@ -77,6 +77,7 @@ function execute(op: i32, args: usize, thread: i32, threads: i32): void {
     case OP_COMBINE_WINOGRAD: combineWinograd(args, thread, threads); break;
     case OP_MAX_POOL: maxPool(args, thread, threads); break;
     case OP_MAX_POOL_GRAD: maxPoolGrad(args, thread, threads); break;
+    case OP_PATCH: patch(args, thread, threads); break;
     default: unreachable();
   }
 }

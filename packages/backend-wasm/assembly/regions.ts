@@ -131,3 +131,52 @@ export function addCrop(args: usize, thread: i32, threads: i32): void {
     }
   }
 }
+
+/** x += part / divisor (by channel) at the window; what was there goes to `kept`. Without a part it is put back. */
+@unmanaged
+class Patch extends Window {
+  x: usize;
+  xMap: usize;
+  part: usize;
+  partMap: usize;
+  divisor: usize;
+  kept: usize; // [images][windowHeight][windowWidth][channels]
+}
+
+export function patch(args: usize, thread: i32, threads: i32): void {
+  const c = changetype<Patch>(args);
+  const top = load<i32>(c.origin) * c.strideY + c.offsetY;
+  const left = load<i32>(c.origin, 4) * c.strideX + c.offsetX;
+  const xFirst = mapFirst(c.xMap);
+  const partFirst = mapFirst(c.partMap);
+  const pixel = c.channels * 4;
+  const windowBytes = c.windowHeight * c.windowWidth * pixel;
+  const firstCol = max(0, -left);
+  const lastCol = min(c.windowWidth, c.width - left);
+  const end = share(c.images, thread + 1, threads);
+  for (let n = share(c.images, thread, threads); n < end; n++) {
+    const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * (c.height * c.width * pixel);
+    const part = c.part ? c.part + <usize>rowOf(c.partMap, partFirst, n) * windowBytes : 0;
+    const kept = c.kept + n * windowBytes;
+    for (let r = max(0, -top); r < min(c.windowHeight, c.height - top); r++) {
+      for (let col = firstCol; col < lastCol; col++) {
+        const to = x + ((top + r) * c.width + left + col) * pixel;
+        const offset = (r * c.windowWidth + col) * pixel;
+        if (!part) {
+          copy(to, kept + offset, pixel);
+          continue;
+        }
+        copy(kept + offset, to, pixel);
+        addQuotient(to, part + offset, c.divisor, pixel);
+      }
+    }
+  }
+}
+
+function addQuotient(to: usize, part: usize, divisor: usize, bytes: i32): void {
+  let i = 0;
+  for (; i <= bytes - 16; i += 16) {
+    v128.store(to + i, f32x4.add(v128.load(to + i), f32x4.div(v128.load(part + i), v128.load(divisor + i))));
+  }
+  for (; i < bytes; i += 4) f32.store(to + i, f32.load(to + i) + f32.load(part + i) / f32.load(divisor + i));
+}

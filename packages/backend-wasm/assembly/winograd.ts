@@ -2,7 +2,7 @@
 // turned round. A thread takes a band of tile rows ("strips"), transforms their input, multiplies the 36 planes
 // [tiles][C]·[C][O], and transforms the products into outputs, so that both stay in its cache.
 
-import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
+import { madd, mapFirst, masked, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { zero } from "./padding";
 import { awaitChunks, claim, finish, offer } from "./sync";
@@ -21,6 +21,8 @@ class WinogradConvolve extends Geometry {
   out: usize;
   outMap: usize;
   relu: i32;
+  mask: usize; // results are kept where this is positive, may be 0
+  maskMap: usize;
 }
 
 // @ts-ignore: decorator
@@ -43,6 +45,7 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
   const xFirst = mapFirst(c.xMap);
   const residualFirst = mapFirst(c.residualMap);
   const outFirst = mapFirst(c.outMap);
+  const maskFirst = mapFirst(c.maskMap);
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
   const rowBytes = c.width * c.channels * 4;
   const imageBytes = c.height * rowBytes;
@@ -90,8 +93,9 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
         const residual = c.residual
           ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes + offset
           : 0;
+        const mask = c.mask ? c.mask + <usize>rowOf(c.maskMap, maskFirst, n) * outBytes + offset : 0;
         finishStrip(
-          c, m + s * across * wide * 4, outPlane, wide, products, bias, floor, out, residual,
+          c, m + s * across * wide * 4, outPlane, wide, products, bias, floor, out, residual, mask,
           min(4, c.outHeight - row), across,
         );
       }
@@ -272,10 +276,10 @@ function multiply(
   }
 }
 
-/** act(scale·AᵀmA + bias + residual) of a strip's tiles, clipped to `rows` and to the image's width. */
+/** act(scale·AᵀmA + bias + residual), masked, of a strip's tiles, clipped to `rows` and to the image's width. */
 function finishStrip(
   c: WinogradConvolve, m: usize, plane: i32, wide: i32, lines: usize, bias: usize, floor: v128,
-  out: usize, residual: usize, rows: i32, across: i32,
+  out: usize, residual: usize, mask: usize, rows: i32, across: i32,
 ): void {
   const pixel = c.outputs * 4;
   const row = c.outWidth * pixel;
@@ -291,18 +295,21 @@ function finishStrip(
     let line = lines;
     let to = out;
     let add = residual;
+    let keep = mask;
     for (let col = 0; col < c.outWidth; col += 4) {
       const cols = c.outWidth - col;
       for (let o = 0; o < pixel; o += 16) {
-        finishVector(line + o, bytes, c.scale ? c.scale + o : 0, bias + o, floor, add ? add + o : 0, to + o, pixel, cols, (pixel - o) / 4);
+        finishVector(line + o, bytes, c.scale ? c.scale + o : 0, bias + o, floor, add ? add + o : 0, keep ? keep + o : 0, to + o, pixel, cols, (pixel - o) / 4);
       }
       line += wideBytes;
       to += pixel * 4;
       if (add) add += pixel * 4;
+      if (keep) keep += pixel * 4;
     }
     lines += lineBytes;
     out += row;
     if (residual) residual += row;
+    if (mask) mask += row;
   }
 }
 
@@ -338,7 +345,7 @@ function transformProducts(p: usize, step: i32, to: usize, next: i32): void {
 // @ts-ignore: decorator
 @inline
 function finishVector(
-  p: usize, step: i32, scale: usize, bias: usize, floor: v128, residual: usize, out: usize, pixel: i32, cols: i32, channels: i32,
+  p: usize, step: i32, scale: usize, bias: usize, floor: v128, residual: usize, mask: usize, out: usize, pixel: i32, cols: i32, channels: i32,
 ): void {
   const m0 = v128.load(p);
   p += step;
@@ -370,21 +377,31 @@ function finishVector(
       y2 = f32x4.add(y2, v128.load(residual + out2));
       y3 = f32x4.add(y3, v128.load(residual + out3));
     }
+    if (mask) {
+      y0 = masked(y0, mask);
+      y1 = masked(y1, mask + pixel);
+      y2 = masked(y2, mask + out2);
+      y3 = masked(y3, mask + out3);
+    }
     v128.store(out, f32x4.pmax(y0, floor));
     v128.store(out + pixel, f32x4.pmax(y1, floor));
     v128.store(out + out2, f32x4.pmax(y2, floor));
     v128.store(out + out3, f32x4.pmax(y3, floor));
   } else {
-    finishPixel(y0, floor, residual, out, channels);
-    if (cols > 1) finishPixel(y1, floor, residual ? residual + pixel : 0, out + pixel, channels);
-    if (cols > 2) finishPixel(y2, floor, residual ? residual + pixel * 2 : 0, out + pixel * 2, channels);
-    if (cols > 3) finishPixel(y3, floor, residual ? residual + pixel * 3 : 0, out + pixel * 3, channels);
+    finishPixel(y0, floor, residual, mask, out, channels);
+    for (let i = 1; i < min(cols, 4); i++) {
+      out += pixel;
+      if (residual) residual += pixel;
+      if (mask) mask += pixel;
+      finishPixel(i == 1 ? y1 : i == 2 ? y2 : y3, floor, residual, mask, out, channels);
+    }
   }
 }
 
 /** The first `channels` (four at most) of one pixel. */
-function finishPixel(y: v128, floor: v128, residual: usize, out: usize, channels: i32): void {
+function finishPixel(y: v128, floor: v128, residual: usize, mask: usize, out: usize, channels: i32): void {
   if (residual) y = f32x4.add(y, v128.load(residual));
+  if (mask) y = masked(y, mask);
   y = f32x4.pmax(y, floor);
   if (channels >= 4) {
     v128.store(out, y);

@@ -27,6 +27,7 @@ export const OP_CONV_WINOGRAD_WEIGHT_GRAD = 24;
 export const OP_COMBINE_WINOGRAD = 25;
 export const OP_MAX_POOL = 26;
 export const OP_MAX_POOL_GRAD = 27;
+export const OP_PATCH = 28;
 
 // Who executes an instruction.
 /** Each thread its share. */
@@ -45,3 +46,4 @@ export const EW_DIVIDE = 4;
 export const EW_SQRT = 5;
 export const EW_RELU = 6;
 export const EW_RELU_GRAD = 7;
+export const EW_DIVISOR = 8;

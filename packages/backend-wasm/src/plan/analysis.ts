@@ -4,9 +4,13 @@
 
 import type { Graph, Node, NodeOf, Primitive } from "@fewnorm/tensor";
 import {
+  findMaskedGradients,
+  findPatchedGradients,
   findScaledSums,
   findScaledWeights,
   findSummedGradients,
+  type MaskedGradients,
+  type PatchedGradients,
   type ScaledWeights,
   type SummedGradients,
 } from "./fusion.ts";
@@ -29,6 +33,10 @@ export interface Analysis {
   readonly scaledSums: ReadonlyMap<number, NodeOf<"normalizeGradSums">>;
   /** Sums that their input gradients compute. */
   readonly summed: SummedGradients;
+  /** Sums with a window's input gradient that are one input gradient. */
+  readonly patched: PatchedGradients;
+  /** Gradients of ReLUs that input gradients compute. */
+  readonly masked: MaskedGradients;
 }
 
 /** Primitives that can write their rows to mapped places. */
@@ -42,7 +50,6 @@ export function analyse(graph: Graph): Analysis {
   const { nodes } = graph;
   const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
   const users = usersOf(graph);
-  const lastUse = findLastUses(graph, ends);
   const placed = new Map<number, { join: number; index: number }>();
   for (const node of nodes) {
     if (node.op !== "joinRows") continue;
@@ -54,23 +61,36 @@ export function analyse(graph: Graph): Analysis {
       if (isLeaf(start)) placed.set(part.id, { join: node.id, index });
     }
   }
+  const scaled = findScaledWeights(graph, users, ends);
+  const summed = findSummedGradients(graph, users, ends, placed);
+  const patched = findPatchedGradients(graph, users, ends, placed, scaled, summed);
+  const masked = findMaskedGradients(graph, users, ends, placed, summed, patched);
+  for (const id of masked.passed) placed.delete(id);
+  const lastUse = findLastUses(graph, ends, patched.inside);
   return {
     lastUse,
     users,
     ends,
     placed,
     direct: findDirectUpdates(graph, lastUse, placed),
-    scaled: findScaledWeights(graph, users, ends),
+    scaled,
     scaledSums: findScaledSums(graph),
-    summed: findSummedGradients(graph, users, ends, placed),
+    summed,
+    patched,
+    masked,
   };
 }
 
-function findLastUses({ nodes }: Graph, ends: ReadonlySet<number>): number[] {
+/** What a node takes that is computed inside of its only user is used there, too. */
+function findLastUses(
+  { nodes }: Graph,
+  ends: ReadonlySet<number>,
+  inside: ReadonlySet<number>,
+): number[] {
   const lastUse = nodes.map(({ id }) => (ends.has(id) ? Number.POSITIVE_INFINITY : id));
   for (let id = nodes.length - 1; id >= 0; id--) {
     const { inputs, op } = nodes[id] as Node;
-    const last = views.has(op) ? (lastUse[id] as number) : id;
+    const last = views.has(op) || inside.has(id) ? (lastUse[id] as number) : id;
     for (const from of inputs) lastUse[from] = Math.max(lastUse[from] as number, last);
   }
   return lastUse;

@@ -1,7 +1,14 @@
 // What kernels can do in passing: multiply a convolution's results by a number for each channel, add to a gradient,
-// multiply a gradient that they sum.
+// mask it by a ReLU's results, take two gradients as one, multiply a gradient that they sum.
 
-import { type Graph, type Node, type NodeOf, sameShape } from "@fewnorm/tensor";
+import {
+  type Graph,
+  type Node,
+  type NodeOf,
+  type RowRange,
+  sameRange,
+  sameShape,
+} from "@fewnorm/tensor";
 import { isLeaf } from "./graph.ts";
 
 /** Weights [O, I, kh, kw] times a number for each of the O results (nodes). */
@@ -17,6 +24,32 @@ export interface SummedGradients {
   readonly addend: ReadonlyMap<number, number>;
   /** Sum → a, which it equals then. */
   readonly sum: ReadonlyMap<number, number>;
+}
+
+/**
+ * An input gradient, plus at a window that of the same weights, unscaled. Both are linear in what they take, so this
+ * is one input gradient: of g + p/scale, where p is added at the place of the window's results.
+ */
+export interface PatchedGradient {
+  readonly gradient: NodeOf<"conv2dInputGrad">;
+  readonly window: NodeOf<"conv2dInputGrad">;
+}
+
+export interface PatchedGradients {
+  /** By the sum's node. */
+  readonly sums: ReadonlyMap<number, PatchedGradient>;
+  /** Nodes that are not computed by themselves. */
+  readonly inside: ReadonlySet<number>;
+}
+
+/** A whole input gradient that only a ReLU's gradient takes, which its convolution computes then. */
+export interface MaskedGradients {
+  /** Input gradient → the ReLU's results, of all rows. */
+  readonly mask: ReadonlyMap<number, number>;
+  /** The ReLU's gradients, which pass on what they take. */
+  readonly passed: ReadonlySet<number>;
+  /** Joins of such → the whole input gradient, which they equal. */
+  readonly joined: ReadonlyMap<number, number>;
 }
 
 /** Gradients times a number for each channel (nodes) → the sums of the same gradient that are taken after it. */
@@ -42,7 +75,12 @@ export function findScaledSums({ nodes }: Graph): Map<number, NodeOf<"normalizeG
 
 type Users = readonly (readonly Node[])[];
 
-type Placed = ReadonlyMap<number, { readonly join: number; readonly index: number }>;
+interface Place {
+  readonly join: number;
+  readonly index: number;
+}
+
+type Placed = ReadonlyMap<number, Place>;
 
 /** Products of weights and a scale that only convolutions and their input gradients take, as their weights. */
 export function findScaledWeights(
@@ -103,6 +141,149 @@ export function findSummedGradients(
     }
   }
   return { addend, sum };
+}
+
+export function findPatchedGradients(
+  graph: Graph,
+  users: Users,
+  ends: ReadonlySet<number>,
+  placed: Placed,
+  scaled: ReadonlyMap<number, ScaledWeights>,
+  summed: SummedGradients,
+): PatchedGradients {
+  const sums = new Map<number, PatchedGradient>();
+  const inside = new Set<number>();
+  for (const node of graph.nodes) {
+    if (node.op !== "addCrop") continue;
+    const [base, part] = node.inputs as [number, number];
+    const gradient = graph.nodes[summed.sum.get(base) ?? base] as Node;
+    const window = graph.nodes[part] as Node;
+    if (gradient.op !== "conv2dInputGrad" || window.op !== "conv2dInputGrad") continue;
+    const alone = (id: number) => users[id]?.length === 1 && !ends.has(id) && !placed.has(id);
+    const nodes = [base, gradient.id, part];
+    const product = scaled.get(gradient.inputs[1] as number);
+    if (!nodes.every(alone) || product?.weights !== window.inputs[1]) continue;
+    if (!isWindowOf(graph, node, gradient, window)) continue;
+    sums.set(node.id, { gradient, window });
+    for (const id of nodes) inside.add(id);
+  }
+  return { sums, inside };
+}
+
+/** Whether a window's gradient is that of some of the results alone, with the input that they depend on. */
+function isWindowOf(
+  graph: Graph,
+  { attributes: place }: NodeOf<"addCrop">,
+  { attributes }: NodeOf<"conv2dInputGrad">,
+  window: NodeOf<"conv2dInputGrad">,
+): boolean {
+  const { stride, padding, groups } = attributes;
+  const [, , kh = 1, kw = 1] = shapeOf(graph, window.inputs[1] as number);
+  const [, , height = 1, width = 1] = shapeOf(graph, window.inputs[0] as number);
+  return (
+    groups === window.attributes.groups &&
+    sameShape(stride, window.attributes.stride) &&
+    sameShape([0, 0], window.attributes.padding) &&
+    sameShape(stride, place.stride) &&
+    sameShape(padding, [0 - place.offset[0], 0 - place.offset[1]]) &&
+    place.height === (height - 1) * stride[0] + kh &&
+    place.width === (width - 1) * stride[1] + kw
+  );
+}
+
+export function findMaskedGradients(
+  graph: Graph,
+  users: Users,
+  ends: ReadonlySet<number>,
+  placed: Placed,
+  summed: SummedGradients,
+  patched: PatchedGradients,
+): MaskedGradients {
+  const { nodes } = graph;
+  const mask = new Map<number, number>();
+  const passed = new Set<number>();
+  const joined = new Map<number, number>();
+  for (const { id } of nodes) {
+    const gradient = patched.sums.get(id)?.gradient.id ?? summed.sum.get(id) ?? id;
+    const parts = gradientsOf(graph, gradient, placed);
+    if (parts.length === 0 || ends.has(id)) continue;
+    const taken = users[id] as readonly Node[];
+    const found = maskOf(graph, id, taken) ?? maskOfRows(graph, users, taken, placed);
+    if (found === undefined) continue;
+    const joins = new Set(found.by.map((one) => placed.get(one)?.join));
+    const [join, ...others] = joins;
+    // Their results lie in the gradient's memory, so they can be parts of no join but one that equals it.
+    if (join !== undefined) {
+      const same = found.by.every((one) => keepsPlace(nodes, one, placed.get(one)));
+      if (others.length > 0 || !same || !isOf(nodes, join, found.by)) continue;
+      joined.set(join, id);
+    } else if (others.length > 0) continue;
+    for (const part of parts) mask.set(part, found.results);
+    for (const one of found.by) passed.add(one);
+  }
+  return { mask, passed, joined };
+}
+
+interface Mask {
+  readonly results: number;
+  readonly by: readonly number[];
+}
+
+/** The mask of a gradient that is taken whole, by one ReLU's gradient. */
+function maskOf(
+  { nodes }: Graph,
+  gradient: number,
+  [user, ...others]: readonly Node[],
+): Mask | undefined {
+  if (user?.op !== "reluGrad" || others.length > 0) return undefined;
+  const [g, results] = user.inputs as [number, number];
+  const whole = g === gradient && results !== gradient && nodes[results]?.op !== "rows";
+  return whole ? { results, by: [user.id] } : undefined;
+}
+
+/** The mask of a gradient whose rows are taken by the gradients of ReLUs whose results are joined as the same rows. */
+function maskOfRows(
+  { nodes }: Graph,
+  users: Users,
+  taken: readonly Node[],
+  placed: Placed,
+): Mask | undefined {
+  const by: number[] = [];
+  const joins = new Set<number>();
+  const parts = new Set<number>();
+  for (const rows of taken) {
+    const [user, ...others] = users[rows.id] as readonly Node[];
+    if (user?.op !== "reluGrad" || others.length > 0) return undefined;
+    const [g, results] = user.inputs as [number, number];
+    const place = placed.get(results);
+    if (g !== rows.id || place === undefined || !keepsPlace(nodes, user.id, place))
+      return undefined;
+    by.push(user.id);
+    joins.add(place.join);
+    parts.add(place.index);
+  }
+  const [join, ...more] = joins;
+  if (join === undefined || more.length > 0) return undefined;
+  const { ranges } = (nodes[join] as NodeOf<"joinRows">).attributes;
+  return parts.size === ranges.length ? { results: join, by } : undefined;
+}
+
+/** Whether what a ReLU's gradient takes are the rows that a part of a join fills. */
+function keepsPlace(nodes: readonly Node[], id: number, place: Place | undefined): boolean {
+  const rows = nodes[nodes[id]?.inputs[0] as number] as Node;
+  if (place === undefined || rows.op !== "rows") return false;
+  const { inputs, attributes } = nodes[place.join] as NodeOf<"joinRows">;
+  return (
+    inputs[attributes.ranges.length + place.index] === rows.inputs[1] &&
+    attributes.indices[place.index] === rows.attributes.index &&
+    sameRange(attributes.ranges[place.index] as RowRange, rows.attributes.range)
+  );
+}
+
+/** Whether a join's parts are these nodes. */
+function isOf(nodes: readonly Node[], join: number, parts: readonly number[]): boolean {
+  const all = partsOf(nodes[join] as NodeOf<"joinRows">);
+  return all.length === parts.length && all.every((part) => parts.includes(part));
 }
 
 /** The input gradients that a value is made of: itself, or all the parts of a join. */

@@ -155,7 +155,9 @@ export function createLowering(
     if (own !== undefined && areApart({ map: own, count }, rows)) return true;
     return (analysis.users[id] as readonly Node[]).every((user) => {
       if (user.op === "rows" && areApart(rowsOf(user), rows)) return true;
-      return views.has(user.op) ? isOver(user.id, last, rows) : user.id <= last;
+      const { inside } = analysis.patched;
+      const passes = views.has(user.op) || inside.has(user.id);
+      return passes ? isOver(user.id, last, rows) : user.id <= last;
     });
   }
 

@@ -1,6 +1,6 @@
 // Element-wise arithmetic.
 
-import type { NodeOf } from "@fewnorm/tensor";
+import type { Node, NodeOf } from "@fewnorm/tensor";
 import {
   EW_ADD,
   EW_DIVIDE,
@@ -21,7 +21,7 @@ const rule =
   (low: Lowering, node: NodeOf<P>): Value => {
     const { shape } = node;
     const typed = node as NodeOf<Arithmetic>;
-    const fused = fusedValue(low, node.id);
+    const fused = fusedValue(low, typed);
     if (fused !== undefined) return fused;
     const values = node.inputs.map((_, i) => withRowsOf(low, typed, operand(low, node, i), shape));
     const out = low.result(typed, values);
@@ -34,9 +34,10 @@ const rule =
     return out.map === undefined ? { ...out, order: values[0]?.map } : out;
   };
 
-/** The value of a product or sum that other kernels compute in passing. */
-function fusedValue(low: Lowering, id: number): Value | undefined {
-  const { scaled, summed } = low.analysis;
+/** The value of a product, sum or masked gradient that other kernels compute in passing. */
+function fusedValue(low: Lowering, { id, inputs }: Node): Value | undefined {
+  const { scaled, summed, masked } = low.analysis;
+  if (masked.passed.has(id)) return low.value(inputs[0] as number);
   const product = scaled.get(id);
   if (product !== undefined) {
     const weights = low.value(product.weights);

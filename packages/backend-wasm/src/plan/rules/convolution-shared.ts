@@ -87,12 +87,12 @@ export function inputGradBand({ x, w, y, attributes: { stride, padding, groups }
   });
 }
 
-/** A dense value of weights, the node that it comes from, and factors for the results' channels [O]. */
+/** A dense value of weights, the node that it comes from, and factors for the results' channels [O] with their name. */
 export interface Weights {
   readonly node: number;
   readonly value: Value;
   readonly scale: Value | undefined;
-  readonly scaleNode: number | undefined;
+  readonly scaleNode: number | string | undefined;
 }
 
 /**

@@ -20,6 +20,7 @@ import {
   isDepthwise,
   type Sizes,
   vectorAccesses,
+  type Weights,
   weightsOf,
 } from "./convolution-shared.ts";
 import { rowsOf } from "./regions.ts";
@@ -40,18 +41,89 @@ function turnedRound({ x, w, y, attributes }: Sizes): Sizes {
 }
 
 /** What an input gradient adds to its result: of a join's part, the rows that it fills. */
-function addendOf(low: Lowering, node: NodeOf<"conv2dInputGrad">): Value | undefined {
+export function addendOf(low: Lowering, node: NodeOf<"conv2dInputGrad">): Value | undefined {
   const id = low.analysis.summed.addend.get(node.id);
   if (id === undefined) return undefined;
   const added = low.graph.nodes[id] as Node;
   const { shape } = added;
   // Rows of what is there already may come later in the graph.
   if (added.op === "rows" && low.value(id) === undefined) low.define(id, rowsOf(low, added));
-  const whole = added.op === "joinRows" ? { shape, place: low.joinPlace(id) } : low.value(id);
+  const joined = low.analysis.masked.joined.get(id);
+  if (added.op !== "joinRows" || joined !== undefined) {
+    return rowsAs(low, node, low.value(joined ?? id));
+  }
+  return rowsAs(low, node, { shape, place: low.joinPlace(id) });
+}
+
+/** The ReLU's results that mask an input gradient: of a join's part, the rows that it fills. */
+function maskOf(low: Lowering, node: NodeOf<"conv2dInputGrad">): Value | undefined {
+  const id = low.analysis.masked.mask.get(node.id);
+  return id === undefined ? undefined : rowsAs(low, node, low.value(id));
+}
+
+/** `whole`, or the rows of it that a node fills which is a join's part. */
+function rowsAs(low: Lowering, node: Node, whole: Value): Value {
   const placement = low.analysis.placed.get(node.id);
   if (placement === undefined) return low.spread(node, whole);
   const { place } = low.dense(node, whole);
   return { shape: node.shape, place, map: rangeMap(low, placement) };
+}
+
+/** What an input gradient is computed from. */
+export interface InputGradOperands {
+  readonly g: Value;
+  readonly weights: Weights;
+  /** What is added to it. */
+  readonly base: Value | undefined;
+}
+
+/** The input gradient `node` of `operands`, as the result of `of`. */
+export function emitInputGrad(
+  low: Lowering,
+  node: NodeOf<"conv2dInputGrad">,
+  { g, weights, base }: InputGradOperands,
+  of: Node,
+): Value {
+  const { attributes, shape } = node;
+  const sizes = { x: shape, w: weights.value.shape, y: g.shape, attributes };
+  const turned = turnedRound(sizes);
+  const mask = maskOf(low, node);
+  if (suitsWinograd(turned)) {
+    const packed = emitWinogradPack(low, node, weights, "inputGrad");
+    const out = low.result(of);
+    const operands = { x: g, weights: packed, residual: base, mask, out, relu: false };
+    emitWinograd(low, node, turned, operands);
+    return out;
+  }
+  const { band, bytes } = inputGradBand(sizes);
+  low.needScratch(bytes);
+  const [o = 1, inputs = 1, kh = 1, kw = 1] = sizes.w;
+  const { groups, stride } = attributes;
+  const lanes = isDepthwise(sizes) ? groups : groups * blocks(inputs);
+  const packedBytes = 4 * lanes * kh * kw * (o / groups);
+  const sides = [groups, inputs, o / groups, kh, kw, ...stride];
+  const packed = isDepthwise(sizes)
+    ? emitDepthwisePack(low, node, weights)
+    : emitPack(low, node, OP_PACK_INPUT_GRAD, weights, packedBytes, sides, { scaled: true });
+  const out = low.result(of);
+  low.emit({
+    op: OP_CONV_INPUT_GRAD,
+    args: [
+      ...geometry(low, sizes, band),
+      ...[at(g.place), mapped(g.map), at(packed), at(base?.place), mapped(base?.map)],
+      ...[at(out.place), mapped(out.map), at(mask?.place), mapped(mask?.map)],
+    ],
+    accesses: [
+      imagesAccess(g, false),
+      reads(packed, packedBytes),
+      ...(base === undefined ? [] : [imagesAccess(base, false)]),
+      ...(mask === undefined ? [] : [imagesAccess(mask, false)]),
+      imagesAccess(out, true),
+    ],
+    turn: turnOf(g.map ?? out.map, g.shape[0]),
+    node: node.id,
+  });
+  return out;
 }
 
 export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeightGrad"> = {
@@ -107,46 +179,9 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
   },
 
   conv2dInputGrad(low, node) {
-    const { attributes, shape } = node;
     const g = low.spread(node, operand(low, node, 0));
-    const weights = weightsOf(low, node, 1);
-    const sizes = { x: shape, w: weights.value.shape, y: g.shape, attributes };
-    const turned = turnedRound(sizes);
-    const base = addendOf(low, node);
-    if (suitsWinograd(turned)) {
-      const packed = emitWinogradPack(low, node, weights, "inputGrad");
-      const out = low.result(node);
-      emitWinograd(low, node, turned, { x: g, weights: packed, residual: base, out, relu: false });
-      return out;
-    }
-    const { band, bytes } = inputGradBand(sizes);
-    low.needScratch(bytes);
-    const [o = 1, inputs = 1, kh = 1, kw = 1] = sizes.w;
-    const { groups, stride } = attributes;
-    const lanes = isDepthwise(sizes) ? groups : groups * blocks(inputs);
-    const packedBytes = 4 * lanes * kh * kw * (o / groups);
-    const sides = [groups, inputs, o / groups, kh, kw, ...stride];
-    const packed = isDepthwise(sizes)
-      ? emitDepthwisePack(low, node, weights)
-      : emitPack(low, node, OP_PACK_INPUT_GRAD, weights, packedBytes, sides, { scaled: true });
-    const out = low.result(node);
-    low.emit({
-      op: OP_CONV_INPUT_GRAD,
-      args: [
-        ...geometry(low, sizes, band),
-        ...[at(g.place), mapped(g.map), at(packed), at(base?.place), mapped(base?.map)],
-        ...[at(out.place), mapped(out.map)],
-      ],
-      accesses: [
-        imagesAccess(g, false),
-        reads(packed, packedBytes),
-        ...(base === undefined ? [] : [imagesAccess(base, false)]),
-        imagesAccess(out, true),
-      ],
-      turn: turnOf(g.map ?? out.map, g.shape[0]),
-      node: node.id,
-    });
-    return out;
+    const operands = { g, weights: weightsOf(low, node, 1), base: addendOf(low, node) };
+    return emitInputGrad(low, node, operands, node);
   },
 
   conv2dWeightGrad(low, node) {

@@ -6,10 +6,11 @@ import { copyValue } from "../elementwise.ts";
 import { isLeaf } from "../graph.ts";
 import { bytesOf, type Lowering, rangeMap, rowMapping, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, mapped, type Place, reads } from "../program.ts";
+import { emitPatchedInputGrad } from "./patch.ts";
 import { imagesAccess, operand, type Rules } from "./rule.ts";
 
 /** Where a pair of origins, or one start, is read. */
-function indexPlace({ place, uniform }: Value, index: number): Place {
+export function indexPlace({ place, uniform }: Value, index: number): Place {
   return { buffer: place.buffer, offset: place.offset + (uniform === undefined ? 4 * index : 0) };
 }
 
@@ -24,10 +25,10 @@ function overBase(base: Value | undefined, part: Value): Value[] {
   return base === undefined || base.place.buffer === part.place.buffer ? [] : [base];
 }
 
-const startAccess = ({ place, shape }: Value): Access => reads(place, bytesOf(shape));
+export const startAccess = ({ place, shape }: Value): Access => reads(place, bytesOf(shape));
 
 /** The arguments that describe a window, in the order of assembly/regions.ts. */
-function windowArguments(origin: Place, map: Shape, window: WindowAttributes): Argument[] {
+export function windowArguments(origin: Place, map: Shape, window: WindowAttributes): Argument[] {
   const [images = 1, channels = 1, height = 1, width = 1] = map;
   return [
     ...[at(origin), ...window.stride, ...window.offset],
@@ -55,6 +56,8 @@ export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addC
 
   joinRows(low, node) {
     const { shape, attributes } = node;
+    const whole = low.analysis.masked.joined.get(node.id);
+    if (whole !== undefined) return low.value(whole);
     const place = low.joinPlace(node.id);
     attributes.ranges.forEach((_, index) => {
       const part = node.inputs[index] as number;
@@ -111,6 +114,8 @@ export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addC
   },
 
   addCrop(low, node) {
+    const patched = low.analysis.patched.sums.get(node.id);
+    if (patched !== undefined) return emitPatchedInputGrad(low, node, patched);
     const base = baseOf(low, node);
     const part = low.spread(node, operand(low, node, 1));
     const origin = operand(low, node, 2);

@@ -80,6 +80,8 @@ export interface WinogradConvolution {
   readonly scale?: Value | undefined;
   readonly bias?: Value | undefined;
   readonly residual?: Value | undefined;
+  /** Results are kept where this is positive. */
+  readonly mask?: Value | undefined;
   readonly out: Value;
   readonly relu: boolean;
 }
@@ -112,7 +114,7 @@ export function emitWinograd(
   sizes: Sizes,
   convolution: WinogradConvolution,
 ): void {
-  const { x, weights, scale, bias, residual, out, relu } = convolution;
+  const { x, weights, scale, bias, residual, mask, out, relu } = convolution;
   const [, c = 1] = sizes.x;
   const [, o = 1] = sizes.y;
   const band = bandOf(low, sizes, roundUp(c, 4) + roundUp(o, 8));
@@ -122,13 +124,14 @@ export function emitWinograd(
       ...geometry(low, sizes, band),
       ...[at(x.place), mapped(x.map), at(weights.place), at(scale?.place), at(bias?.place)],
       ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
-      Number(relu),
+      ...[Number(relu), at(mask?.place), mapped(mask?.map)],
     ],
     accesses: [
       stripsAccess(low, x, false),
       weights,
       ...vectorAccesses(scale, bias),
       ...(residual === undefined ? [] : [stripsAccess(low, residual, false)]),
+      ...(mask === undefined ? [] : [stripsAccess(low, mask, false)]),
       stripsAccess(low, out, true),
     ],
     turn: turnOf(x.map ?? out.map, x.shape[0]),
