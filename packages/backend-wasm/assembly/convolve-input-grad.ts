@@ -6,7 +6,7 @@
 // usual convolution with the kernel turned round.
 
 import { mapFirst, masked, rowOf, share, turned, turnOf } from "./common";
-import { Geometry } from "./convolve";
+import { Geometry, isSmall, together } from "./convolve";
 import { depthwiseInputGrad, isDepthwise } from "./depthwise";
 import { tapsOf } from "./pack";
 import { copyWindow } from "./padding";
@@ -34,16 +34,24 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
   const xBytes = c.height * c.width * c.channels * 4;
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
+  const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
+  const small = isSmall(c, end - begin, c.height * c.width);
+  for (let n = begin; small && n < end; ) {
+    const count = min(end - n, min(together(c.gMap, gFirst, n), together(c.outMap, outFirst, n)));
+    const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
+    smallInputGrad(c, c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes, gBytes, out, xBytes, count);
+    n += count;
+  }
   const turn = c.gMap ? turnOf(c.gMap, gFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
-  for (let i = share(c.images, thread, threads); i < end; i++) {
+  for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
     const base = c.base ? c.base + <usize>rowOf(c.baseMap, baseFirst, n) * xBytes : 0;
     if (isDepthwise(c)) depthwiseInputGrad(c, g, c.weights, base, out);
     else {
-      imageGrad(c, g, out, scratch);
+      if (!small) imageGrad(c, g, out, scratch);
       // In a pass of its own, in order of memory: tiles of a class, stride pixels apart, would wait for each line.
       if (base) addTo(out, base, xBytes);
     }
@@ -73,6 +81,41 @@ function maskBy(out: usize, mask: usize, bytes: i32): void {
   let i = 0;
   for (; i <= bytes - 16; i += 16) v128.store(out + i, masked(v128.load(out + i), mask + i));
   for (; i < bytes; i += 4) if (!(f32.load(mask + i) > 0)) f32.store(out + i, 0);
+}
+
+/** Of images `gBytes` and `xBytes` apart, pixel by pixel of x: from the taps of its class that lie inside of g. */
+function smallInputGrad(c: InputGrad, g: usize, gBytes: i32, out: usize, xBytes: i32, images: i32): void {
+  const pixel = c.outputs * 4;
+  let weights = c.weights;
+  for (let a = 0; a < c.strideY; a++) {
+    const down = tapsOf(c.kernelHeight, a, c.strideY);
+    for (let b = 0; b < c.strideX; b++) {
+      const across = tapsOf(c.kernelWidth, b, c.strideX);
+      const tapBytes = across * c.outputs * 32;
+      for (let q = ceilDiv(c.paddingY - a, c.strideY); ; q++) {
+        const y = q * c.strideY - c.paddingY + a;
+        if (y >= c.height) break;
+        const top = q - down + 1;
+        const ky = max(0, -top);
+        const taps = max(0, min(down, c.outHeight - top) - ky);
+        for (let r = ceilDiv(c.paddingX - b, c.strideX); ; r++) {
+          const x = r * c.strideX - c.paddingX + b;
+          if (x >= c.width) break;
+          const left = r - across + 1;
+          const kx = max(0, -left);
+          const inside = max(0, min(across, c.outWidth - left) - kx);
+          convolveGrid(
+            g + ((top + ky) * c.outWidth + left + kx) * pixel, gBytes, 0, images, 1,
+            inside ? taps : 0, c.outWidth * pixel, inside * c.outputs,
+            weights + ky * tapBytes + kx * c.outputs * 32, down * tapBytes, tapBytes,
+            out + (y * c.width + x) * c.channels * 4, xBytes, 0, c.channels,
+            0, 0, 0, false,
+          );
+        }
+      }
+      weights += ((c.channels + 7) / 8) * down * tapBytes;
+    }
+  }
 }
 
 function imageGrad(c: InputGrad, g: usize, out: usize, scratch: usize): void {
@@ -111,7 +154,7 @@ function imageGrad(c: InputGrad, g: usize, out: usize, scratch: usize): void {
             convolveGrid(
               scratch + (q0 - q + tapsY - down) * row + (r0 - firstX + tapsX - across) * outputs * 4,
               row, outputs * 4, q1 - q0, r1 - r0,
-              across ? down : 0, row, across * outputs, weights,
+              across ? down : 0, row, across * outputs, weights, down * across * outputs * 32, across * outputs * 32,
               out + offset,
               c.strideY * c.width * c.channels * 4, c.strideX * c.channels * 4, inputs,
               0, 0, 0, false,

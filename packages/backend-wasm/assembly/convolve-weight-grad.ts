@@ -3,10 +3,10 @@
 // In a padded channels-last image the pixels under a filter row are contiguous, kw·C floats. So the tile is
 // 4 output channels × 8 floats of the filter row, and its accumulators stay in registers over a band of pixels.
 
-import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
-import { Geometry, isLine } from "./convolve";
+import { madd, mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common";
+import { Geometry } from "./convolve";
 import { depthwiseWeightGrad, isDepthwise } from "./depthwise";
-import { copyWindow, zero } from "./padding";
+import { copy, copyWindow, zero } from "./padding";
 
 @unmanaged
 class WeightGrad extends Geometry {
@@ -16,10 +16,15 @@ class WeightGrad extends Geometry {
   gMap: usize;
   sums: usize; // [threads][O][kh][kw·C/groups rounded up to 4]
   sumsBytes: i32;
+  small: i32; // images so small that threads rather divide filters: then `sums` is the result, of all images
 }
 
 export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void {
   const c = changetype<WeightGrad>(args);
+  if (c.small) {
+    divideFilters(c, thread, threads);
+    return;
+  }
   const sums = c.sums + thread * c.sumsBytes;
   zero(sums, c.sumsBytes);
   const xFirst = mapFirst(c.xMap);
@@ -29,11 +34,6 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
   const scratch = c.scratch + thread * c.scratchBytes;
   const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
-  if (isLine(c) && !c.xMap && !c.gMap) {
-    // The lines of all images are one image's: so the sums are read and written once, not for each image.
-    windowWeightGrad(c, c.x + begin * xBytes, c.width * c.channels * 4, xBytes, c.g + begin * gBytes, gBytes, end - begin, sums);
-    return;
-  }
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
   for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
@@ -51,7 +51,8 @@ function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch
   const direct = c.groups == 1 && c.paddingX == 0 && c.paddingY == 0;
   const cols = direct ? c.width : (c.outWidth - 1) * c.strideX + c.kernelWidth;
   const row = cols * inputs * 4;
-  const groupBytes = outputs * filterBytes(c);
+  const vectors = (c.kernelWidth * inputs + 3) / 4;
+  const filterBytes = c.kernelHeight * vectors * 16;
   for (let y = 0; y < c.outHeight; y += c.band) {
     const rows = min(c.band, c.outHeight - y);
     for (let group = 0; group < c.groups; group++) {
@@ -63,58 +64,114 @@ function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch
           y * c.strideY - c.paddingY, (rows - 1) * c.strideY + c.kernelHeight, -c.paddingX, cols,
         );
       }
-      const gp = g + y * gRow + group * outputs * 4;
-      windowWeightGrad(c, window, row, c.strideY * row, gp, gRow, rows, sums + group * groupBytes);
+      for (let o = 0; o < outputs; ) {
+        const wide = outputs - o >= 4;
+        const channel = group * outputs + o;
+        const gp = g + y * gRow + channel * 4;
+        let to = sums + channel * filterBytes;
+        for (let ky = 0; ky < c.kernelHeight; ky++) {
+          let xp = window + ky * row;
+          let v = 0;
+          if (wide) {
+            for (; v + 2 <= vectors; v += 2) {
+              accumulate4x2(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to, filterBytes);
+              xp += 32;
+              to += 32;
+            }
+            for (; v < vectors; v++) {
+              accumulate4x1(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to, filterBytes);
+              xp += 16;
+              to += 16;
+            }
+          } else {
+            for (; v < vectors; v++) {
+              accumulate1x1(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to);
+              xp += 16;
+              to += 16;
+            }
+          }
+        }
+        o += wide ? 4 : 1;
+      }
     }
   }
-}
-
-/** Bytes of a filter's sums: [kh][kw·C/groups rounded up to 4]. */
-function filterBytes(c: WeightGrad): i32 {
-  return c.kernelHeight * ((c.kernelWidth * (c.channels / c.groups) + 3) / 4) * 16;
 }
 
 /**
- * Sums over `rows` rows of a group's pixels. Their windows are xRow bytes apart, the rows under a window's filter rows
- * `tapRow`.
+ * Each thread sums its filters over all images: for each tap over those pixels whose window has it inside. What is
+ * summed is copied together before, since images are often apart by what makes them share cache sets.
  */
-function windowWeightGrad(
-  c: WeightGrad, x: usize, tapRow: i32, xRow: i32, g: usize, gRow: i32, rows: i32, sums: usize,
-): void {
-  const inputs = c.channels / c.groups;
-  const outputs = c.outputs / c.groups;
-  const vectors = (c.kernelWidth * inputs + 3) / 4;
-  const next = filterBytes(c);
-  const gCol = c.outputs * 4;
-  const xCol = c.strideX * inputs * 4;
-  for (let o = 0; o < outputs; ) {
-    const wide = outputs - o >= 4;
-    const gp = g + o * 4;
-    let to = sums + o * next;
-    for (let ky = 0; ky < c.kernelHeight; ky++) {
-      let xp = x + ky * tapRow;
-      let v = 0;
-      if (wide) {
-        for (; v + 2 <= vectors; v += 2) {
-          accumulate4x2(gp, gRow, gCol, xp, xRow, xCol, rows, c.outWidth, to, next);
-          xp += 32;
-          to += 32;
+function divideFilters(c: WeightGrad, thread: i32, threads: i32): void {
+  const first = shareOf(c.outputs, 4, thread, threads);
+  const last = shareOf(c.outputs, 4, thread + 1, threads);
+  const pixel = c.channels * 4;
+  const filterBytes = c.kernelHeight * c.kernelWidth * pixel;
+  zero(c.sums + first * filterBytes, (last - first) * filterBytes);
+  const gCol = apart((last - first) * 4);
+  const gRow = c.outWidth * c.images * gCol;
+  const gs = c.scratch + thread * c.scratchBytes;
+  const xCol = apart(pixel);
+  const xs = gs + c.outHeight * gRow;
+  gather(
+    gs, gCol, c.g + first * 4, c.gMap, c.images, c.outHeight, c.outWidth * c.outputs * 4, c.outHeight * c.outWidth * c.outputs * 4,
+    c.outWidth, c.outputs * 4, (last - first) * 4,
+  );
+  for (let ky = 0; ky < c.kernelHeight; ky++) {
+    const y = firstInside(ky - c.paddingY, c.strideY);
+    const rows = min(c.outHeight, firstInside(ky - c.paddingY - c.height, c.strideY)) - y;
+    for (let kx = 0; kx < c.kernelWidth; kx++) {
+      const x = firstInside(kx - c.paddingX, c.strideX);
+      const cols = min(c.outWidth, firstInside(kx - c.paddingX - c.width, c.strideX)) - x;
+      if (rows <= 0 || cols <= 0) continue;
+      const place = (y * c.strideY + ky - c.paddingY) * c.width + x * c.strideX + kx - c.paddingX;
+      gather(
+        xs, xCol, c.x + place * pixel, c.xMap, c.images, rows, c.strideY * c.width * pixel, c.height * c.width * pixel,
+        cols, c.strideX * pixel, pixel,
+      );
+      const count = cols * c.images;
+      const g = gs + y * gRow + x * c.images * gCol;
+      const to = c.sums + first * filterBytes + (ky * c.kernelWidth + kx) * pixel;
+      for (let o = 0; o < last - first; ) {
+        const wide = last - first - o >= 4;
+        const gp = g + o * 4;
+        const sums = to + o * filterBytes;
+        for (let v = 0; v < pixel; ) {
+          const two = wide && pixel - v >= 32;
+          if (two) accumulate4x2(gp, gRow, gCol, xs + v, count * xCol, xCol, rows, count, sums + v, filterBytes);
+          else if (wide) accumulate4x1(gp, gRow, gCol, xs + v, count * xCol, xCol, rows, count, sums + v, filterBytes);
+          else accumulate1x1(gp, gRow, gCol, xs + v, count * xCol, xCol, rows, count, sums + v);
+          v += two ? 32 : 16;
         }
-        for (; v < vectors; v++) {
-          accumulate4x1(gp, gRow, gCol, xp, xRow, xCol, rows, c.outWidth, to, next);
-          xp += 16;
-          to += 16;
-        }
-      } else {
-        for (; v < vectors; v++) {
-          accumulate1x1(gp, gRow, gCol, xp, xRow, xCol, rows, c.outWidth, to);
-          xp += 16;
-          to += 16;
-        }
+        o += wide ? 4 : 1;
       }
     }
-    o += wide ? 4 : 1;
   }
+}
+
+/** Bytes between pixels of so many bytes each that do not share cache sets. */
+function apart(bytes: i32): i32 {
+  return ((bytes + 63) & ~63) + 64;
+}
+
+/** to [rows][cols][images], pixels `toCol` bytes apart = `bytes` of each pixel of a grid in each image. */
+function gather(
+  to: usize, toCol: i32, from: usize, map: usize, images: i32, rows: i32, row: i32, image: i32, cols: i32, col: i32, bytes: i32,
+): void {
+  const first = mapFirst(map);
+  for (let r = 0; r < rows; r++) {
+    for (let i = 0; i < cols; i++) {
+      const source = from + r * row + i * col;
+      for (let n = 0; n < images; n++) {
+        copy(to, source + <usize>rowOf(map, first, n) * image, bytes);
+        to += toCol;
+      }
+    }
+  }
+}
+
+/** The first i from 0 on with i·stride + offset ≥ 0. */
+function firstInside(offset: i32, stride: i32): i32 {
+  return offset >= 0 ? 0 : (stride - 1 - offset) / stride;
 }
 
 /** sums[o][0 … 7] += Σ over pixels of g[o]·x[0 … 7], for 4 neighbouring o. Strides in bytes. */

@@ -1,6 +1,6 @@
 // Convolution forward, and the matrix product as its 1×1 case.
 
-import { mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common";
+import { mapFirst, RowMap, rowOf, share, shareOf, turned, turnOf } from "./common";
 import { depthwise, isDepthwise } from "./depthwise";
 import { copyWindow } from "./padding";
 import { convolveGrid } from "./tile";
@@ -41,9 +41,19 @@ class Convolve extends Geometry {
   relu: i32;
 }
 
-/** Whether each image gives one line of pixels, from an input that needs no padding. */
-export function isLine(c: Geometry): bool {
-  return c.outHeight == 1 && c.groups == 1 && c.paddingX == 0 && c.paddingY == 0;
+/**
+ * Whether images are so small that each of their pixels is better computed for all images at once: the weights are
+ * read less often then, and not multiplied with padding.
+ */
+export function isSmall(c: Geometry, images: i32, pixels: i32): bool {
+  return c.groups == 1 && pixels <= 16 && images >= 4;
+}
+
+/** How many images from the n-th on follow one another in memory. */
+export function together(map: usize, first: i32, n: i32): i32 {
+  if (!map) return i32.MAX_VALUE;
+  const modulo = changetype<RowMap>(map).modulo;
+  return modulo - ((first + n) % modulo);
 }
 
 export function convolve(args: usize, thread: i32, threads: i32): void {
@@ -56,14 +66,16 @@ export function convolve(args: usize, thread: i32, threads: i32): void {
   const scratch = c.scratch + thread * c.scratchBytes;
   const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
-  if (isLine(c) && !c.xMap && !c.residualMap && !c.outMap) {
-    // Lines of few pixels would leave tiles half empty: those of all images are the rows of one grid.
-    const residual = c.residual ? c.residual + begin * outBytes : 0;
-    convolveGrid(
-      c.x + begin * xBytes, xBytes, c.strideX * c.channels * 4, end - begin, c.outWidth,
-      c.kernelHeight, c.width * c.channels * 4, c.kernelWidth * c.channels, c.weights,
-      c.out + begin * outBytes, outBytes, c.outputs * 4, c.outputs, c.scale, c.bias, residual, c.relu != 0,
-    );
+  if (isSmall(c, end - begin, c.outHeight * c.outWidth)) {
+    for (let n = begin; n < end; ) {
+      const count = min(end - n, min(together(c.xMap, xFirst, n), min(together(c.residualMap, residualFirst, n), together(c.outMap, outFirst, n))));
+      convolveSmall(
+        c, c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes, xBytes,
+        c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes, outBytes,
+        c.residual ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes : 0, count,
+      );
+      n += count;
+    }
     return;
   }
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
@@ -76,6 +88,32 @@ export function convolve(args: usize, thread: i32, threads: i32): void {
   }
 }
 
+/** Images `xBytes` and `outBytes` apart. */
+function convolveSmall(
+  c: Convolve, x: usize, xBytes: i32, out: usize, outBytes: i32, residual: usize, images: i32,
+): void {
+  const pixel = c.channels * 4;
+  const tapBytes = c.kernelWidth * c.channels * 32;
+  for (let y = 0; y < c.outHeight; y++) {
+    const top = y * c.strideY - c.paddingY;
+    const ky = max(0, -top);
+    const taps = max(0, min(c.kernelHeight, c.height - top) - ky);
+    for (let col = 0; col < c.outWidth; col++) {
+      const left = col * c.strideX - c.paddingX;
+      const kx = max(0, -left);
+      const across = max(0, min(c.kernelWidth, c.width - left) - kx);
+      convolveGrid(
+        x + ((top + ky) * c.width + left + kx) * pixel, xBytes, 0, images, 1,
+        across ? taps : 0, c.width * pixel, across * c.channels,
+        c.weights + ky * tapBytes + kx * c.channels * 32, c.kernelHeight * tapBytes, tapBytes,
+        out, outBytes, 0, c.outputs, c.scale, c.bias, residual, c.relu != 0,
+      );
+      out += c.outputs * 4;
+      if (residual) residual += c.outputs * 4;
+    }
+  }
+}
+
 function convolveImage(c: Convolve, x: usize, out: usize, residual: usize, scratch: usize): void {
   if (isDepthwise(c)) {
     depthwise(c, x, c.weights, c.scale, c.bias, residual, c.relu != 0, out);
@@ -84,12 +122,14 @@ function convolveImage(c: Convolve, x: usize, out: usize, residual: usize, scrat
   const inputs = c.channels / c.groups;
   const outputs = c.outputs / c.groups;
   const outRow = c.outWidth * c.outputs * 4;
-  const groupBytes = ((outputs + 7) / 8) * c.kernelHeight * c.kernelWidth * inputs * 32;
+  const tapBytes = c.kernelWidth * inputs * 32;
+  const blockBytes = c.kernelHeight * tapBytes;
+  const groupBytes = ((outputs + 7) / 8) * blockBytes;
   if (c.groups == 1 && c.paddingX == 0 && c.paddingY == 0) {
     const row = c.width * c.channels * 4;
     convolveGrid(
       x, c.strideY * row, c.strideX * c.channels * 4, c.outHeight, c.outWidth,
-      c.kernelHeight, row, c.kernelWidth * c.channels, c.weights,
+      c.kernelHeight, row, c.kernelWidth * c.channels, c.weights, blockBytes, tapBytes,
       out, outRow, c.outputs * 4, c.outputs, c.scale, c.bias, residual, c.relu != 0,
     );
     return;
@@ -106,7 +146,7 @@ function convolveImage(c: Convolve, x: usize, out: usize, residual: usize, scrat
       const offset = y * outRow + g * outputs * 4;
       convolveGrid(
         scratch, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth,
-        c.kernelHeight, row, c.kernelWidth * inputs, c.weights + g * groupBytes,
+        c.kernelHeight, row, c.kernelWidth * inputs, c.weights + g * groupBytes, blockBytes, tapBytes,
         out + offset, outRow, c.outputs * 4, outputs,
         c.scale ? c.scale + g * outputs * 4 : 0, c.bias ? c.bias + g * outputs * 4 : 0, residual ? residual + offset : 0, c.relu != 0,
       );
@@ -131,7 +171,7 @@ export function matmul(args: usize, thread: i32, threads: i32): void {
   const end = shareOf(m.rows, 4, thread + 1, threads);
   if (begin == end) return;
   convolveGrid(
-    m.a + begin * m.depth * 4, 0, m.depth * 4, 1, end - begin, 1, 0, m.depth, m.packed,
+    m.a + begin * m.depth * 4, 0, m.depth * 4, 1, end - begin, 1, 0, m.depth, m.packed, m.depth * 32, m.depth * 32,
     m.out + begin * m.columns * 4, 0, m.columns * 4, m.columns, 0, 0, 0, false,
   );
 }

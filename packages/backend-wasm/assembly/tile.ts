@@ -33,18 +33,19 @@ function storeFirst(to: usize, lo: v128, hi: v128, n: i32): void {
 /**
  * For each pixel (row, col) of a rows × cols grid and each output channel o:
  *   out = act(scale[o]·Σ_t Σ_k input[t·tapStride + k] · w[o][t][k] + bias[o] + residual), 0 ≤ t < taps, 0 ≤ k < run.
- * Strides are in bytes. w is packed as [⌈channels/8⌉][taps][run][8]. scale, bias and residual may be 0, which stands
+ * Strides are in bytes. w is packed as [⌈channels/8⌉][taps][run][8], blocks of channels `blockBytes` apart and taps
+ * `tapBytes`. scale, bias and residual may be 0, which stands
  * for a scale of 1; the residual has the strides of `out`, and may be `out`.
  */
 export function convolveGrid(
   input: usize, inRow: i32, inCol: i32, rows: i32, cols: i32,
-  taps: i32, tapStride: i32, run: i32, w: usize,
+  taps: i32, tapStride: i32, run: i32, w: usize, blockBytes: i32, tapBytes: i32,
   out: usize, outRow: i32, outCol: i32, channels: i32,
   scale: usize, bias: usize, residual: usize, relu: bool,
 ): void {
   const total = rows * cols;
-  const blockBytes = taps * run * 32;
   const nextTap = tapStride - run * 4;
+  const nextWeights = tapBytes - run * 32;
   for (let o = 0; o < channels; o += 8) {
     let row = 0;
     let col = 0;
@@ -103,6 +104,7 @@ export function convolveGrid(
         p1 += nextTap;
         p2 += nextTap;
         p3 += nextTap;
+        wp += nextWeights;
       }
       const scale1 = scale ? scale + 16 : 0;
       const bias1 = bias ? bias + 16 : 0;

@@ -39,7 +39,7 @@ function randomGeometry(from: Key): Geometry {
   const outputs = groups * (depthwise ? 1 : pick([1, 3, 4, 7, 8, 12, 16, 24]));
   const [kh, kw] = [pick([1, 2, 3, 3, 3, 5]), pick([1, 2, 3, 3, 3, 7])];
   return {
-    x: [pick([1, 2, 3, 5]), channels, kh + pick([0, 1, 4, 9, 13]), kw + pick([0, 1, 5, 8, 14])],
+    x: [pick([1, 2, 3, 5, 13]), channels, kh + pick([0, 1, 4, 9, 13]), kw + pick([0, 1, 5, 8, 14])],
     w: [outputs, channels / groups, kh, kw],
     stride: [pick([1, 1, 1, 2, 3]), pick([1, 1, 1, 2, 3])],
     padding: [pick([0, 1, 1, 2, 4]), pick([0, 1, 1, 2, 3])],

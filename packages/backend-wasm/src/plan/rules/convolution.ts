@@ -8,7 +8,7 @@ import {
   OP_PACK,
   OP_PACK_INPUT_GRAD,
 } from "../../opcodes.ts";
-import { type Lowering, rangeMap, type Value } from "../lowering.ts";
+import { bytesOf, type Lowering, rangeMap, type Value } from "../lowering.ts";
 import { at, mapped, reads, turnOf, writes } from "../program.ts";
 import {
   blocks,
@@ -38,6 +38,13 @@ function turnedRound({ x, w, y, attributes }: Sizes): Sizes {
   const [down, across] = attributes.padding;
   const padding = [kh - 1 - down, kw - 1 - across] as const;
   return { x: y, w: [i, o, kh, kw], y: x, attributes: { ...attributes, padding } };
+}
+
+/** Whether images are so small that threads rather divide the filters of the weight gradient than the images. */
+function isSmall({ x, y, attributes }: Sizes): boolean {
+  const [, channels = 1] = x;
+  const [images = 1, , height = 1, width = 1] = y;
+  return attributes.groups === 1 && channels % 4 === 0 && height * width <= 4 && images >= 4;
 }
 
 /** What an input gradient adds to its result: of a join's part, the rows that it fills. */
@@ -191,8 +198,27 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
     const sizes = { x: x.shape, w: shape, y: g.shape, attributes };
     if (suitsWinograd(sizes)) return emitWinogradWeightGrad(low, node, sizes, { x, g });
     const { band, bytes } = forwardBand(sizes);
-    low.needScratch(bytes);
     const [o = 1, inputs = 1, kh = 1, kw = 1] = shape;
+    if (isSmall(sizes)) {
+      const [images = 1, , height = 1, width = 1] = g.shape;
+      low.needScratch(images * height * width * (4 * (o + inputs) + 256));
+      const out = low.result(node);
+      low.emit({
+        op: OP_CONV_WEIGHT_GRAD,
+        args: [
+          ...geometry(low, sizes, band),
+          ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(out.place), 0, 1],
+        ],
+        accesses: [
+          { ...imagesAccess(x, false), key: "" },
+          { ...imagesAccess(g, false), key: "" },
+          writes(out.place, bytesOf(shape)),
+        ],
+        node: node.id,
+      });
+      return out;
+    }
+    low.needScratch(bytes);
     const rowFloats = 4 * Math.ceil((kw * inputs) / 4);
     const sums = { bytes: 4 * o * kh * rowFloats, place: low.allocate(0) };
     sums.place.buffer.bytes = sums.bytes * low.threads;
@@ -200,7 +226,8 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
       op: OP_CONV_WEIGHT_GRAD,
       args: [
         ...geometry(low, sizes, band),
-        ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(sums.place), sums.bytes],
+        ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map)],
+        ...[at(sums.place), sums.bytes, 0],
       ],
       accesses: [
         imagesAccess(x, false),

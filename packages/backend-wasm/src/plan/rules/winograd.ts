@@ -51,13 +51,13 @@ export function suitsWinograd({ x, w, y, attributes }: Sizes): boolean {
  * The strips (rows of tiles) of a band, and a thread's scratch memory. `floats` counts the channels of both
  * transformed operands of a tile.
  */
-function bandOf(low: Lowering, { x, y }: Sizes, floats: number) {
+function bandOf(low: Lowering, { x, y }: Sizes, floats: number, tileBytes = TILE_BYTES) {
   const [images = 1, c = 1, , width = 1] = x;
   const [, o = 1, oh = 1, ow = 1] = y;
   const across = tilesAlong(ow);
   const stripBytes = 36 * 4 * across * floats;
   const most = Math.ceil((images * tilesAlong(oh)) / low.threads);
-  const band = Math.max(1, Math.min(most, Math.floor(TILE_BYTES / stripBytes)));
+  const band = Math.max(1, Math.min(most, Math.floor(tileBytes / stripBytes)));
   const lines = 6 * 4 * ((across * 4 + 2) * c + across * 4 * o + 16);
   const edges = 4 * Math.max(width * c, ow * o) + 4 * 4 * 6 * across * roundUp(o, 8);
   const planes = planesBytes(roundUp(band * across, 4), floats) + 36 * 64;
@@ -149,8 +149,9 @@ export function emitWinogradWeightGrad(
   const { x, g } = operands;
   const [o = 1, c = 1] = sizes.w;
   const [rows, columns] = [roundUp(o, 4), roundUp(c, 4)];
-  const band = bandOf(low, sizes, rows + columns);
   const bytes = planesBytes(rows, columns);
+  // The sums are read and written for each band: where they exceed the cache, its tiles may as well.
+  const band = bandOf(low, sizes, rows + columns, Math.max(TILE_BYTES, bytes / 2));
   const sums = low.allocate(bytes * low.threads);
   low.emit({
     op: OP_CONV_WINOGRAD_WEIGHT_GRAD,
