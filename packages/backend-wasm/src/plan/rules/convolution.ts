@@ -44,7 +44,7 @@ function turnedRound({ x, w, y, attributes }: Sizes): Sizes {
 function isSmall({ x, y, attributes }: Sizes): boolean {
   const [, channels = 1] = x;
   const [images = 1, , height = 1, width = 1] = y;
-  return attributes.groups === 1 && channels % 4 === 0 && height * width <= 4 && images >= 4;
+  return attributes.groups === 1 && channels % 4 === 0 && height * width <= 16 && images >= 4;
 }
 
 /** What an input gradient adds to its result: of a join's part, the rows that it fills. */
