@@ -24,7 +24,8 @@ const norms: readonly Norm[] = [
   batchNorm({ sampling: mixture(parts.map((strategy) => ({ strategy }))), gradient: "detached" }),
 ];
 const [batch, micro] = [12, 2];
-const images = Float32Array.from(normal(key(3), batch * 3 * 16 * 16));
+// Of ten such draws one or two let a ReLU's input come so near to 0 that rounding decides; not this one.
+const images = Float32Array.from(normal(key(4), batch * 3 * 16 * 16));
 const labels = Int32Array.from({ length: batch }, (_, i) => i % 10);
 
 /** The losses of three steps, and all states after them. */
