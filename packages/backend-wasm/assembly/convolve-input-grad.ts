@@ -1,4 +1,5 @@
-// ∂L/∂x of a convolution plus what else is added to it, masked by a ReLU's results, as one convolution of g for each class of pixels of x.
+// ∂L/∂x of a convolution plus what else is added to it, masked by a ReLU's results, as one convolution of g for each
+// class of pixels of x.
 //
 // Pixel y of x receives from taps ky with (y + padding − ky) divisible by the stride. With
 // a = (y + padding) mod stride and q = (y + padding − a)/stride these are ky = a + stride·j, and the row of g is
@@ -37,13 +38,15 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
   const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
   const small = isSmall(c, end - begin, c.height * c.width);
-  for (let n = begin; small && n < end; ) {
-    const count = min(end - n, min(together(c.gMap, gFirst, n), together(c.outMap, outFirst, n)));
+  const turn = c.gMap ? turnOf(c.gMap, gFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
+  for (let i = begin; small && i < end; ) {
+    const n = turned(i, turn, c.images);
+    const near = min(together(c.gMap, gFirst, n), together(c.outMap, outFirst, n));
+    const count = min(min(end - i, c.images - n), near);
     const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
     smallInputGrad(c, c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes, gBytes, out, xBytes, count);
-    n += count;
+    i += count;
   }
-  const turn = c.gMap ? turnOf(c.gMap, gFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
   for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;

@@ -32,10 +32,9 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
   const xBytes = c.height * c.width * c.channels * 4;
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
-  const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
-  for (let i = begin; i < end; i++) {
+  for (let i = share(c.images, thread, threads); i < end; i++) {
     const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;

@@ -66,19 +66,21 @@ export function convolve(args: usize, thread: i32, threads: i32): void {
   const scratch = c.scratch + thread * c.scratchBytes;
   const begin = share(c.images, thread, threads);
   const end = share(c.images, thread + 1, threads);
+  const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
   if (isSmall(c, end - begin, c.outHeight * c.outWidth)) {
-    for (let n = begin; n < end; ) {
-      const count = min(end - n, min(together(c.xMap, xFirst, n), min(together(c.residualMap, residualFirst, n), together(c.outMap, outFirst, n))));
+    for (let i = begin; i < end; ) {
+      const n = turned(i, turn, c.images);
+      const near = min(together(c.xMap, xFirst, n), together(c.outMap, outFirst, n));
+      const count = min(min(end - i, c.images - n), min(near, together(c.residualMap, residualFirst, n)));
       convolveSmall(
         c, c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes, xBytes,
         c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes, outBytes,
         c.residual ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes : 0, count,
       );
-      n += count;
+      i += count;
     }
     return;
   }
-  const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.outMap, outFirst, c.images);
   for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;

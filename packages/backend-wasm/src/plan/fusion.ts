@@ -213,11 +213,12 @@ export function findMaskedGradients(
     const joins = new Set(found.by.map((one) => placed.get(one)?.join));
     const [join, ...others] = joins;
     // Their results lie in the gradient's memory, so they can be parts of no join but one that equals it.
+    if (others.length > 0) continue;
     if (join !== undefined) {
       const same = found.by.every((one) => keepsPlace(nodes, one, placed.get(one)));
-      if (others.length > 0 || !same || !isOf(nodes, join, found.by)) continue;
+      if (!same || !isOf(nodes, join, found.by)) continue;
       joined.set(join, id);
-    } else if (others.length > 0) continue;
+    }
     for (const part of parts) mask.set(part, found.results);
     for (const one of found.by) passed.add(one);
   }
