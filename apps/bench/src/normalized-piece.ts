@@ -68,9 +68,9 @@ export function tracePiece(piece: Piece, norm: Norm, shape: Shape, pass: Pass): 
   const [n = 1, ...image] = shape;
   const x = standardNormal(scope, "x", [n + virtual, ...image]);
   const y = piece.build(scope, norm, x);
-  if (pass === "forward") {
-    builder.output("y", probe(y));
-  } else {
+  // With backward, too: nothing there takes y, and what nothing takes is not computed.
+  builder.output("y", probe(y));
+  if (pass === "both") {
     const gradient = standardNormal(scope, "g", y.shape);
     const loss = customGradient(probe(y), [y], () => [gradient]);
     const parameters = declarations.states

@@ -91,3 +91,16 @@ export function shareOf(n: i32, unit: i32, thread: i32, threads: i32): i32 {
   const begin = share((n + unit - 1) / unit, thread, threads) * unit;
   return min(begin, n);
 }
+
+/** Tensors of more bytes than this do not stay in the last cache from pass to pass. */
+const FAR: usize = 16 << 20;
+
+/**
+ * How many bytes of an image, whole pixels, a kernel goes through for some channels after the others: few enough that
+ * they stay in the first cache meanwhile, at least 8 pixels. From memory that is far the processor reads ahead only
+ * what is read in its order, so there they are 4.
+ */
+export function stripOf(images: i32, pixels: i32, channels: i32): i32 {
+  const pixel = channels * 4;
+  return (<usize>images * pixels * pixel > FAR ? 4 : max(8, 2048 / pixel)) * pixel;
+}

@@ -1,9 +1,9 @@
 // Mean and variance of each channel in one pass, by Chan's formula over blocks of images. The variance survives a mean
 // far larger than the deviation: squares are taken of differences from the mean m of what came before (of the first
-// image, to begin with), what m lacks is found from the sum of the same differences, and blocks are merged in double
+// pixels, to begin with), what m lacks is found from the sum of the same differences, and blocks are merged in double
 // precision.
 
-import { madd, mapFirst, rowOf, share } from "./common";
+import { madd, mapFirst, rowOf, share, stripOf } from "./common";
 import { zero } from "./padding";
 import { addPixels } from "./sums";
 
@@ -25,6 +25,7 @@ class Moments {
 export function momentsPartial(args: usize, thread: i32, threads: i32): void {
   const m = changetype<Moments>(args);
   const imageBytes = m.pixels * m.channels * 4;
+  const strip = stripOf(m.images, m.pixels, m.channels);
   const first = mapFirst(m.xMap);
   const end = share(m.images, thread + 1, threads);
   const partial = m.partial + thread * m.partialBytes;
@@ -35,13 +36,17 @@ export function momentsPartial(args: usize, thread: i32, threads: i32): void {
     const count = (last - n) * m.pixels;
     zero(mean, m.channels * 12);
     if (f64.load(partial) == 0) {
-      addPixels(m.x + <usize>rowOf(m.xMap, first, n) * imageBytes, m.pixels, m.channels, mean);
-      for (let c = 0; c < m.channels; c++) f32.store(mean + c * 4, f32.load(mean + c * 4) / <f32>m.pixels);
+      const pixels = min(strip, imageBytes) / (m.channels * 4);
+      addPixels(m.x + <usize>rowOf(m.xMap, first, n) * imageBytes, pixels, m.channels, mean);
+      for (let c = 0; c < m.channels; c++) f32.store(mean + c * 4, f32.load(mean + c * 4) / <f32>pixels);
     } else {
       for (let c = 0; c < m.channels; c++) f32.store(mean + c * 4, <f32>f64.load(partial + 8 + c * 8));
     }
     for (let i = n; i < last; i++) {
-      addDifferences(m.x + <usize>rowOf(m.xMap, first, i) * imageBytes, m.pixels, m.channels, mean);
+      const x = m.x + <usize>rowOf(m.xMap, first, i) * imageBytes;
+      for (let from = 0; from < imageBytes; from += strip) {
+        addDifferences(x + from, min(strip, imageBytes - from) / (m.channels * 4), m.channels, mean);
+      }
     }
     mergeBlock(partial, <f64>count, mean, m.channels);
   }
@@ -81,12 +86,10 @@ function addTo(to: usize, v: v128): void {
 function addDifferences(x: usize, pixels: i32, channels: i32, mean: usize): void {
   const next = channels * 4;
   let c = 0;
-  // Eight sums at a time, since each addition has to wait for the one before.
-  for (; c <= next - 64; c += 64) {
+  // Eight sums at a time, of two pixels, since each addition has to wait for the one before.
+  for (; c <= next - 32; c += 32) {
     const m0 = v128.load(mean + c);
     const m1 = v128.load(mean + c, 16);
-    const m2 = v128.load(mean + c, 32);
-    const m3 = v128.load(mean + c, 48);
     let a0 = f32x4.splat(0);
     let a1 = a0;
     let a2 = a0;
@@ -96,55 +99,37 @@ function addDifferences(x: usize, pixels: i32, channels: i32, mean: usize): void
     let b2 = a0;
     let b3 = a0;
     let p = x + c;
-    for (let i = 0; i < pixels; i++) {
+    let i = 0;
+    for (; i <= pixels - 2; i += 2) {
       const d0 = f32x4.sub(v128.load(p), m0);
       a0 = f32x4.add(a0, d0);
       b0 = madd(d0, d0, b0);
       const d1 = f32x4.sub(v128.load(p, 16), m1);
       a1 = f32x4.add(a1, d1);
       b1 = madd(d1, d1, b1);
-      const d2 = f32x4.sub(v128.load(p, 32), m2);
+      p += next;
+      const d2 = f32x4.sub(v128.load(p), m0);
       a2 = f32x4.add(a2, d2);
       b2 = madd(d2, d2, b2);
-      const d3 = f32x4.sub(v128.load(p, 48), m3);
+      const d3 = f32x4.sub(v128.load(p, 16), m1);
       a3 = f32x4.add(a3, d3);
       b3 = madd(d3, d3, b3);
       p += next;
     }
-    const first = mean + next + c;
-    addTo(first, a0);
-    addTo(first + 16, a1);
-    addTo(first + 32, a2);
-    addTo(first + 48, a3);
-    const second = first + next;
-    addTo(second, b0);
-    addTo(second + 16, b1);
-    addTo(second + 32, b2);
-    addTo(second + 48, b3);
-  }
-  for (; c <= next - 32; c += 32) {
-    const m0 = v128.load(mean + c);
-    const m1 = v128.load(mean + c, 16);
-    let a0 = f32x4.splat(0);
-    let a1 = a0;
-    let b0 = a0;
-    let b1 = a0;
-    let p = x + c;
-    for (let i = 0; i < pixels; i++) {
-      const u = f32x4.sub(v128.load(p), m0);
-      a0 = f32x4.add(a0, u);
-      b0 = f32x4.add(b0, f32x4.mul(u, u));
-      const v = f32x4.sub(v128.load(p, 16), m1);
-      a1 = f32x4.add(a1, v);
-      b1 = f32x4.add(b1, f32x4.mul(v, v));
-      p += next;
+    if (i < pixels) {
+      const d0 = f32x4.sub(v128.load(p), m0);
+      a0 = f32x4.add(a0, d0);
+      b0 = madd(d0, d0, b0);
+      const d1 = f32x4.sub(v128.load(p, 16), m1);
+      a1 = f32x4.add(a1, d1);
+      b1 = madd(d1, d1, b1);
     }
     const first = mean + next + c;
-    addTo(first, a0);
-    addTo(first + 16, a1);
+    addTo(first, f32x4.add(a0, a2));
+    addTo(first + 16, f32x4.add(a1, a3));
     const second = first + next;
-    addTo(second, b0);
-    addTo(second + 16, b1);
+    addTo(second, f32x4.add(b0, b2));
+    addTo(second + 16, f32x4.add(b1, b3));
   }
   for (; c < next; c += 4) {
     const m = f32.load(mean + c);

@@ -1,6 +1,6 @@
 // Normalization with known statistics, and its gradients. Channels are the fastest axis.
 
-import { mapFirst, relu4, rowOf, share, turned, turnOf } from "./common";
+import { mapFirst, relu4, rowOf, share, stripOf, turned, turnOf } from "./common";
 import { zero } from "./padding";
 
 /** out = act((x − mean)·scale + shift + residual). residual may be 0; `out` may be x or the residual. */
@@ -24,6 +24,7 @@ class Normalize {
 export function normalize(args: usize, thread: i32, threads: i32): void {
   const n = changetype<Normalize>(args);
   const bytes = n.pixels * n.channels * 4;
+  const strip = stripOf(n.images, n.pixels, n.channels);
   const xFirst = mapFirst(n.xMap);
   const residualFirst = mapFirst(n.residualMap);
   const outFirst = mapFirst(n.outMap);
@@ -34,13 +35,14 @@ export function normalize(args: usize, thread: i32, threads: i32): void {
     const x = n.x + <usize>rowOf(n.xMap, xFirst, i) * bytes;
     const out = n.out + <usize>rowOf(n.outMap, outFirst, i) * bytes;
     const residual = n.residual ? n.residual + <usize>rowOf(n.residualMap, residualFirst, i) * bytes : 0;
-    normalizeImage(n, x, out, residual);
+    for (let from = 0; from < bytes; from += strip) {
+      normalizeStrip(n, x + from, out + from, residual ? residual + from : 0, min(strip, bytes - from));
+    }
   }
 }
 
-function normalizeImage(n: Normalize, x: usize, out: usize, residual: usize): void {
+function normalizeStrip(n: Normalize, x: usize, out: usize, residual: usize, total: i32): void {
   const next = n.channels * 4;
-  const total = n.pixels * next;
   const relu = n.relu != 0;
   let c = 0;
   for (; c <= next - 32; c += 32) {
@@ -94,6 +96,7 @@ class GradSums {
 export function gradSumsPartial(args: usize, thread: i32, threads: i32): void {
   const s = changetype<GradSums>(args);
   const bytes = s.pixels * s.channels * 4;
+  const strip = stripOf(s.images, s.pixels, s.channels);
   const partial = s.partial + thread * s.partialBytes;
   const gFirst = mapFirst(s.gMap);
   const xFirst = mapFirst(s.xMap);
@@ -103,23 +106,22 @@ export function gradSumsPartial(args: usize, thread: i32, threads: i32): void {
   for (let i = share(s.images, thread, threads); i < end; i++) {
     const g = s.g + <usize>rowOf(s.gMap, gFirst, i) * bytes;
     const x = s.x + <usize>rowOf(s.xMap, xFirst, i) * bytes;
-    if (s.out) {
-      const out = s.out + <usize>rowOf(s.outMap, outFirst, i) * bytes;
-      sumsOfImage(g, x, s.mean, s.pixels, s.channels, partial, true, s.scale, out);
-    } else {
-      sumsOfImage(g, x, s.mean, s.pixels, s.channels, partial, false, 0, 0);
+    const out = s.out ? s.out + <usize>rowOf(s.outMap, outFirst, i) * bytes : 0;
+    for (let from = 0; from < bytes; from += strip) {
+      const total = min(strip, bytes - from);
+      if (out) sumsOfStrip(g + from, x + from, s.mean, total, s.channels, partial, true, s.scale, out + from);
+      else sumsOfStrip(g + from, x + from, s.mean, total, s.channels, partial, false, 0, 0);
     }
   }
 }
 
-/** Both sums of one image, added to those in `to`; the image's own come first, which keeps rounding small. */
+/** Both sums of one strip, added to those in `to`; the strip's own come first, which keeps rounding small. */
 // @ts-ignore: decorator
 @inline
-function sumsOfImage(
-  g: usize, x: usize, mean: usize, pixels: i32, channels: i32, to: usize, scaled: bool, scale: usize, out: usize,
+function sumsOfStrip(
+  g: usize, x: usize, mean: usize, total: i32, channels: i32, to: usize, scaled: bool, scale: usize, out: usize,
 ): void {
   const next = channels * 4;
-  const total = pixels * next;
   const second = to + next;
   let c = 0;
   for (; c <= next - 32; c += 32) {
@@ -183,45 +185,52 @@ class NormalizeInputGrad {
 
 export function normalizeInputGrad(args: usize, thread: i32, threads: i32): void {
   const n = changetype<NormalizeInputGrad>(args);
-  const next = n.channels * 4;
-  const total = n.pixels * next;
+  const bytes = n.pixels * n.channels * 4;
+  const strip = stripOf(n.images, n.pixels, n.channels);
   const gFirst = mapFirst(n.gMap);
   const xFirst = mapFirst(n.xMap);
   const outFirst = mapFirst(n.outMap);
   const end = share(n.images, thread + 1, threads);
   for (let image = share(n.images, thread, threads); image < end; image++) {
-    const g = n.g + <usize>rowOf(n.gMap, gFirst, image) * total;
-    const x = n.x + <usize>rowOf(n.xMap, xFirst, image) * total;
-    const out = n.out + <usize>rowOf(n.outMap, outFirst, image) * total;
-    let c = 0;
-    for (; c <= next - 32; c += 32) {
-      const p0 = v128.load(n.gScale + c);
-      const p1 = v128.load(n.gScale + c, 16);
-      const m0 = v128.load(n.mean + c);
-      const m1 = v128.load(n.mean + c, 16);
-      const q0 = v128.load(n.xScale + c);
-      const q1 = v128.load(n.xScale + c, 16);
-      const b0 = v128.load(n.shift + c);
-      const b1 = v128.load(n.shift + c, 16);
-      for (let i = c; i < total; i += next) {
-        const y0 = f32x4.add(
-          f32x4.add(f32x4.mul(v128.load(g + i), p0), f32x4.mul(f32x4.sub(v128.load(x + i), m0), q0)), b0,
-        );
-        const y1 = f32x4.add(
-          f32x4.add(f32x4.mul(v128.load(g + i, 16), p1), f32x4.mul(f32x4.sub(v128.load(x + i, 16), m1), q1)), b1,
-        );
-        v128.store(out + i, y0);
-        v128.store(out + i, y1, 16);
-      }
+    const g = n.g + <usize>rowOf(n.gMap, gFirst, image) * bytes;
+    const x = n.x + <usize>rowOf(n.xMap, xFirst, image) * bytes;
+    const out = n.out + <usize>rowOf(n.outMap, outFirst, image) * bytes;
+    for (let from = 0; from < bytes; from += strip) {
+      inputGradOfStrip(n, g + from, x + from, out + from, min(strip, bytes - from));
     }
-    for (; c < next; c += 4) {
-      const p = f32.load(n.gScale + c);
-      const m = f32.load(n.mean + c);
-      const q = f32.load(n.xScale + c);
-      const b = f32.load(n.shift + c);
-      for (let i = c; i < total; i += next) {
-        f32.store(out + i, f32.load(g + i) * p + (f32.load(x + i) - m) * q + b);
-      }
+  }
+}
+
+function inputGradOfStrip(n: NormalizeInputGrad, g: usize, x: usize, out: usize, total: i32): void {
+  const next = n.channels * 4;
+  let c = 0;
+  for (; c <= next - 32; c += 32) {
+    const p0 = v128.load(n.gScale + c);
+    const p1 = v128.load(n.gScale + c, 16);
+    const m0 = v128.load(n.mean + c);
+    const m1 = v128.load(n.mean + c, 16);
+    const q0 = v128.load(n.xScale + c);
+    const q1 = v128.load(n.xScale + c, 16);
+    const b0 = v128.load(n.shift + c);
+    const b1 = v128.load(n.shift + c, 16);
+    for (let i = c; i < total; i += next) {
+      const y0 = f32x4.add(
+        f32x4.add(f32x4.mul(v128.load(g + i), p0), f32x4.mul(f32x4.sub(v128.load(x + i), m0), q0)), b0,
+      );
+      const y1 = f32x4.add(
+        f32x4.add(f32x4.mul(v128.load(g + i, 16), p1), f32x4.mul(f32x4.sub(v128.load(x + i, 16), m1), q1)), b1,
+      );
+      v128.store(out + i, y0);
+      v128.store(out + i, y1, 16);
+    }
+  }
+  for (; c < next; c += 4) {
+    const p = f32.load(n.gScale + c);
+    const m = f32.load(n.mean + c);
+    const q = f32.load(n.xScale + c);
+    const b = f32.load(n.shift + c);
+    for (let i = c; i < total; i += next) {
+      f32.store(out + i, f32.load(g + i) * p + (f32.load(x + i) - m) * q + b);
     }
   }
 }

@@ -32,6 +32,7 @@ import {
   trace,
 } from "@fewnorm/tensor";
 import test from "tape";
+import { differences } from "./differences.ts";
 
 const IMAGES = 12;
 const SAMPLED = 2;
@@ -154,15 +155,7 @@ test(`${COUNT} random chains of folded layers`, async (t) => {
     ];
     const executable = await engine.compile(graph);
     const [expected, actual] = [await exact.run(feeds), await executable.run(feeds)];
-    const wrong = Object.entries(expected).flatMap(([name, { data }]) => {
-      const found = actual[name]?.data ?? [];
-      const largest = Array.from(data).reduce((top, value) => Math.max(top, Math.abs(value)), 0);
-      const off = Array.from(data).reduce(
-        (worst, value, at) => Math.max(worst, Math.abs(value - (found[at] ?? Number.NaN))),
-        0,
-      );
-      return off <= 2e-4 * largest ? [] : [`${name} is off by ${off} of ${largest}`];
-    });
+    const wrong = differences(expected, actual, 2e-4);
     const words = layers.map((layer) => JSON.stringify(layer)).join(", ");
     t.deepEqual(wrong, [], `${engine.description}: ${words}`);
     await executable.dispose();

@@ -14,6 +14,9 @@ interface Port {
   postMessage(message: WorkerMessage): void;
 }
 
+/** Some hundred microseconds, in which the next job of a short step mostly comes: waking a thread takes as long. */
+const SPINS = 100_000;
+
 async function serve(start: WorkerStart, port: Port): Promise<void> {
   const { module, memory, thread, threads, report } = start;
   const engine = await instantiate(module, memory);
@@ -21,6 +24,7 @@ async function serve(start: WorkerStart, port: Port): Promise<void> {
   let epoch = Atomics.load(job, 0);
   port.postMessage("ready");
   for (;;) {
+    for (let spins = 0; spins < SPINS && Atomics.load(job, 0) === epoch; spins++);
     Atomics.wait(job, 0, epoch);
     const now = Atomics.load(job, 0);
     if (now === epoch) continue;

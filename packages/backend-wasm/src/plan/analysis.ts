@@ -2,8 +2,9 @@
 // place where a join needs them, which updates can be computed in the state's own memory, what is part of another
 // kernel.
 
-import type { Graph, Node, NodeOf, Primitive } from "@fewnorm/tensor";
+import type { Graph, Node, Primitive } from "@fewnorm/tensor";
 import {
+  findAddedRows,
   findMaskedGradients,
   findPatchedGradients,
   findScaledSums,
@@ -11,6 +12,7 @@ import {
   findSummedGradients,
   type MaskedGradients,
   type PatchedGradients,
+  type ScaledSums,
   type ScaledWeights,
   type SummedGradients,
 } from "./fusion.ts";
@@ -29,12 +31,14 @@ export interface Analysis {
   readonly direct: ReadonlyMap<number, string>;
   /** Products that are not computed, since the convolutions that take them multiply themselves. */
   readonly scaled: ReadonlyMap<number, ScaledWeights>;
-  /** Scaled gradients → the sums that are computed together with them. */
-  readonly scaledSums: ReadonlyMap<number, NodeOf<"normalizeGradSums">>;
+  /** Scaled gradients and sums of the same, by the earlier of both, which computes the other as well. */
+  readonly scaledSums: ReadonlyMap<number, ScaledSums>;
   /** Sums that their input gradients compute. */
   readonly summed: SummedGradients;
   /** Sums with a window's input gradient that are one input gradient. */
   readonly patched: PatchedGradients;
+  /** Nodes that are not computed by themselves, but with the only node that takes them. */
+  readonly inside: ReadonlySet<number>;
   /** Gradients of ReLUs that input gradients compute. */
   readonly masked: MaskedGradients;
 }
@@ -66,7 +70,9 @@ export function analyse(graph: Graph): Analysis {
   const patched = findPatchedGradients(graph, users, ends, placed, scaled, summed);
   const masked = findMaskedGradients(graph, users, ends, placed, summed, patched);
   for (const id of masked.passed) placed.delete(id);
-  const lastUse = findLastUses(graph, ends, patched.inside);
+  const scaledSums = findScaledSums(graph);
+  const inside = new Set([...patched.inside, ...findAddedRows(graph, users, ends)]);
+  const lastUse = findLastUses(graph, ends, inside);
   return {
     lastUse,
     users,
@@ -74,14 +80,15 @@ export function analyse(graph: Graph): Analysis {
     placed,
     direct: findDirectUpdates(graph, lastUse, placed),
     scaled,
-    scaledSums: findScaledSums(graph),
+    scaledSums,
     summed,
     patched,
+    inside,
     masked,
   };
 }
 
-/** What a node takes that is computed inside of its only user is used there, too. */
+/** What a node takes that is computed with its only user is used there, too. */
 function findLastUses(
   { nodes }: Graph,
   ends: ReadonlySet<number>,

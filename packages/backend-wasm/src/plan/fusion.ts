@@ -1,5 +1,5 @@
 // What kernels can do in passing: multiply a convolution's results by a number for each channel, add to a gradient,
-// mask it by a ReLU's results, take two gradients as one, multiply a gradient that they sum.
+// mask it by a ReLU's results, take two gradients as one, multiply a gradient that they sum, add to rows.
 
 import {
   type Graph,
@@ -38,7 +38,7 @@ export interface PatchedGradient {
 export interface PatchedGradients {
   /** By the sum's node. */
   readonly sums: ReadonlyMap<number, PatchedGradient>;
-  /** Nodes that are not computed by themselves. */
+  /** What the sums are made of, which is not computed by itself. */
   readonly inside: ReadonlySet<number>;
 }
 
@@ -52,8 +52,14 @@ export interface MaskedGradients {
   readonly joined: ReadonlyMap<number, number>;
 }
 
-/** Gradients times a number for each channel (nodes) → the sums of the same gradient that are taken after it. */
-export function findScaledSums({ nodes }: Graph): Map<number, NodeOf<"normalizeGradSums">> {
+/** A gradient times a number for each channel, and sums of the same gradient: computed together. */
+export interface ScaledSums {
+  readonly product: NodeOf<"normalize">;
+  readonly sums: NodeOf<"normalizeGradSums">;
+}
+
+/** By the earlier node of each pair, whose place in the order both take. */
+export function findScaledSums({ nodes }: Graph): Map<number, ScaledSums> {
   const sums = new Map<number, NodeOf<"normalizeGradSums">>();
   for (const node of nodes)
     if (node.op === "normalizeGradSums") sums.set(node.inputs[0] as number, node);
@@ -61,13 +67,34 @@ export function findScaledSums({ nodes }: Graph): Map<number, NodeOf<"normalizeG
     const node = nodes[id as number];
     return node?.op === "constant" && node.attributes.values === 0;
   };
-  const found = new Map<number, NodeOf<"normalizeGradSums">>();
-  for (const { op, id, inputs, attributes } of nodes) {
-    if (op !== "normalize" || attributes.relu || attributes.residual) continue;
-    if (!zero(inputs[1]) || !zero(inputs[3])) continue;
-    const taken = sums.get(inputs[0] as number);
-    if (taken !== undefined && taken.id > id && taken.inputs.every((from) => from < id)) {
-      found.set(id, taken);
+  const found = new Map<number, ScaledSums>();
+  for (const node of nodes) {
+    if (node.op !== "normalize" || node.attributes.relu || node.attributes.residual) continue;
+    if (!zero(node.inputs[1]) || !zero(node.inputs[3])) continue;
+    const taken = sums.get(node.inputs[0] as number);
+    if (taken === undefined) continue;
+    const first = Math.min(node.id, taken.id);
+    const known = (id: number) => id < first || isLeaf(nodes[id] as Node);
+    if ([...node.inputs, ...taken.inputs].every(known)) {
+      found.set(first, { product: node, sums: taken });
+    }
+  }
+  return found;
+}
+
+/** Normalized rows that are only added to rows of a larger value. */
+export function findAddedRows(
+  { nodes }: Graph,
+  users: Users,
+  ends: ReadonlySet<number>,
+): Set<number> {
+  const found = new Set<number>();
+  for (const node of nodes) {
+    if (node.op !== "addRows") continue;
+    const part = nodes[node.inputs[1] as number] as Node;
+    if (part.op !== "normalize" || part.attributes.relu || part.attributes.residual) continue;
+    if (users[part.id]?.length === 1 && part.id !== node.inputs[0] && !ends.has(part.id)) {
+      found.add(part.id);
     }
   }
   return found;

@@ -27,8 +27,8 @@ export function lower(graph: Graph, threads: number, fixed: FixedMemory): Lowere
   const lowering = createLowering(graph, analysis, threads, fixed);
   const { low } = lowering;
   const lowerNode = (node: Node) => {
-    // It may have been computed together with an earlier one, or will be inside of a later one.
-    if (low.value(node.id) !== undefined || analysis.patched.inside.has(node.id)) return;
+    // It may have been computed together with an earlier one, or will be with a later one.
+    if (low.value(node.id) !== undefined || analysis.inside.has(node.id)) return;
     const rule = rules[node.op] as Rule<typeof node.op>;
     low.define(node.id, rule(low, node as never));
   };

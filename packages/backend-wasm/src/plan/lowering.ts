@@ -155,8 +155,7 @@ export function createLowering(
     if (own !== undefined && areApart({ map: own, count }, rows)) return true;
     return (analysis.users[id] as readonly Node[]).every((user) => {
       if (user.op === "rows" && areApart(rowsOf(user), rows)) return true;
-      const { inside } = analysis.patched;
-      const passes = views.has(user.op) || inside.has(user.id);
+      const passes = views.has(user.op) || analysis.inside.has(user.id);
       return passes ? isOver(user.id, last, rows) : user.id <= last;
     });
   }

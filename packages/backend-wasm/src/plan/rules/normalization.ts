@@ -8,6 +8,7 @@ import {
   OP_NORMALIZE,
   OP_NORMALIZE_INPUT_GRAD,
 } from "../../opcodes.ts";
+import type { ScaledSums } from "../fusion.ts";
 import type { Lowering, Value } from "../lowering.ts";
 import { type Access, at, mapped, reads, turnOf, writes } from "../program.ts";
 import { emitCombine, imagesAccess, imagesOf, operand, type Rules } from "./rule.ts";
@@ -58,6 +59,46 @@ function gradSums(
   return out;
 }
 
+/** out = act((x − mean)·scale + shift + residual), with the node's other operands. `out` may be the residual. */
+export function emitNormalize(
+  low: Lowering,
+  node: NodeOf<"normalize">,
+  {
+    x,
+    residual,
+    out,
+  }: { readonly x: Value; readonly residual?: Value | undefined; readonly out: Value },
+): void {
+  const [mean, scale, shift] = vectors(low, node, [1, 2, 3]) as [Value, Value, Value];
+  const { images, channels, pixels } = imagesOf(node.shape);
+  low.emit({
+    op: OP_NORMALIZE,
+    args: [
+      ...[at(x.place), mapped(x.map), at(mean.place), at(scale.place), at(shift.place)],
+      ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
+      ...[images, pixels, channels, Number(node.attributes.relu)],
+    ],
+    accesses: [
+      imagesAccess(x, false),
+      ...[mean, scale, shift].map(vectorAccess),
+      ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
+      imagesAccess(out, true),
+    ],
+    turn: turnOf(x.map ?? out.map, x.shape[0]),
+    node: node.id,
+  });
+}
+
+/** Defines both. */
+function emitScaledSums(low: Lowering, { product, sums }: ScaledSums) {
+  const [scale] = vectors(low, product, [2]) as [Value];
+  const out = low.result(product);
+  const values = { product: out, sums: gradSums(low, sums, { scale, out }) };
+  low.define(product.id, values.product);
+  low.define(sums.id, values.sums);
+  return values;
+}
+
 export const normalizationRules: Rules<
   "moments" | "normalize" | "normalizeGradSums" | "normalizeInputGrad"
 > = {
@@ -91,39 +132,19 @@ export const normalizationRules: Rules<
   },
 
   normalize(low, node) {
-    const { relu } = node.attributes;
-    const summed = low.analysis.scaledSums.get(node.id);
-    if (summed !== undefined) {
-      const [scale] = vectors(low, node, [2]) as [Value];
-      const out = low.result(node);
-      low.define(summed.id, gradSums(low, summed, { scale, out }));
-      return out;
-    }
+    const together = low.analysis.scaledSums.get(node.id);
+    if (together !== undefined) return emitScaledSums(low, together).product;
     const x = low.spread(node, operand(low, node, 0));
-    const [mean, scale, shift] = vectors(low, node, [1, 2, 3]) as [Value, Value, Value];
     const residual = node.attributes.residual ? low.spread(node, operand(low, node, 4)) : undefined;
-    const { images, channels, pixels } = imagesOf(node.shape);
     const out = low.result(node, residual === undefined ? [x] : [x, residual]);
-    low.emit({
-      op: OP_NORMALIZE,
-      args: [
-        ...[at(x.place), mapped(x.map), at(mean.place), at(scale.place), at(shift.place)],
-        ...[at(residual?.place), mapped(residual?.map), at(out.place), mapped(out.map)],
-        ...[images, pixels, channels, Number(relu)],
-      ],
-      accesses: [
-        imagesAccess(x, false),
-        ...[mean, scale, shift].map(vectorAccess),
-        ...(residual === undefined ? [] : [imagesAccess(residual, false)]),
-        imagesAccess(out, true),
-      ],
-      turn: turnOf(x.map ?? out.map, x.shape[0]),
-      node: node.id,
-    });
+    emitNormalize(low, node, { x, residual, out });
     return out;
   },
 
-  normalizeGradSums: (low, node) => gradSums(low, node),
+  normalizeGradSums(low, node) {
+    const together = low.analysis.scaledSums.get(node.id);
+    return together === undefined ? gradSums(low, node) : emitScaledSums(low, together).sums;
+  },
 
   normalizeInputGrad(low, node) {
     const g = low.spread(node, operand(low, node, 0));

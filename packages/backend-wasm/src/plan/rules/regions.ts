@@ -6,6 +6,7 @@ import { copyValue } from "../elementwise.ts";
 import { isLeaf } from "../graph.ts";
 import { bytesOf, type Lowering, rangeMap, rowMapping, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, mapped, type Place, reads } from "../program.ts";
+import { emitNormalize, normalizationRules } from "./normalization.ts";
 import { emitPatchedInputGrad } from "./patch.ts";
 import { imagesAccess, operand, type Rules } from "./rule.ts";
 
@@ -74,9 +75,21 @@ export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addC
     const { shape, attributes } = node;
     const { base: first, modulo, count } = attributes.range;
     const base = baseOf(low, node);
-    const part = low.spread(node, operand(low, node, 1));
     const start = operand(low, node, 2);
     const range = rowMapping(start, attributes.index, attributes.range);
+    const added = low.graph.nodes[node.inputs[1] as number] as Node;
+    if (added.op === "normalize" && low.analysis.inside.has(added.id)) {
+      const x = low.spread(added, operand(low, added, 0));
+      const over = base?.map === undefined && base?.place.buffer !== x.place.buffer;
+      const out = base === undefined || !over ? undefined : low.result(node, [base]);
+      if (out !== undefined && out.place.buffer === base?.place.buffer) {
+        const rows = { shape: added.shape, place: out.place, map: range };
+        emitNormalize(low, added, { x, residual: rows, out: rows });
+        return out;
+      }
+      low.define(added.id, normalizationRules.normalize(low, added));
+    }
+    const part = low.spread(node, operand(low, node, 1));
     const out = low.result(node, overBase(base, part));
     const rows = shape[0] ?? 1;
     low.emit({
