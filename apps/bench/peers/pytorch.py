@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: training and inference, in both memory formats."""
+"""PyTorch on the CPU: training, inference and one layer, in both memory formats."""
 
 import json
 import sys
@@ -112,6 +112,33 @@ class Network:
         loss.item()
 
 
+class Layer:
+    """A normalization alone: forward in training mode, backward to its input and parameters."""
+
+    def __init__(self, job, request):
+        torch.set_num_threads(job["threads"])
+        tensors = read_tensors(job)
+        last = request["setting"] == "channels_last"
+        layout = torch.channels_last if last else torch.contiguous_format
+        self.images = tensors["images"].to(memory_format=layout).requires_grad_(True)
+        self.gradient = tensors["gradient"].to(memory_format=layout)
+        self.norm = nn.BatchNorm2d(self.images.shape[1])
+        self.norm.load_state_dict({name: tensors[name] for name in ("weight", "bias")}, strict=False)
+
+    def step(self, _):
+        self.images.grad = self.norm.weight.grad = self.norm.bias.grad = None
+        result = self.norm(self.images)
+        result.backward(self.gradient)
+        return result
+
+    def logits(self):
+        result = self.step(0.0).detach()
+        root = (result.numel() / result.shape[1]) ** 0.5
+        gradients = [self.norm.weight.grad / root, self.norm.bias.grad / root]
+        firsts = [result, self.images.grad, *gradients]
+        return torch.stack([tensor.flatten()[0] for tensor in firsts])
+
+
 def main():
     with open(sys.argv[1]) as file:
         job = json.load(file)
@@ -119,6 +146,7 @@ def main():
     works = {
         "training": {"settings": layouts},
         "inference": {"settings": [*layouts, "channels_last, frozen", "NCHW, frozen"]},
+        "layer": {"settings": layouts},
     }
     print(json.dumps({"name": f"PyTorch {torch.__version__}", "works": works}), flush=True)
     network = None
@@ -126,7 +154,8 @@ def main():
         request = json.loads(line)
         try:
             if request["do"] == "prepare":
-                network, answer = Network(job, request), {}
+                built = Layer if request["work"] == "layer" else Network
+                network, answer = built(job, request), {}
             elif request["do"] == "logits":
                 answer = {"logits": network.logits().flatten().tolist()}
             else:

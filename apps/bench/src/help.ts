@@ -29,7 +29,7 @@ Options
   --batch N          images in a batch (default 128, in accuracy 64)
   --model NAME       ${wrapNames(modelNames, 21)}
                      (default: resnet20, in accuracy a network a third of its size)
-  --shapes LIST      for norm: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
+  --shapes LIST      for norm and peers: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
   --full             for norm: 32x64x56x56 as well
   --peers DIR        for peers: the folder in whose node_modules they are looked for (default: this one).
                      PyTorch is that of python3, or of the Python that the variable PYTHON names.

@@ -10,7 +10,8 @@ import type { Work } from "./peer-process.ts";
 
 /** A finished measurement. The first entrant is fewnorm. */
 export interface Measured {
-  readonly model: string;
+  /** A network's name, or a layer's shape. */
+  readonly subject: string;
   readonly norm: string;
   readonly work: Work;
   readonly batch: number;
@@ -21,7 +22,7 @@ export interface Measured {
 }
 
 export function describeComparison(key: Key, measured: Measured): Section {
-  const { model, norm, work, batch, threads, entrants, absentees, series } = measured;
+  const { subject, norm, work, batch, threads, entrants, absentees, series } = measured;
   const results: Result[] = [];
   const [us] = entrants;
   const ours = series[0]?.milliseconds ?? [];
@@ -48,7 +49,7 @@ export function describeComparison(key: Key, measured: Measured): Section {
       setting,
       `${entrant.batch}`,
       `${own.length}`,
-      speed === undefined ? none : short(speed.median),
+      shown(work === "layer" ? time : speed),
       ratio(faster),
       short(firstMilliseconds / 1000),
       peak === undefined ? none : mebibytes(peak),
@@ -60,16 +61,28 @@ export function describeComparison(key: Key, measured: Measured): Section {
     ...Array.from({ length: 6 }, () => none),
   ]);
   return {
-    title: `peers: ${model} with ${norm}, ${work}, batch ${batch}`,
+    title:
+      work === "layer"
+        ? `peers: ${norm} layer ${subject}`
+        : `peers: ${subject} with ${norm}, ${work}, batch ${batch}`,
     caption: [
-      `${work === "training" ? "Training steps (forward, backward, SGD)" : "Inferences"} on random images of 3×32×32 with ${threads} threads, each engine in its own process, from the same parameters; its logits were compared first. Of each the fastest setting.`,
-      "fewnorm / it: how many times as many images a second; medians of the rounds' ratios, 95% intervals. Engines that are slow take part in a few rounds, with a batch of their own.",
+      `${wordsOf[work]} with ${threads} threads, each engine in its own process, from the same parameters; its results were compared first. Of each the fastest setting.`,
+      "fewnorm / it: how many times as fast; medians of the rounds' ratios, 95% intervals. Engines that are slow take part in a few rounds, with a batch of their own.",
       "first s: building the network and the first step, without the start of the program. Memory is the process's peak, its program and libraries included.",
       ...absentees.map(({ name, verdict, reason }) => `${name} ${remarks[verdict]}: ${reason}`),
     ],
-    head: ["engine", "setting", "batch", "rounds", "images/s", "fewnorm / it", "first s", "memory"],
+    head: [
+      "engine",
+      "setting",
+      "batch",
+      "rounds",
+      work === "layer" ? "ms" : "images/s",
+      "fewnorm / it",
+      "first s",
+      "memory",
+    ],
     rows: [...rows, ...left],
-    settings: { model, norm, work, batch, threads },
+    settings: { subject, norm, work, batch, threads },
     series: series.map(({ name, milliseconds }) => ({
       case: name,
       measure: "step",
@@ -79,6 +92,15 @@ export function describeComparison(key: Key, measured: Measured): Section {
     results,
   };
 }
+
+const wordsOf: Readonly<Record<Work, string>> = {
+  training: "Training steps (forward, backward, SGD) on random images of 3×32×32",
+  inference: "Inferences on random images of 3×32×32",
+  layer: "One normalization alone, forward and backward to its input and parameters,",
+};
+
+const shown = (estimate: Estimate | undefined): string =>
+  estimate === undefined ? none : short(estimate.median);
 
 const remarks = {
   missing: "is missing",

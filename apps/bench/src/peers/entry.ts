@@ -24,7 +24,7 @@ export interface Absentee {
   readonly reason: string;
 }
 
-/** Logits in evaluation mode: at first, and in training after one step. */
+/** Logits in evaluation mode: at first, and in training after one step. Of a layer, some of its results. */
 export interface Logits {
   readonly before: readonly number[];
   readonly after?: readonly number[];
@@ -119,8 +119,8 @@ async function trySetting(
     const first = async () => {
       firstMilliseconds += await timed(() => step(process, checkedLearningRate));
     };
-    // An inference is what logits are, and must not have been made before the first one is timed.
-    if (work === "inference") await first();
+    // All but training is what logits are, and must not have been done before the first one is timed.
+    if (work !== "training") await first();
     let logits: Logits = { before: await logitsOf(process) };
     if (work === "training") {
       await first();
@@ -154,7 +154,7 @@ export async function step(
 async function logitsOf(process: PeerProcess): Promise<readonly number[]> {
   const { logits } = await process.ask({ do: "logits" });
   if (Array.isArray(logits)) return logits;
-  throw new Error(`its logits are ${JSON.stringify(logits)}; they have to be a list of numbers`);
+  throw new Error(`its results are ${JSON.stringify(logits)}; they have to be a list of numbers`);
 }
 
 async function objectionTo(
@@ -170,7 +170,7 @@ async function objectionTo(
     const off = deviation(own, wanted);
     if (off <= tolerance) continue;
     const moment = when === "before" ? "at first" : "after one step";
-    return `its logits ${moment} are ${off.toPrecision(2)} of the largest off, more than ${tolerance}`;
+    return `its results ${moment} are ${off.toPrecision(2)} of the largest off, more than ${tolerance}`;
   }
   return undefined;
 }

@@ -4,9 +4,17 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Backend } from "@fewnorm/backend";
 import type { Model } from "@fewnorm/nn";
+import type { Norm } from "@fewnorm/norm";
 import { parseBackend, parseModel, parseNorm } from "@fewnorm/presets";
 import { elementsOf, type HostValue, key as keyOf, sizeOf } from "@fewnorm/tensor";
-import { createTrainer, type HostTensor, sgd, traceEvaluation } from "@fewnorm/train";
+import {
+  createTrainer,
+  type HostTensor,
+  initializeStates,
+  sgd,
+  traceEvaluation,
+} from "@fewnorm/train";
+import { layer, tracePiece } from "../normalized-piece.ts";
 import { classes, inputShape, type JobFile } from "./job.ts";
 import type { Greeting, Request } from "./peer-process.ts";
 
@@ -24,7 +32,8 @@ type Preparation = Extract<Request, { do: "prepare" }>;
 async function prepare({ work, batch }: Preparation) {
   const backend = await parseBackend(job.backend)({ threads: job.threads });
   const norm = parseNorm(job.norm);
-  const model = parseModel(job.model)({ norm, classes, inputShape });
+  if (work === "layer") return prepareLayer(backend, norm);
+  const model = parseModel(job.model ?? "")({ norm, classes, inputShape });
   const images = firstRows("images", batch, inputShape);
   if (work === "inference") return prepareInference(backend, model, images, batch);
   const optimizer = sgd({ momentum: job.momentum, weightDecay: job.weightDecay });
@@ -57,6 +66,34 @@ async function prepareInference(
   return { logits, step: logits };
 }
 
+/** Its results are the first element of y, of the input's gradient, and of γ's and β's, which are divided by √(N·H·W). */
+async function prepareLayer(backend: Backend, norm: Norm) {
+  const [n = 1, c = 1, ...map] = tensors.get("images")?.shape ?? [];
+  const shape = [n, c, ...map];
+  const { graph, states } = tracePiece(layer, norm, shape, "both");
+  const state = await backend.createState(states);
+  const given: Record<string, string> = { "norm.weight": "weight", "norm.bias": "bias" };
+  for (const [name, initial] of initializeStates(states, keyOf(0))) {
+    const [kind] = name.split(" ");
+    const tensor = { x: "images", g: "gradient" }[kind ?? ""] ?? given[name] ?? "";
+    await state.write(name, tensors.get(tensor)?.values ?? initial);
+  }
+  const executable = await backend.compile(graph, state);
+  const run = () => executable.run();
+  const logits = async () => {
+    const fetches = await run();
+    const first = (name: string) => Number(elementsOf(name, fetches[name] as HostValue, [])[0]);
+    const root = Math.sqrt(sizeOf(shape) / c);
+    const [dx, gamma, beta] = [0, 1, 2].map((i) => first(`gradient ${i}`)) as [
+      number,
+      number,
+      number,
+    ];
+    return [first("y"), dx, gamma / root, beta / root];
+  };
+  return { logits, step: run };
+}
+
 function firstRows(name: string, batch: number, row: readonly number[]): Float32Array {
   const values = tensors.get(name)?.values ?? new Float32Array();
   return values.slice(0, batch * sizeOf(row));
@@ -81,7 +118,7 @@ const write = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`
 const settings = [job.backend];
 const greeting: Greeting = {
   name: "fewnorm",
-  works: { training: { settings }, inference: { settings } },
+  works: { training: { settings }, inference: { settings }, layer: { settings } },
 };
 write(greeting);
 for await (const line of createInterface({ input: process.stdin })) {

@@ -14,12 +14,15 @@ export const classes = 10;
 /** The optimizer of every peer. */
 export const optimization = { momentum: 0.9, weightDecay: 5e-4 } as const;
 
+/** A network and the most images that a peer is asked for, or the shape [N, C, H, W] of a normalization alone. */
+export type Subject =
+  | { readonly model: string; readonly batch: number }
+  | { readonly layer: Shape };
+
 /** Options of {@link writeJob}. */
 export interface JobOptions {
-  readonly model: string;
+  readonly subject: Subject;
   readonly norm: string;
-  /** The most images that a peer is asked for. */
-  readonly batch: number;
   readonly key: Key;
   /** Where packages are looked for. */
   readonly packages: string;
@@ -28,7 +31,9 @@ export interface JobOptions {
 }
 
 /** The job's file as peers read it; peers/README.md describes it. */
-export interface JobFile extends Omit<JobOptions, "key" | "batch"> {
+export interface JobFile extends Omit<JobOptions, "key" | "subject"> {
+  /** Of a network. */
+  readonly model?: string;
   readonly momentum: number;
   readonly weightDecay: number;
   readonly tensors: readonly {
@@ -46,11 +51,14 @@ export interface Job {
 }
 
 export async function writeJob(options: JobOptions): Promise<Job> {
-  const { key, batch, ...rest } = options;
+  const { key, subject, ...rest } = options;
   const folder = await mkdtemp(join(tmpdir(), "fewnorm-peers-"));
   const dispose = () => rm(folder, { recursive: true });
   try {
-    const parts = [...parameters(options), ...inputs(key, batch)];
+    const parts =
+      "layer" in subject
+        ? layerParts(key, subject.layer)
+        : [...parameters(subject.model, options), ...inputs(key, subject.batch)];
     let offset = 0;
     const tensors = parts.map(({ name, shape, values }) => {
       const tensor = { name, shape, offset };
@@ -59,7 +67,10 @@ export async function writeJob(options: JobOptions): Promise<Job> {
     });
     const all = new Float32Array(offset);
     for (const [i, { values }] of parts.entries()) all.set(values, tensors[i]?.offset);
-    const job: JobFile = { ...rest, ...optimization, tensors, values: join(folder, "values.bin") };
+    const job: JobFile = {
+      ...("layer" in subject ? {} : { model: subject.model }),
+      ...{ ...rest, ...optimization, tensors, values: join(folder, "values.bin") },
+    };
     await writeFile(job.values, new Uint8Array(all.buffer));
     const file = join(folder, "job.json");
     await writeFile(file, JSON.stringify(job));
@@ -77,7 +88,7 @@ interface Part {
 }
 
 /** The model's first values, moved a little, so that no γ is 1 and no bias 0 and nobody gets away without them. */
-function parameters({ model, norm, key }: JobOptions): Part[] {
+function parameters(model: string, { norm, key }: JobOptions): Part[] {
   const built = parseModel(model)({ norm: parseNorm(norm), classes, inputShape });
   const { states } = traceTraining(built, { batch: 2, optimizer: sgd(optimization) });
   const own = states.filter(({ name }) => !name.endsWith(".momentum"));
@@ -97,5 +108,16 @@ function inputs(key: Key, batch: number): Part[] {
   return [
     { name: "images", shape, values: normal(foldIn(key, 3), sizeOf(shape)) },
     { name: "labels", shape: [batch], values: labels },
+  ];
+}
+
+function layerParts(key: Key, shape: Shape): Part[] {
+  const channels = shape.slice(1, 2);
+  const drawn = (i: number, of: Shape) => normal(foldIn(key, i), sizeOf(of));
+  return [
+    { name: "images", shape, values: drawn(0, shape) },
+    { name: "gradient", shape, values: drawn(1, shape) },
+    { name: "weight", shape: channels, values: drawn(2, channels) },
+    { name: "bias", shape: channels, values: drawn(3, channels) },
   ];
 }

@@ -4,7 +4,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
-export type Work = "training" | "inference";
+/** A network's training step or inference, or a normalization alone, forward and backward. */
+export type Work = "training" | "inference" | "layer";
 
 /** What a peer says first. */
 export interface Greeting {

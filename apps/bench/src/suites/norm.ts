@@ -28,8 +28,10 @@ const imageLayers = [
 ] as const;
 
 /** The layers of a CIFAR ResNet; one of ResNet-50 with --full. */
-function shapesOf({ shapes, batch = 128, full }: Options): readonly LayerShape[] {
-  if (shapes !== undefined) return shapes;
+export function layerShapes({
+  batch = 128,
+  full,
+}: Pick<Options, "batch" | "full">): readonly LayerShape[] {
   const usual = imageLayers.map((image): LayerShape => [batch, ...image]);
   return full ? [...usual, [32, 64, 56, 56]] : usual;
 }
@@ -39,7 +41,7 @@ export const norm: Suite = {
   summary: "one normalization layer alone, and one block of convolution, normalization and ReLU",
   byDefault: true,
   async *run(context) {
-    const shapes = shapesOf(context.options);
+    const shapes = context.options.shapes ?? layerShapes(context.options);
     const norms = context.norms(["none", "bn"], ["ns:4", "bs:4", "bs:16", "fs:1/32", "vdn:4"]);
     const backend = await context.backend();
     const jobs = [layer, block].flatMap((piece) => shapes.map((shape) => ({ piece, shape })));

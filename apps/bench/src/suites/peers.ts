@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { foldIn } from "@fewnorm/tensor";
 import { usageError } from "../failure.ts";
 import { type Case, interleave } from "../interleave.ts";
+import type { Options } from "../options.ts";
 import { describeComparison } from "../peers/comparison.ts";
 import {
   type Absentee,
@@ -16,22 +17,34 @@ import {
   type Logits,
   step,
 } from "../peers/entry.ts";
-import { type Job, writeJob } from "../peers/job.ts";
+import { type Job, type Subject, writeJob } from "../peers/job.ts";
 import { type KnownPeer, knownPeers, ourselves, peerOfFile } from "../peers/known-peers.ts";
 import type { Work } from "../peers/peer-process.ts";
+import { median } from "../statistics.ts";
 import type { Section, Suite, SuiteContext } from "../suite.ts";
+import { layerShapes } from "./norm.ts";
 
 /** A table. */
 interface Comparison {
   readonly norm: string;
   readonly work: Work;
+  readonly subject: Subject;
+  /** Of the suite's time. */
+  readonly share: number;
 }
 
-const comparisons: readonly Comparison[] = [
-  { norm: "bn", work: "training" },
-  { norm: "none", work: "training" },
-  { norm: "bn", work: "inference" },
-];
+function comparisonsOf({ batch = 128, model = "resnet20", shapes }: Options): Comparison[] {
+  const network = { subject: { model, batch }, share: 0.3 };
+  const layers = shapes ?? layerShapes({ batch, full: true });
+  return [
+    { norm: "bn", work: "training", ...network },
+    { norm: "none", work: "training", ...network },
+    { norm: "bn", work: "inference", ...network },
+    ...layers.map((layer) => ({
+      ...({ norm: "bn", work: "layer", subject: { layer }, share: 0.1 / layers.length } as const),
+    })),
+  ];
+}
 
 export const peers: Suite = {
   name: "peers",
@@ -40,20 +53,18 @@ export const peers: Suite = {
   byDefault: false,
   async *run(context) {
     const { options, signal, key } = context;
-    const { batch = 128, model = "resnet20", backend } = options;
+    const { backend } = options;
     const threads = options.threads ?? availableParallelism();
     const packages = resolve(options.peers ?? ".");
     if (!existsSync(packages)) throw usageError(`--peers: there is no folder ${packages}`);
     const known = [...knownPeers, ...options.peer.map(ownPeer)];
-    for (const comparison of comparisons) {
+    for (const comparison of comparisonsOf(options)) {
       if (signal.aborted) return;
-      const { norm } = comparison;
-      const job = await writeJob({ model, norm, batch, key, packages, backend, threads });
+      const { norm, subject } = comparison;
+      const job = await writeJob({ subject, norm, key, packages, backend, threads });
       try {
         const section = await compare(context, {
           ...comparison,
-          model,
-          batch,
           threads,
           known,
           job,
@@ -72,8 +83,6 @@ function ownPeer(file: string): KnownPeer {
 }
 
 interface Terms extends Comparison {
-  readonly model: string;
-  readonly batch: number;
   readonly threads: number;
   readonly known: readonly KnownPeer[];
   readonly job: Job;
@@ -88,7 +97,11 @@ const rest = 50;
 /** @returns undefined when interrupted before there is anything to show. */
 async function compare(context: SuiteContext, terms: Terms): Promise<Section | undefined> {
   const { options, signal, status } = context;
-  const { work, batch, model, norm, job } = terms;
+  const { work, norm, job } = terms;
+  const [name, batch] =
+    "layer" in terms.subject
+      ? [terms.subject.layer.join("×"), terms.subject.layer[0] ?? 1]
+      : [terms.subject.model, terms.subject.batch];
   const base: EntryTerms = { jobFile: job.file, work, batch, signal, status };
   const entrants: Entrant[] = [];
   const absentees: Absentee[] = [];
@@ -109,22 +122,22 @@ async function compare(context: SuiteContext, terms: Terms): Promise<Section | u
       if ("verdict" in entered) absentees.push(entered);
       else entrants.push(entered);
     }
-    const time = (1000 * options.time) / comparisons.length;
+    const time = 1000 * options.time * terms.share;
     const bearable = Math.max(time * slow.share, slow.times * us.stepMilliseconds);
     const isSlow = ({ stepMilliseconds }: Entrant) => stepMilliseconds > bearable;
     const extra = entrants.filter(isSlow).reduce((sum, one) => sum + one.stepMilliseconds, 0);
     const series = await interleave(
-      entrants.map((entrant) => caseOf(entrant, signal, isSlow(entrant))),
+      entrants.map((entrant) => caseOf(entrant, work, signal, isSlow(entrant))),
       {
         key: foldIn(context.key, 1),
         // What is slow runs once more, to warm up.
         deadline: performance.now() + time + extra * (slow.rounds + 1),
         signal,
-        onRound: (round) => status(`${model}, ${norm}, ${work}: round ${round + 1}`),
+        onRound: (round) => status(`${name}, ${norm}, ${work}: round ${round + 1}`),
       },
     );
     const key = foldIn(context.key, 2);
-    return describeComparison(key, { ...terms, entrants, absentees, series });
+    return describeComparison(key, { ...terms, subject: name, batch, entrants, absentees, series });
   } finally {
     await Promise.all(entrants.map(({ process }) => process.stop()));
   }
@@ -145,14 +158,20 @@ async function logitsFor(batch: number, terms: EntryTerms): Promise<Logits> {
   return us?.logits ?? { before: [] };
 }
 
-function caseOf({ name, process }: Entrant, signal: AbortSignal, few: boolean): Case {
+/** Of layers, which take a millisecond, a round has so many: the first finds threads asleep and nothing in caches. */
+const layerSteps = 10;
+
+function caseOf({ name, process }: Entrant, work: Work, signal: AbortSignal, few: boolean): Case {
+  const count = work === "layer" && !few ? layerSteps : 1;
   return {
     name,
     ownClock: true,
     prepare: () => sleep(rest),
     async run() {
       try {
-        return await step(process);
+        const times: number[] = [];
+        while (times.length < count) times.push(await step(process));
+        return median(times);
       } catch (error) {
         if (signal.aborted) return undefined;
         throw new Error(`peers: ${name} fails while it is timed: ${(error as Error).message}`);
