@@ -38,6 +38,9 @@ function layerProblems(member, byName) {
     const other = byName.get(name);
     if (!other) return [];
     if (!isLayered(other)) return [`${folder}: depends on ${name}, which is not in packages/`];
+    if (other.manifest.private && !manifest.private) {
+      return [`${folder}: is published and depends on ${name}, which is private; publish it, too`];
+    }
     const below = other.manifest.fewnorm?.layer;
     if (below < layer) return [];
     return [

@@ -72,6 +72,17 @@ test("a package states its layer, and depends on packages only", (t) => {
   t.end();
 });
 
+test("what is published depends on nothing that is private", (t) => {
+  const hidden = member("hidden", { private: true });
+  const user = { fewnorm: { layer: 1 }, dependencies: { "@fewnorm/hidden": "*" } };
+  const files = { "src/a.ts": ["@fewnorm/hidden"] };
+  t.deepEqual(findProblems([hidden, member("user", { ...user, private: true }, files)]), []);
+  const problems = findProblems([hidden, member("user", user, files)]);
+  t.equal(problems.length, 1);
+  t.match(problems[0] ?? "", /packages\/user: is published .*@fewnorm\/hidden, which is private/);
+  t.end();
+});
+
 test("an app may depend on any layer", (t) => {
   const app = {
     ...member(
