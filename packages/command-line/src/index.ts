@@ -1,0 +1,27 @@
+// What the commands share.
+
+export { formatNorms, wrapNames } from "./help.ts";
+export { type Interrupt, listenForInterrupt } from "./interrupt.ts";
+export {
+  checkExclusive,
+  type Option,
+  type Parsed,
+  parseArguments,
+  readText,
+  several,
+  type Values,
+} from "./parse-arguments.ts";
+export {
+  above,
+  atLeast,
+  list,
+  names,
+  oneOf,
+  type Reader,
+  type Shapes,
+  shape,
+  text,
+  whole,
+} from "./readers.ts";
+export { type Command, runCommand } from "./run-command.ts";
+export { usageError } from "./usage-error.ts";
