@@ -1,12 +1,12 @@
 // The text of --help.
 
-import { backendNames, modelNames, normForms, wrapNames } from "@fewnorm/presets";
+import { formatNorms, wrapNames } from "@fewnorm/command-line";
+import { backendNames, modelNames } from "@fewnorm/presets";
 import { defaults } from "./options.ts";
 import type { Suite } from "./suite.ts";
 
 export function helpText(suites: readonly Suite[]): string {
   const width = Math.max(...suites.map(({ name }) => name.length));
-  const formWidth = Math.max(...normForms.map(({ form }) => form.length));
   return `Measures what normalization costs on this machine, and what it is good for.
 
 Usage: pnpm bench [SUITE...] [options]
@@ -45,7 +45,7 @@ Options
   --help             prints this
 
 Norms
-${normForms.map(({ form, meaning }) => `  ${form.padEnd(formWidth)}  ${meaning}`).join("\n")}
+${formatNorms()}
   With @exact (default), @sampled, @sampled-all or @detached behind: the gradient through the
   statistics, as in bs:4@detached.
 

@@ -1,13 +1,7 @@
 // The command that measures: normalization alone, a training step, a short training.
-import { describeError, exitCodeOf } from "./failure.ts";
+import { runCommand } from "@fewnorm/command-line";
+import { helpText } from "./help.ts";
 import { run } from "./run.ts";
+import { suites } from "./suites.ts";
 
-// A reader that goes away, such as `head`, ends the output and not the measurement.
-process.stdout.on("error", () => {});
-
-try {
-  process.exitCode = await run(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = exitCodeOf(error);
-}
+await runCommand({ name: "bench", help: helpText(suites), run });

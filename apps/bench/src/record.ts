@@ -22,7 +22,7 @@ export interface BenchRecord {
   readonly commit: string | null;
   /** The backend of --backend, where a suite used it. */
   readonly backend: { readonly name: string; readonly description: string } | null;
-  readonly options: Omit<Options, "help" | "json">;
+  readonly options: Omit<Options, "json">;
   readonly interrupted: boolean;
   readonly suites: readonly SuiteRecord[];
 }
@@ -36,7 +36,7 @@ export function makeRecord(run: {
   readonly suites: readonly SuiteRecord[];
 }): BenchRecord {
   const { began, backend, interrupted, suites } = run;
-  const { help: _, json: __, ...options } = run.options;
+  const { json: _, ...options } = run.options;
   return {
     format: "fewnorm-bench/1",
     date: began.toISOString(),

@@ -4,12 +4,11 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Backend } from "@fewnorm/backend";
+import { listenForInterrupt } from "@fewnorm/command-line";
 import { type Dataset, loadEmbedded } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { foldIn, key as keyOf } from "@fewnorm/tensor";
 import { replaceFile } from "@fewnorm/train/node";
-import { helpText } from "./help.ts";
-import { listenForInterrupt } from "./interrupt.ts";
 import { describeMachine } from "./machine.ts";
 import { nameNorms } from "./named-norms.ts";
 import { parseOptions } from "./options.ts";
@@ -21,17 +20,13 @@ import { createBar, formatSection } from "./terminal.ts";
 
 /**
  * Runs the command and returns its exit status.
- * @throws Error with one line for the user; `exitCode` 2 where the command line is at fault.
+ * @throws Error with a message for the user: a usage error where the command line is at fault.
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const options = parseOptions(
     argv,
     suites.map(({ name }) => name),
   );
-  if (options.help) {
-    process.stdout.write(helpText(suites));
-    return 0;
-  }
   if (options.json !== undefined) await checkWritable(options.json);
   const cwd = process.cwd();
   const samplings = await Promise.all(options.strategies.map((name) => loadStrategy(name, cwd)));
@@ -94,6 +89,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     }
     if (interrupted) console.log("interrupted: the tables show what was measured until then");
   } finally {
+    interrupt.dispose();
     await backend?.dispose();
   }
   return interrupt.exitCode() ?? 0;

@@ -4,15 +4,15 @@ import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { usageError } from "@fewnorm/command-line";
 import { partsOf, type Sampling } from "@fewnorm/sampling";
-import { usageError } from "./failure.ts";
 
 /**
  * The strategy of a package, by name as seen from `folder`, or by the path of its folder or of a JavaScript
  * file. It is the export `strategy`, or else the default export, or else the first export, in alphabetical
  * order, that is a strategy or mixture, or a function that returns one when called without arguments. Of
  * `strategy` and the default export a function will do, too.
- * @throws Error with exit status 2, in one line, when there is none.
+ * @throws a usage error when there is none.
  */
 export async function loadStrategy(specifier: string, folder: string): Promise<Sampling> {
   const url = await locate(specifier, folder);

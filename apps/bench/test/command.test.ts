@@ -41,16 +41,17 @@ test("bench: what is wrong with the command line is said in one line, with exit 
   const wrong: [string[], RegExp][] = [
     [
       ["nrom"],
-      /there is no suite "nrom", did you mean norm\?; there is norm, step, accuracy, profile/,
+      /there is no suite "nrom", did you mean "norm"\? Suites are norm, step, accuracy, profile/,
     ],
     [["--tiem", "3"], /there is no option --tiem, did you mean --time\?/],
-    [["--backend", "wsam"], /there is no backend "wsam", did you mean wasm\?/],
+    [["--backend", "wsam"], /there is no backend "wsam", did you mean "wasm"\?/],
     [["--model", "resnet21"], /there is no model "resnet21"/],
     [["--norms", "bs:4,sb:4"], /--norms: there is no norm "sb:4", did you mean "bs:4"\?/],
     [["--time", "0"], /--time 0 is not a number of seconds above 0/],
     [["--time"], /--time/],
     [["--batch", "1.5"], /--batch 1\.5 is not a whole number >= 1/],
-    [["--shapes", "128x16x32"], /--shapes: "128x16x32" is not NxCxHxW, such as 128x16x32x32/],
+    [["--norm", "bn", "--norms", "bn"], /--norm and --norms exclude each other/],
+    [["--shapes", "128x16x32"], /--shapes 128x16x32 is not a shape NxCxHxW; give e\.g\. 128x16x/],
     [["--json", ""], /--json is empty/],
     [["peers", "--peers", "no-such-folder"], /--peers: there is no folder .*no-such-folder/],
     [["peers", "--peer", "no-such-file.py"], /--peer: there is no file no-such-file\.py/],
@@ -62,7 +63,7 @@ test("bench: what is wrong with the command line is said in one line, with exit 
     t.equal(status, 2, args.join(" "));
     t.equal(stdout, "");
     t.match(stderr, message);
-    t.match(stderr, /^bench: [^\n]+; see pnpm bench --help\n$/, "one line");
+    t.match(stderr, /^bench: [^\n]+(; see|\? See) pnpm bench --help\n$/, "one line");
   }
 });
 

@@ -1,24 +1,20 @@
 // The command from its arguments to its exit status.
 
+import { type Reader, readText, shape, usageError, whole } from "@fewnorm/command-line";
 import { exportOnnx } from "@fewnorm/onnx";
 import { parseModel, parseNorm } from "@fewnorm/presets";
 import type { Safetensors } from "@fewnorm/safetensors";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import { readStateDict } from "@fewnorm/train";
 import { replaceFile } from "@fewnorm/train/node";
-import { type Arguments, help, parseArguments, parseShape } from "./arguments.ts";
-import { usageError } from "./failure.ts";
+import { type Arguments, parseArguments } from "./arguments.ts";
 
 /**
  * Runs the command and returns its exit status.
- * @throws Error with one line for the user; `exitCode` 2 where the command line is at fault.
+ * @throws Error with a message for the user: a usage error where the command line is at fault.
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
-  if (given === undefined) {
-    process.stdout.write(help);
-    return 0;
-  }
   const { init, onnx, foldNorms, batch } = given;
   const file = await openSafetensorsFile(init);
   try {
@@ -44,16 +40,15 @@ export async function run(argv: readonly string[]): Promise<number> {
 function modelOf(given: Arguments, { metadata }: Safetensors) {
   const name = given.model ?? metadata.get("model") ?? missing(given, "--model, such as resnet20");
   const norm = given.norm ?? metadata.get("norm") ?? "bn";
-  const classes = given.classes ?? Number(metadata.get("classes") ?? missing(given, "--classes"));
-  const inputShape =
-    given.shape ??
-    parseShape(
-      metadata.get("inputShape") ?? missing(given, "--shape, such as 3x32x32"),
-      `${given.init}'s shape`,
+  const own = <T>(read: Reader<T>, key: string, option: string, example = ""): T =>
+    readText(
+      read,
+      metadata.get(key) ?? missing(given, `${option}${example}`),
+      `${given.init} needs ${option}, since its own`,
     );
-  if (!(Number.isSafeInteger(classes) && classes >= 1)) {
-    throw usageError(`${given.init} says that it has ${classes} classes; give --classes`);
-  }
+  const classes = given.classes ?? own(whole(1), "classes", "--classes");
+  const inputShape =
+    given.shape ?? own(shape("CxHxW"), "inputShape", "--shape", ", such as 3x32x32");
   return { model: parseModel(name)({ norm: parseNorm(norm), classes, inputShape }), norm };
 }
 

@@ -75,9 +75,17 @@ test("a file of PyTorch is described by options", async (t) => {
       [["--model", "resnet20", "--classes", "3"], /give --shape, such as 3x32x32; see/, 2],
       [["--model", "resnet32", ...size], /does not fit resnet32 \(missing: layer1\.3/, 1],
       [["--model", "resnet21", ...size], /no model "resnet21"/, 1],
-      [["--model", "resnet20", "--shape", "8x8"], /--shape 8x8 is no shape; give e\.g\./, 2],
+      [
+        ["--model", "resnet20", "--shape", "8x8"],
+        /--shape 8x8 is not a shape CxHxW; give e\.g\./,
+        2,
+      ],
       [["--model", "resnet20", "--classes", "0"], /--classes 0 is not a whole number >= 1/, 2],
-      [["--modle", "resnet20"], /^export: Unknown option '--modle'/, 2],
+      [
+        ["--modle", "resnet20"],
+        /^export: there is no option --modle, did you mean --model\? See/,
+        2,
+      ],
     ] as const) {
       const refused = command(...files, ...args);
       t.match(refused.stderr, expected);

@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import test from "tape";
-import { exitCodeOf } from "../src/command/failure.ts";
 import { createPicture } from "../src/command/live.ts";
 import { parseOptions } from "../src/command/options.ts";
 import { createStandings } from "../src/command/standing.ts";
@@ -90,12 +89,14 @@ test("mistakes name what to do instead", (t) => {
     [["--lr", "0"], "--lr 0"],
     [["--backend", "wsam"], "wasm"],
     [["--macro", "2"], "--micro"],
+    [["--norm", "bn", "--norms", "bn"], "exclude each other"],
     [["bn"], "bn"],
   ];
   for (const [args, named] of mistakes) {
     t.throws(
       () => parseOptions(args),
-      (error: Error) => error.message.includes(named) && exitCodeOf(error) === 2,
+      (error: Error & { exitCode?: number }) =>
+        error.message.includes(named) && error.exitCode === 2,
       args.join(" "),
     );
   }

@@ -1,18 +1,21 @@
-// From the command's arguments to what it prints.
+// The command from its arguments to its exit status.
 
 import { type LayerSummary, summarize } from "@fewnorm/models";
 import { modelNames, parseModel, parseNorm } from "@fewnorm/presets";
 import Table from "cli-table3";
 import { type Arguments, parseArguments } from "./arguments.ts";
-import { help } from "./help.ts";
 
-/** @throws Error with a line for the user; `exitCode` 2 where the command line is at fault. */
-export function run(argv: readonly string[]): string {
+/**
+ * Runs the command and returns its exit status.
+ * @throws Error with a message for the user: a usage error where the command line is at fault.
+ */
+export function run(argv: readonly string[]): number {
   const parsed = parseArguments(argv);
-  if (parsed.help) return help;
   const { names } = parsed;
-  if (names.length === 0) return overview(parsed);
-  return names.map((name) => details(name, parsed)).join("\n");
+  const parts =
+    names.length === 0 ? [overview(parsed)] : names.map((name) => details(name, parsed));
+  process.stdout.write(parts.join("\n"));
+  return 0;
 }
 
 /** All models, a line each. */

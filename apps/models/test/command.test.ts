@@ -47,7 +47,7 @@ test("mistakes are one line, with exit status 2 for the command line's", (t) => 
       /^models: --input 32x32 is not a shape CxHxW; give e.g. 3x32x32; .*\n$/,
     ],
     [["--classes", "0"], 2, /^models: --classes 0 is not a whole number >= 1; see pnpm .*\n$/],
-    [["--colour"], 2, /^models: Unknown option '--colour'; see pnpm models --help\n$/],
+    [["--colour"], 2, /^models: there is no option --colour; see pnpm models --help\n$/],
   ] as const) {
     const { stderr, ...ended } = command(...args);
     t.equal(ended.status, status, args.join(" "));

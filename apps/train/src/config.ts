@@ -1,12 +1,16 @@
 // What a training is made of: from the command line, a checkpoint and defaults, and back into a checkpoint.
 
 import { resolve } from "node:path";
+import { oneOf, usageError } from "@fewnorm/command-line";
 import type { Model } from "@fewnorm/nn";
 import { type Checkpoint, modelMetadata, type Settings } from "@fewnorm/train";
-import { usageError } from "./failure.ts";
 import { type OptimizerName, optimizerNames, optimizers } from "./method.ts";
 
-export const scheduleNames = ["cosine", "step", "constant"] as const;
+const scheduleNames = ["cosine", "step", "constant"] as const;
+
+/** Readers of names, from the command line or a checkpoint. */
+export const scheduleName = oneOf("schedule", scheduleNames);
+export const optimizerName = oneOf("optimizer", optimizerNames);
 
 /** Everything that can be chosen. Epochs and steps are counted in whole numbers. */
 export interface Config {
@@ -82,22 +86,11 @@ export const defaults: Omit<Config, "milestones"> = {
 /** What the command line says, else what the resumed checkpoint says, else the defaults. */
 export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | undefined): Config {
   const chosen = { ...(checkpoint && remembered(checkpoint)), ...given };
-  const { optimizer = defaults.optimizer } = chosen;
-  if (!optimizerNames.includes(optimizer)) {
-    throw usageError(
-      `there is no optimizer ${optimizer}; optimizers are ${optimizerNames.join(", ")}`,
-    );
-  }
-  const { lr, weightDecay } = optimizers[optimizer];
+  const { lr, weightDecay } = optimizers[chosen.optimizer ?? defaults.optimizer];
   const merged = { ...defaults, lr, weightDecay, ...chosen };
   const { epochs } = merged;
   const halfway = [Math.floor(epochs / 2), Math.floor((3 * epochs) / 4)];
   const config: Config = { milestones: halfway, ...merged };
-  if (!scheduleNames.includes(config.schedule)) {
-    throw usageError(
-      `there is no schedule ${config.schedule}; schedules are ${scheduleNames.join(", ")}`,
-    );
-  }
   if (config.warmup >= epochs && given.warmup === undefined) {
     // The default suits trainings of some length; a short one warms up for a part of it.
     return { ...config, warmup: epochs / 5 };
@@ -196,7 +189,8 @@ function remembered({ settings, notes }: Checkpoint): Partial<Config> {
         `train: the checkpoint's ${name} is ${value}; it was not made by this command`,
       );
     }
-    if (name === "optimizerName") return [["optimizer", value]];
+    if (name === "optimizerName") return [["optimizer", optimizerName(`${value}`, name)]];
+    if (name === "schedule") return [[name, scheduleName(`${value}`, name)]];
     return [[name, name === "milestones" ? String(value).split(",").map(Number) : value]];
   });
   return Object.fromEntries(known) as Partial<Config>;

@@ -1,11 +1,9 @@
 // The text of --help.
 
-import { backendNames, modelNames, normForms, wrapNames } from "@fewnorm/presets";
+import { formatNorms, wrapNames } from "@fewnorm/command-line";
+import { backendNames, modelNames } from "@fewnorm/presets";
 import { defaults } from "./config.ts";
 import { type OptimizerName, optimizerNames, optimizers } from "./method.ts";
-
-const width = Math.max(...normForms.map(({ form }) => form.length));
-const norms = normForms.map(({ form, meaning }) => `  ${form.padEnd(width)}  ${meaning}`);
 
 /** A default, and the optimizers that have another: `0.1, for adamw 0.001`. */
 function of(choose: (optimizer: (typeof optimizers)[OptimizerName]) => number): string {
@@ -73,7 +71,7 @@ Machine
                          the last digits.
 
 Norms
-${norms.join("\n")}
+${formatNorms()}
   With @exact (default), @sampled, @sampled-all or @detached behind: the gradient through the
   statistics, as in bs:4@detached.
 

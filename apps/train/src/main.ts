@@ -1,13 +1,6 @@
 // The command that trains a model on a data set.
-import { describeError, exitCodeOf } from "./failure.ts";
+import { runCommand } from "@fewnorm/command-line";
+import { help } from "./help.ts";
 import { run } from "./run.ts";
 
-// A reader that goes away, such as `head`, ends the output and not the training.
-process.stdout.on("error", () => {});
-
-try {
-  process.exitCode = await run(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = exitCodeOf(error);
-}
+await runCommand({ name: "train", help, run });

@@ -1,12 +1,11 @@
 // The command from its arguments to its exit status.
 
 import { dirname, resolve } from "node:path";
+import { usageError } from "@fewnorm/command-line";
 import { readCheckpoint, saveStateDict } from "@fewnorm/train/node";
 import { afterTraining } from "./after-training.ts";
 import { parseArguments } from "./arguments.ts";
 import { resolveConfig, weightsMetadata } from "./config.ts";
-import { usageError } from "./failure.ts";
-import { help } from "./help.ts";
 import { checkOut, checkWritable } from "./out-folder.ts";
 import { prepare } from "./prepare.ts";
 import { createReport } from "./report.ts";
@@ -15,14 +14,10 @@ import { runTraining } from "./training.ts";
 
 /**
  * Runs the command and returns its exit status.
- * @throws Error with one line for the user; `exitCode` 2 where the command line is at fault.
+ * @throws Error with a message for the user: a usage error where the command line is at fault.
  */
 export async function run(argv: readonly string[]): Promise<number> {
-  const { given, help: helpWanted } = parseArguments(argv);
-  if (helpWanted) {
-    process.stdout.write(help);
-    return 0;
-  }
+  const given = parseArguments(argv);
   const { out, resume = false, jsonl } = given;
   if (resume && out === undefined) {
     throw usageError("--resume goes on from the checkpoint in --out, which is missing; give it");

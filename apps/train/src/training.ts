@@ -1,9 +1,9 @@
 // The training itself: the loop, and who is shown its events.
 
+import { listenForInterrupt } from "@fewnorm/command-line";
 import { type TrainEvent, train } from "@fewnorm/train";
 import { type readCheckpoint, writeCheckpoint } from "@fewnorm/train/node";
 import { type Config, notesOf, settingsOf, weightsMetadata } from "./config.ts";
-import { listenForInterrupt } from "./interrupt.ts";
 import { createJsonl } from "./jsonl.ts";
 import { type Prepared, scheduleOf } from "./prepare.ts";
 import type { Report } from "./report.ts";
@@ -29,9 +29,9 @@ export async function runTraining(
   const settings = settingsOf(config);
   const metadata = weightsMetadata(config, trainer.model);
   const record = config.jsonl === undefined ? () => {} : await createJsonl(config.jsonl);
-  const interrupt = listenForInterrupt(() =>
-    report.line("interrupted: finishing the step (once more to end at once)"),
-  );
+  const interrupt = listenForInterrupt({
+    onFirst: () => report.line("interrupted: finishing the step (once more to end at once)"),
+  });
   let done: (TrainEvent & { readonly type: "done" }) | undefined;
   let parameters = 0;
   let checkpoint = from?.where;

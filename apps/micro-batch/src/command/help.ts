@@ -1,11 +1,9 @@
 // The text of --help.
 
-import { backendNames, normForms, wrapNames } from "@fewnorm/presets";
+import { formatNorms, wrapNames } from "@fewnorm/command-line";
+import { backendNames } from "@fewnorm/presets";
 import { defaults, mostMethods } from "../settings.ts";
 import { defaultImages } from "./options.ts";
-
-const width = Math.max(...normForms.map(({ form }) => form.length));
-const norms = normForms.map(({ form, meaning }) => `  ${form.padEnd(width)}  ${meaning}`);
 
 export const help = `Trains one small network with several normalizations side by side, a few images at a time.
 
@@ -22,7 +20,7 @@ Usage: pnpm demo:cli [options]
   --help          prints this
 
 Methods
-${norms.join("\n")}
+${formatNorms()}
   With :whole behind, as in bn:whole, the batch is not split: what a method could do if memory were
   no matter. With @exact (default) or @detached: the gradient through the statistics.
 

@@ -2,26 +2,21 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Backend } from "@fewnorm/backend";
+import { listenForInterrupt } from "@fewnorm/command-line";
 import { loadEmbedded } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { compare } from "../comparison.ts";
 import { defaults } from "../settings.ts";
-import { help } from "./help.ts";
-import { listenForInterrupt } from "./interrupt.ts";
 import { createLines, createPicture } from "./live.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { createStandings, tableOf } from "./standing.ts";
 
 /**
  * Runs the command and returns its exit status.
- * @throws Error with one line for the user; `exitCode` 2 where the command line is at fault.
+ * @throws Error with a message for the user: a usage error where the command line is at fault.
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const options = parseOptions(argv);
-  if (options.help) {
-    process.stdout.write(help);
-    return 0;
-  }
   const { backend: name, threads } = options;
   const backend = await parseBackend(name)({ threads });
   try {
@@ -43,7 +38,7 @@ async function show({ settings, images }: Options, backend: Backend): Promise<nu
   const live = stdout.isTTY
     ? createPicture(steps * batch, stdout)
     : createLines((line) => stdout.write(`${line}\n`));
-  const interrupt = listenForInterrupt(() => live.stop(standings.all));
+  const interrupt = listenForInterrupt({ onSecond: () => live.stop(standings.all) });
   try {
     const all: typeof defaults = { ...defaults, ...settings };
     let tested = new Set<number>();
