@@ -4,4 +4,3 @@ export { type BackendOptions, backendNames, parseBackend } from "./backends.ts";
 export { modelNames, parseModel } from "./models.ts";
 export { type NormForm, normForms, parseNorm, parseSampling } from "./norms.ts";
 export { nearestName, unknownName, withChoices } from "./unknown-name.ts";
-export { wrapNames } from "./wrap-names.ts";
