@@ -23,7 +23,7 @@ import {
   type Weights,
   weightsOf,
 } from "./convolution-shared.ts";
-import { rowsOf } from "./regions.ts";
+import { rowsOf } from "./places.ts";
 import { emitCombine, imagesAccess, operand, type Rules } from "./rule.ts";
 import {
   emitWinograd,

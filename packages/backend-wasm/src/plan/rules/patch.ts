@@ -8,7 +8,7 @@ import { bytesOf, type Lowering, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, mapped, reads, writes } from "../program.ts";
 import { addendOf, emitInputGrad } from "./convolution.ts";
 import { vectorAccesses, weightsOf } from "./convolution-shared.ts";
-import { indexPlace, startAccess, windowArguments } from "./regions.ts";
+import { indexPlace, startAccess, windowArguments } from "./places.ts";
 import { imagesAccess, operand } from "./rule.ts";
 
 /**

@@ -1,19 +1,14 @@
 // Regions with a dynamic origin: rows, joins, windows.
 
-import { type Node, type NodeOf, type Shape, sizeOf, type WindowAttributes } from "@fewnorm/tensor";
+import { type Node, sizeOf } from "@fewnorm/tensor";
 import { OP_ADD_CROP, OP_ADD_ROWS, OP_CROP } from "../../opcodes.ts";
 import { copyValue } from "../elementwise.ts";
-import { isLeaf } from "../graph.ts";
-import { bytesOf, type Lowering, rangeMap, rowMapping, type Value } from "../lowering.ts";
-import { type Access, type Argument, at, mapped, type Place, reads } from "../program.ts";
+import { type Lowering, rangeMap, rowMapping, type Value } from "../lowering.ts";
+import { at, mapped } from "../program.ts";
 import { emitNormalize, normalizationRules } from "./normalization.ts";
 import { emitPatchedInputGrad } from "./patch.ts";
+import { indexPlace, rowsOf, startAccess, windowArguments } from "./places.ts";
 import { imagesAccess, operand, type Rules } from "./rule.ts";
-
-/** Where a pair of origins, or one start, is read. */
-export function indexPlace({ place, uniform }: Value, index: number): Place {
-  return { buffer: place.buffer, offset: place.offset + (uniform === undefined ? 4 * index : 0) };
-}
 
 /** A base to add to: 0 stands for zeros. */
 function baseOf(low: Lowering, node: Node): Value | undefined {
@@ -24,32 +19,6 @@ function baseOf(low: Lowering, node: Node): Value | undefined {
 /** What the sum may be written over: the base, unless the part, whose elements move, lies there too. */
 function overBase(base: Value | undefined, part: Value): Value[] {
   return base === undefined || base.place.buffer === part.place.buffer ? [] : [base];
-}
-
-export const startAccess = ({ place, shape }: Value): Access => reads(place, bytesOf(shape));
-
-/** The arguments that describe a window, in the order of assembly/regions.ts. */
-export function windowArguments(origin: Place, map: Shape, window: WindowAttributes): Argument[] {
-  const [images = 1, channels = 1, height = 1, width = 1] = map;
-  return [
-    ...[at(origin), ...window.stride, ...window.offset],
-    ...[images, channels, height, width, window.height, window.width],
-  ];
-}
-
-/** Rows are a view of what they are rows of, or a copy where their start is computed in the step. */
-export function rowsOf(low: Lowering, node: NodeOf<"rows">): Value {
-  const { shape, attributes } = node;
-  const x = operand(low, node, 0);
-  if (x.uniform !== undefined) return { ...x, shape };
-  const start = operand(low, node, 1);
-  const map = rowMapping(start, attributes.index, attributes.range);
-  const view = { shape, place: low.dense(node, x).place, map };
-  // The planner takes starts as known before the step; a computed one is read once and for all here.
-  if (isLeaf(low.graph.nodes[node.inputs[1] as number] as Node)) return view;
-  const out = low.result(node);
-  copyValue(low, node, out, view);
-  return out;
 }
 
 export const regionRules: Rules<"rows" | "joinRows" | "addRows" | "crop" | "addCrop"> = {
