@@ -72,11 +72,13 @@ async function prepareLayer(backend: Backend, norm: Norm) {
   const shape = [n, c, ...map];
   const { graph, states } = tracePiece(layer, norm, shape, "both");
   const state = await backend.createState(states);
-  const given: Record<string, string> = { "norm.weight": "weight", "norm.bias": "bias" };
+  const given: Readonly<Record<string, string>> = {
+    ...{ x: "images", g: "gradient", "norm.weight": "weight", "norm.bias": "bias" },
+  };
   for (const [name, initial] of initializeStates(states, keyOf(0))) {
-    const [kind] = name.split(" ");
-    const tensor = { x: "images", g: "gradient" }[kind ?? ""] ?? given[name] ?? "";
-    await state.write(name, tensors.get(tensor)?.values ?? initial);
+    // A shape stands behind x and g.
+    const [own = ""] = name.split(" ");
+    await state.write(name, tensors.get(given[own] ?? "")?.values ?? initial);
   }
   const executable = await backend.compile(graph, state);
   const run = () => executable.run();

@@ -71,7 +71,7 @@ export function analyse(graph: Graph): Analysis {
   const masked = findMaskedGradients(graph, users, ends, placed, summed, patched);
   for (const id of masked.passed) placed.delete(id);
   const scaledSums = findScaledSums(graph);
-  const inside = new Set([...patched.inside, ...findAddedRows(graph, users, ends)]);
+  const inside = new Set([...patched.inside, ...findAddedRows(graph, users, ends, scaledSums)]);
   const lastUse = findLastUses(graph, ends, inside);
   return {
     lastUse,

@@ -77,25 +77,27 @@ export function findScaledSums({ nodes }: Graph): Map<number, ScaledSums> {
     const known = (id: number) => id < first || isLeaf(nodes[id] as Node);
     if ([...node.inputs, ...taken.inputs].every(known)) {
       found.set(first, { product: node, sums: taken });
+      sums.delete(node.inputs[0] as number);
     }
   }
   return found;
 }
 
-/** Normalized rows that are only added to rows of a larger value. */
+/** Normalized rows that are only added to rows of a larger value, and not computed together with sums. */
 export function findAddedRows(
   { nodes }: Graph,
   users: Users,
   ends: ReadonlySet<number>,
+  scaledSums: ReadonlyMap<number, ScaledSums>,
 ): Set<number> {
   const found = new Set<number>();
+  const together = new Set([...scaledSums.values()].map(({ product }) => product.id));
   for (const node of nodes) {
     if (node.op !== "addRows") continue;
     const part = nodes[node.inputs[1] as number] as Node;
     if (part.op !== "normalize" || part.attributes.relu || part.attributes.residual) continue;
-    if (users[part.id]?.length === 1 && part.id !== node.inputs[0] && !ends.has(part.id)) {
-      found.add(part.id);
-    }
+    if (together.has(part.id) || part.id === node.inputs[0] || ends.has(part.id)) continue;
+    if (users[part.id]?.length === 1) found.add(part.id);
   }
   return found;
 }
