@@ -4,15 +4,29 @@ import { accumulate } from "./accumulate.ts";
 import { gradientRules } from "./gradient-rules.ts";
 import type { Builder, Tensor } from "./graph.ts";
 import type { Node, NodeOf, Primitive } from "./primitives.ts";
+import { recomputing } from "./recompute.ts";
 import { showShape } from "./shape.ts";
+
+/** Options of {@link grad}. */
+export interface GradOptions {
+  /**
+   * Saves memory for a little time: feature maps that up to so many normalizations, slices and pads make of what is
+   * held anyway are computed once more in the backward pass; 0, the default, holds all. The result is the same.
+   */
+  readonly recompute?: number;
+}
 
 /**
  * ∂loss/∂x for each tensor of `wrt`, recorded in the same graph. Zero where the loss does not
  * depend on it.
- * @throws RangeError unless the loss has one element. @throws TypeError for tensors of another graph.
+ * @throws RangeError unless the loss has one element, and for a `recompute` that is no whole number >= 0. @throws TypeError for tensors of another graph.
  * @throws Error at a primitive without gradient.
  */
-export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+export function grad(
+  loss: Tensor,
+  wrt: readonly Tensor[],
+  { recompute = 0 }: GradOptions = {},
+): Tensor[] {
   const { builder } = loss;
   if (loss.shape.some((length) => length !== 1)) {
     throw new RangeError(
@@ -22,7 +36,11 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   if (wrt.some((tensor) => tensor.builder !== builder)) {
     throw new TypeError("grad: a tensor belongs to another graph than the loss; use one trace's");
   }
+  if (!(Number.isSafeInteger(recompute) && recompute >= 0)) {
+    throw new RangeError(`grad: recompute is ${recompute}; give a whole number of nodes >= 0`);
+  }
   const dependent = dependentOn(builder, loss.id, wrt);
+  const read = recomputing(builder, recompute);
   const parts = new Map<number, Tensor[]>([[loss.id, [builder.constant(1, loss.shape)]]]);
   const results = new Map<number, Tensor>();
   for (let id = loss.id; id >= 0; id--) {
@@ -32,7 +50,7 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
     builder.labelled(node.label, () => {
       const g = accumulate(contributions);
       results.set(id, g);
-      for (const [operand, part] of operandGradients(builder, node, g, dependent)) {
+      for (const [operand, part] of operandGradients(builder, node, g, dependent, read)) {
         const list = parts.get(operand);
         if (list === undefined) parts.set(operand, [part]);
         else list.push(part);
@@ -60,6 +78,7 @@ function operandGradients(
   node: Node,
   g: Tensor,
   dependent: readonly boolean[],
+  read: (tensor: Tensor) => Tensor,
 ): [number, Tensor][] {
   const custom = builder.customGradients.get(node.id);
   if (custom !== undefined) {
@@ -70,7 +89,7 @@ function operandGradients(
     });
   }
   if (!node.inputs.some((operand) => dependent[operand])) return [];
-  const rules = rulesOf(builder, node, g);
+  const rules = rulesOf(builder, node, g, read);
   // Last operands first: gradients of weights are sums, which threads or further stages have to complete.
   return [...node.inputs.entries()].reverse().flatMap(([i, operand]): [number, Tensor][] => {
     const rule = rules[i];
@@ -78,9 +97,14 @@ function operandGradients(
   });
 }
 
-function rulesOf<P extends Primitive>(builder: Builder, node: Node, g: Tensor) {
+function rulesOf<P extends Primitive>(
+  builder: Builder,
+  node: Node,
+  g: Tensor,
+  read: (tensor: Tensor) => Tensor,
+) {
   const typed = node as unknown as NodeOf<P>;
   const rule = gradientRules[node.op as P];
-  const x = node.inputs.map((id) => builder.tensor(id));
-  return rule({ node: typed, x, y: builder.tensor(node.id), g });
+  const x = node.inputs.map((id) => read(builder.tensor(id)));
+  return rule({ node: typed, x, y: read(builder.tensor(node.id)), g });
 }

@@ -42,6 +42,8 @@ export interface Builder {
   update(name: string, tensor: Tensor): void;
   /** Appends a node. Use the functions of ops.ts, which check their arguments. */
   append<P extends Primitive>(op: P, inputs: readonly Tensor[], attributes: Attributes[P]): Tensor;
+  /** Appends the node of `tensor` once more, a node of its own, with these inputs of the same shapes. */
+  again(tensor: Tensor, inputs: readonly Tensor[]): Tensor;
   /** Runs `body`; the nodes that it records carry this label. */
   labelled<T>(label: string, body: () => T): T;
   /** The tensor of a node. */
@@ -162,6 +164,11 @@ export function createBuilder(): Builder {
       const made = push(op, from, attributes);
       known.set(identity, made.id);
       return made;
+    },
+    again(tensor, from) {
+      for (const one of [tensor, ...from]) own("again", one);
+      const { op, attributes } = nodes[tensor.id] as Node;
+      return push<Primitive>(op, from, attributes);
     },
     labelled(name, body) {
       const outer = label;

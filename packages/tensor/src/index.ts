@@ -1,6 +1,6 @@
 // The tensor core: shapes, random keys, ndarrays, the graph with its primitives, and grad.
 export * from "./cost.ts";
-export { grad } from "./grad.ts";
+export { type GradOptions, grad } from "./grad.ts";
 export * from "./graph.ts";
 export * from "./host.ts";
 export * from "./key.ts";

@@ -13,7 +13,7 @@ import type { Instruction } from "./program.ts";
 /** How many instructions others may overtake: further ones would only make results live longer. */
 const WINDOW = 128;
 /** Instructions with so much work, whose operands and results are mostly large as well, stay in their order. */
-const LARGE = 2 ** 24;
+const LARGE = 2 ** 22;
 /** Work by which one thread may lag behind another without anybody waiting, in bytes of memory traffic. */
 const LAG = 2 ** 24;
 /** What an instruction costs besides, of the same unit. */

@@ -10,10 +10,11 @@ const SLACK = 32;
 /** Buffers up to this size are many and together small: these are placed quickly, the others closely. */
 const SMALL_BYTES = 32 * 1024;
 /**
- * Buffers below this size lie apart from the larger ones and keep their memory for a while: others that took it over
- * at once would make threads wait for nothing.
+ * Buffers below this size, and below this share of the largest one, lie apart from the larger ones and keep their
+ * memory for a while: others that took it over at once would make threads wait for nothing.
  */
 const KEPT_BYTES = 2 * 1024 * 1024;
+const KEPT_SHARE = 1 / 16;
 /** For how long, in the unit of `workOf`: the work of a few convolutions. */
 const KEPT_WORK = 2 ** 26;
 
@@ -46,6 +47,7 @@ function intervalsOf(
   buffers: readonly Buffer[],
   instructions: readonly Instruction[],
   threads: number,
+  keptBytes: number,
 ): Interval[] {
   const intervals = new Map<Buffer, Interval>();
   const touch = (buffer: Buffer, from: number, to: number) => {
@@ -60,7 +62,7 @@ function intervalsOf(
   const kept = keptUntil(instructions, threads);
   instructions.forEach(({ accesses }, i) => {
     for (const { place } of accesses) {
-      touch(place.buffer, i, place.buffer.bytes < KEPT_BYTES ? (kept[i] as number) : i);
+      touch(place.buffer, i, place.buffer.bytes < keptBytes ? (kept[i] as number) : i);
     }
   });
   const end = instructions.length;
@@ -94,13 +96,18 @@ function placeBuffers(
   instructions: readonly Instruction[],
   threads: number,
 ) {
-  const intervals = intervalsOf(buffers, instructions, threads);
+  const sizes = buffers.map(({ kind, bytes }) => (kind === "workspace" ? bytes : 0));
+  const keptBytes = Math.min(KEPT_BYTES, KEPT_SHARE * Math.max(0, ...sizes));
+  const intervals = intervalsOf(buffers, instructions, threads, keptBytes);
   const between = (least: number, below: number) =>
     intervals.filter(({ buffer }) => buffer.bytes >= least && buffer.bytes < below);
   const offsets = new Map<number, number>();
-  const large = placeClosely(between(KEPT_BYTES, Number.POSITIVE_INFINITY), offsets, 0);
-  const medium = placeClosely(between(SMALL_BYTES + 1, KEPT_BYTES), offsets, large);
-  return { offsets, workspaceBytes: placeQuickly(between(0, SMALL_BYTES + 1), offsets, medium) };
+  const large = placeClosely(between(keptBytes, Number.POSITIVE_INFINITY), offsets, 0);
+  const medium = placeClosely(between(SMALL_BYTES + 1, keptBytes), offsets, large);
+  return {
+    offsets,
+    workspaceBytes: placeQuickly(between(0, Math.min(SMALL_BYTES + 1, keptBytes)), offsets, medium),
+  };
 }
 
 /**
