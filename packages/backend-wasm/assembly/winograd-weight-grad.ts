@@ -1,5 +1,6 @@
 // ∂L/∂w of a 3 × 3 convolution at stride 1 in Winograd's domain: dw = Gᵀ[Σ over tiles (A g Aᵀ) ⊗ (Bᵀ x B)]G. Each
-// thread sums over its tiles into its own memory; `combineWinograd` adds the threads up and transforms back.
+// thread sums over its tiles into its own memory, and `combineWinograd` adds the threads up and transforms back. Of few
+// tiles the sums would be most of the work: then each thread sums its filters, over all tiles.
 
 import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
@@ -16,17 +17,21 @@ class WinogradWeightGrad extends Geometry {
   gMap: usize;
   sums: usize; // [threads], 36 planes [O rounded up to 4][C rounded up to 4], `planeBytes` apart
   sumsBytes: i32;
+  filters: i32; // threads divide filters, of which each has a multiple of 4; then `sums` is one for all threads
 }
 
 export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i32): void {
   const c = changetype<WinogradWeightGrad>(args);
-  const sums = c.sums + thread * c.sumsBytes;
-  zero(sums, c.sumsBytes);
+  const sums = c.filters ? c.sums : c.sums + thread * c.sumsBytes;
   const down = (c.outHeight + 3) / 4;
   const across = (c.outWidth + 3) / 4;
-  const begin = share(c.images * down, thread, threads);
-  const end = share(c.images * down, thread + 1, threads);
-  if (begin == end) return;
+  const all = c.images * down;
+  const begin = c.filters ? 0 : share(all, thread, threads);
+  const end = c.filters ? all : share(all, thread + 1, threads);
+  if (begin == end) {
+    zero(sums, c.sumsBytes);
+    return;
+  }
   const xFirst = mapFirst(c.xMap);
   const gFirst = mapFirst(c.gMap);
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
@@ -35,6 +40,8 @@ export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i3
 
   const inputs = roundUp(c.channels, 4);
   const outputs = roundUp(c.outputs, 4);
+  const from = c.filters ? share(outputs, thread, threads) : 0;
+  const to = c.filters ? share(outputs, thread + 1, threads) : outputs;
   const most = c.band * across;
   const xPlane = planeBytes(most, inputs);
   const gPlane = planeBytes(most, outputs);
@@ -57,21 +64,21 @@ export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i3
       const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * (c.outHeight * gRow);
       const tile = s * across;
       transformStrip(c, x, row - c.paddingY, across, zeros, xLines, xLine, v + tile * inputs * 4, inputs * 4, xPlane);
-      gradientStrip(c, g, row, across, zeros, gLines, gLine, w + tile * outputs * 4, outputs * 4, gPlane);
+      gradientStrip(c, g, row, across, zeros, gLines, gLine, w + tile * outputs * 4, outputs * 4, gPlane, from, to);
     }
     for (let plane = 0; plane < 36; plane++) {
       accumulate(
         w + plane * gPlane, outputs * 4, v + plane * xPlane, inputs * 4, strips * across,
-        sums + plane * planeBytes(outputs, inputs),
+        sums + plane * planeBytes(outputs, inputs), from, to, first == begin,
       );
     }
   }
 }
 
-/** A g Aᵀ of a strip's tiles, as `transformStrip`. */
+/** A g Aᵀ of a strip's tiles, as `transformStrip`, for the channels from … to. */
 function gradientStrip(
   c: Geometry, g: usize, row: i32, across: i32, zeros: usize, lines: usize, lineBytes: i32,
-  w: usize, tileBytes: i32, plane: i32,
+  w: usize, tileBytes: i32, plane: i32, from: i32, to: i32,
 ): void {
   const pixel = c.outputs * 4;
   const bytes = c.outWidth * pixel;
@@ -79,8 +86,13 @@ function gradientStrip(
   const p1 = lineOf(g, row + 1, c.outHeight, bytes, zeros);
   const p2 = lineOf(g, row + 2, c.outHeight, bytes, zeros);
   const p3 = lineOf(g, row + 3, c.outHeight, bytes, zeros);
-  for (let i = 0; i <= bytes - 16; i += 16) {
-    transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes);
+  const all = to - from >= c.outputs;
+  // Pixels lie together, so that all of their channels are one run.
+  const run = all ? bytes : (to - from) * 4;
+  for (let start = from * 4; start < bytes; start += all ? bytes : pixel) {
+    for (let i = start; i <= start + run - 16; i += 16) {
+      transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes);
+    }
   }
   if (bytes & 15) {
     const i = bytes - 16;
@@ -88,14 +100,14 @@ function gradientStrip(
   }
   for (let i = 0; i < 6; i++) {
     let tile = w;
-    let from = lines;
+    let line = lines;
     for (let t = 0; t < across; t++) {
-      for (let k = 0; k < pixel; k += 16) {
-        const p = from + k;
+      for (let k = from * 4; k < min(to * 4, pixel); k += 16) {
+        const p = line + k;
         const p2 = p + pixel * 2;
         transformGradient(p, p + pixel, p2, p2 + pixel, tile + k, plane);
       }
-      from += pixel * 4;
+      line += pixel * 4;
       tile += tileBytes;
     }
     lines += lineBytes;
@@ -103,9 +115,13 @@ function gradientStrip(
   }
 }
 
-/** sums[o][c] += Σ over tiles of g[tile][o]·x[tile][c], for all o and c. Rows in bytes. */
-function accumulate(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, sums: usize): void {
-  for (let o = 0; o < gRow; o += 16) {
+/** sums[o][c] += Σ over tiles of g[tile][o]·x[tile][c], for o from … to and all c; `fresh` sums begin at 0. Rows in bytes. */
+function accumulate(
+  g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, sums: usize, from: i32, to: i32, fresh: bool,
+): void {
+  sums += from * xRow;
+  for (let o = from * 4; o < to * 4; o += 16) {
+    if (fresh) zero(sums, xRow * 4);
     let k = 0;
     for (; k <= xRow - 32; k += 32) accumulate4x2(g + o, gRow, x + k, xRow, tiles, sums + k);
     if (k < xRow) accumulate4x1(g + o, gRow, x + k, xRow, tiles, sums + k);
@@ -182,11 +198,12 @@ function accumulate4x1(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0:
   v128.store(s3, a3);
 }
 
-/** out [O][3][3][C] = Gᵀ(Σ over threads of sums)G. Uses the first thread's sums as its scratch. */
+/** out [O][3][3][C] = Gᵀ(Σ over parts of sums)G. Uses the first part as its scratch. */
 @unmanaged
 class CombineWinograd {
   sums: usize;
   sumsBytes: i32;
+  parts: i32;
   outputs: i32;
   channels: i32;
   out: usize;
@@ -201,7 +218,7 @@ export function combineWinograd(args: usize, thread: i32, threads: i32): void {
     const out = a.out + o * 9 * a.channels * 4;
     for (let k = 0; k < a.channels; k += 4) {
       const sums = a.sums + o * row + k * 4;
-      combineVector(sums, plane, a.sumsBytes, threads, out + k * 4, a.channels * 4, min(4, a.channels - k));
+      combineVector(sums, plane, a.sumsBytes, a.parts, out + k * 4, a.channels * 4, min(4, a.channels - k));
     }
   }
 }

@@ -48,15 +48,21 @@ export function suitsWinograd({ x, w, y, attributes }: Sizes): boolean {
 }
 
 /**
- * The strips (rows of tiles) of a band, and a thread's scratch memory. `floats` counts the channels of both
- * transformed operands of a tile.
+ * The strips (rows of tiles) of a band, of which there are so many shares, and a thread's scratch memory. `floats`
+ * counts the channels of both transformed operands of a tile.
  */
-function bandOf(low: Lowering, { x, y }: Sizes, floats: number, tileBytes = TILE_BYTES) {
+function bandOf(
+  low: Lowering,
+  { x, y }: Sizes,
+  floats: number,
+  shares = low.threads,
+  tileBytes = TILE_BYTES,
+) {
   const [images = 1, c = 1, , width = 1] = x;
   const [, o = 1, oh = 1, ow = 1] = y;
   const across = tilesAlong(ow);
   const stripBytes = 36 * 4 * across * floats;
-  const most = Math.ceil((images * tilesAlong(oh)) / low.threads);
+  const most = Math.ceil((images * tilesAlong(oh)) / shares);
   const band = Math.max(1, Math.min(most, Math.floor(tileBytes / stripBytes)));
   const lines = 6 * 4 * ((across * 4 + 2) * c + across * 4 * o + 16);
   const edges = 4 * Math.max(width * c, ow * o) + 4 * 4 * 6 * across * roundUp(o, 8);
@@ -139,7 +145,15 @@ export function emitWinograd(
   });
 }
 
-/** The weight gradient: sums of each thread in the transformed domain, then their sum transformed back. */
+/** Whether each thread sums its filters over all tiles, rather than all filters over its tiles. */
+function divideFilters(low: Lowering, { w, y }: Sizes): boolean {
+  const [o = 1] = w;
+  const [images = 1, , oh = 1, ow = 1] = y;
+  const tiles = images * tilesAlong(oh) * tilesAlong(ow);
+  return low.threads > 1 && o % (4 * low.threads) === 0 && tiles <= o;
+}
+
+/** The weight gradient: sums in the transformed domain, of each thread its own, then their sum transformed back. */
 export function emitWinogradWeightGrad(
   low: Lowering,
   node: Node,
@@ -151,28 +165,38 @@ export function emitWinogradWeightGrad(
   const [rows, columns] = [roundUp(o, 4), roundUp(c, 4)];
   const bytes = planesBytes(rows, columns);
   // The sums are read and written for each band: where they exceed the cache, its tiles may as well.
-  const band = bandOf(low, sizes, rows + columns, Math.max(TILE_BYTES, bytes / 2));
-  const sums = low.allocate(bytes * low.threads);
+  const filters = divideFilters(low, sizes);
+  const tileBytes = Math.max(TILE_BYTES, bytes / 2);
+  const band = bandOf(low, sizes, rows + columns, filters ? 1 : low.threads, tileBytes);
+  const parts = filters ? 1 : low.threads;
+  const sums = low.allocate(bytes * parts);
   low.emit({
     op: OP_CONV_WINOGRAD_WEIGHT_GRAD,
     args: [
       ...geometry(low, sizes, band),
       ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(sums), bytes],
+      Number(filters),
     ],
-    accesses: [
-      stripsAccess(low, x, false),
-      stripsAccess(low, g, false),
-      writes(sums, bytes * low.threads, "thread"),
-    ],
-    turn: turnOf(x.map ?? g.map, x.shape[0]),
+    accesses: filters
+      ? [
+          { ...imagesAccess(x, false), key: "" },
+          { ...imagesAccess(g, false), key: "" },
+          writes(sums, bytes, `rows:${o}`),
+        ]
+      : [
+          stripsAccess(low, x, false),
+          stripsAccess(low, g, false),
+          writes(sums, bytes * parts, "thread"),
+        ],
+    turn: filters ? undefined : turnOf(x.map ?? g.map, x.shape[0]),
     node: node.id,
   });
   const out = low.result(node);
   low.emit({
     op: OP_COMBINE_WINOGRAD,
-    args: [at(sums), bytes, o, c, at(out.place)],
+    args: [at(sums), bytes, parts, o, c, at(out.place)],
     accesses: [
-      writes(sums, bytes * low.threads),
+      writes(sums, bytes * parts, filters ? `rows:${o}` : ""),
       writes(out.place, bytesOf(node.shape), `rows:${o}`),
     ],
     node: node.id,
