@@ -21,6 +21,8 @@ import type { EngineState, StateContext } from "./state.ts";
 /** Memory for intermediate results, one for all executables of a backend. */
 export interface Workspace {
   readonly address: number;
+  /** Who has used it last, and so finds there what he left. */
+  user: Executable | undefined;
   /** Makes room for a plan; may move the workspace, also when there is no room. @throws RangeError then. */
   reserve(bytes: number): void;
 }
@@ -72,7 +74,9 @@ function createOwning(
   const { instructions } = plan;
   const address = own(4 * linkedWords(program));
   workspace.reserve(plan.workspaceBytes);
+  const { kept } = program;
   let linkedTo = -1;
+  let keptOf = -1;
   let disposed = false;
   const checkLabels = labelCheck(graph);
 
@@ -96,6 +100,7 @@ function createOwning(
     if (linkedTo !== workspace.address) {
       link(program, plan, heap, address, workspace.address);
       linkedTo = workspace.address;
+      keptOf = -1;
     }
     for (const [name, place] of feeds) {
       const elements = values.get(name) as ArrayLike<number>;
@@ -103,6 +108,17 @@ function createOwning(
       const view = graph.nodes[id]?.dtype === "int32" ? heap.integers : heap.floats;
       view(locate(place), elements.length).set(elements);
     }
+  }
+
+  /** Runs instructions by `run`, which is told which is the first. */
+  async function runFrom(run: (first: number) => Promise<void>): Promise<void> {
+    const changes = state?.changesOf(kept.states) ?? 0;
+    const stays = workspace.user === executable && keptOf === changes;
+    workspace.user = undefined;
+    await run(stays ? kept.instructions : 0);
+    workspace.user = executable;
+    keptOf = changes;
+    state?.changed(Object.keys(graph.updates));
   }
 
   const locate = (place: Place) => addressOf(place, plan, workspace.address);
@@ -117,7 +133,7 @@ function createOwning(
     return fetches;
   }
 
-  return {
+  const executable: Executable = {
     graph,
     workspaceBytes: plan.workspaceBytes,
     async run(values = {}) {
@@ -125,7 +141,7 @@ function createOwning(
       const fed = take(values);
       return queue.enter(async () => {
         prepare(fed);
-        await pool.run(address, 0, instructions.length);
+        await runFrom((first) => pool.run(address, first, instructions.length - first));
         return fetch();
       });
     },
@@ -135,12 +151,14 @@ function createOwning(
       const times = new Map<number, number>();
       await queue.enter(async () => {
         prepare(fed);
-        for (let i = 0; i < instructions.length; i++) {
-          const node = instructions[i]?.node as number;
-          const start = performance.now();
-          await pool.run(address, i, 1);
-          times.set(node, (times.get(node) ?? 0) + performance.now() - start);
-        }
+        await runFrom(async (first) => {
+          for (let i = first; i < instructions.length; i++) {
+            const node = instructions[i]?.node as number;
+            const start = performance.now();
+            await pool.run(address, i, 1);
+            times.set(node, (times.get(node) ?? 0) + performance.now() - start);
+          }
+        });
       });
       return [...times].map(([node, milliseconds]): NodeTime => ({ nodes: [node], milliseconds }));
     },
@@ -151,4 +169,5 @@ function createOwning(
       });
     },
   };
+  return executable;
 }

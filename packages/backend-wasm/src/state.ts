@@ -9,6 +9,10 @@ export interface EngineState extends State {
   readonly heap: Heap;
   /** Where a value lies. @throws Error for an unknown name. */
   address(name: string): number;
+  /** Says that values have changed. */
+  changed(names: readonly string[]): void;
+  /** How often these values have changed, all together. */
+  changesOf(names: readonly string[]): number;
   /** @throws Error after `dispose`. */
   checkAlive(where: string): void;
 }
@@ -56,11 +60,17 @@ export function createEngineState(
     }
     return place;
   };
+  const changes = new Map<string, number>();
+  const changed = (names: readonly string[]) => {
+    for (const name of names) changes.set(name, (changes.get(name) ?? 0) + 1);
+  };
   return {
     specs,
     heap,
     checkAlive,
     address: (name) => find("compile", name).address,
+    changed,
+    changesOf: (names) => names.reduce((sum, name) => sum + (changes.get(name) ?? 0), 0),
     async read(name) {
       const { address, size, shape } = find("read", name);
       return queue.enter(() =>
@@ -71,7 +81,10 @@ export function createEngineState(
       const { address, size, shape } = find("write", name);
       const elements = elementsOf(`write: "${name}"`, value, shape);
       const kept = queue.busy ? copyOf(elements) : elements;
-      await queue.enter(() => toStored(kept, shape, heap.floats(address, size) as Float32Array));
+      await queue.enter(() => {
+        toStored(kept, shape, heap.floats(address, size) as Float32Array);
+        changed([name]);
+      });
     },
     async dispose() {
       disposed = true;

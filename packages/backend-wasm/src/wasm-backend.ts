@@ -47,11 +47,13 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
       if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
     },
     workspace: {
+      user: undefined,
       get address() {
         return workspace.address;
       },
       reserve(bytes) {
         if (bytes <= workspace.bytes) return;
+        context.workspace.user = undefined;
         heap.free(workspace.address);
         try {
           workspace = { address: heap.allocate(bytes), bytes };

@@ -88,6 +88,7 @@ test("what fails keeps no memory", async (t) => {
     pool: { threads: 1, run: async () => {}, dispose: async () => {} },
     checkAlive: () => {},
     workspace: {
+      user: undefined,
       address: 0,
       reserve(bytes) {
         throw new RangeError(`${bytes} are too many`);

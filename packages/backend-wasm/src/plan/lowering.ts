@@ -64,6 +64,11 @@ export interface Lowering {
   emit(instruction: Instruction): void;
   /** As `emit`, before everything else: for what depends on states and constants only. */
   emitFirst(instruction: Instruction): void;
+  /**
+   * As `emitFirst`, for what depends on this state only, which the graph does not change: it stays in its buffer from
+   * run to run.
+   */
+  emitKept(instruction: Instruction, result: Buffer, state: string): void;
   /** Where a node's result goes. With `over`: values whose memory it may take when nothing needs them any more. */
   result(node: Node, over?: readonly Value[]): Value;
   /** `value` without map and not uniform: the stored elements one after another. */
@@ -80,6 +85,8 @@ export function createLowering(
   threads: number,
   fixed: FixedMemory,
 ) {
+  const kept: Instruction[] = [];
+  const keptStates = new Set<string>();
   const first: Instruction[] = [];
   const main: Instruction[] = [];
   const buffers: Buffer[] = [];
@@ -217,6 +224,12 @@ export function createLowering(
     },
     emit: (instruction) => main.push(withStarts(instruction)),
     emitFirst: (instruction) => first.push(instruction),
+    emitKept(instruction, result, state) {
+      kept.push(instruction);
+      keptStates.add(state);
+      result.fed = true;
+      result.fetched = true;
+    },
     result(node, over = []) {
       const { shape } = node;
       const placement = analysis.placed.get(node.id);
@@ -258,7 +271,12 @@ export function createLowering(
   return {
     low: lowering,
     feeds,
-    program: () => ({ threads, instructions: [...first, ...main], buffers }),
+    program: () => ({
+      threads,
+      instructions: [...kept, ...first, ...main],
+      kept: { instructions: kept.length, states: [...keptStates] },
+      buffers,
+    }),
   };
 }
 

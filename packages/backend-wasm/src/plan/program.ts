@@ -72,6 +72,8 @@ export interface Instruction {
 export interface Program {
   readonly threads: number;
   readonly instructions: readonly Instruction[];
+  /** So many of the first make what depends on these states only, and what they made stays from run to run. */
+  readonly kept: { readonly instructions: number; readonly states: readonly string[] };
   readonly buffers: readonly Buffer[];
 }
 

@@ -29,8 +29,11 @@ export interface Schedule {
 }
 
 export function schedule(program: Program): Schedule {
-  const { threads, buffers } = program;
-  const instructions = arrange(program.instructions, threads);
+  const { threads, buffers, kept } = program;
+  const instructions = [
+    ...program.instructions.slice(0, kept.instructions),
+    ...arrange(program.instructions.slice(kept.instructions), threads),
+  ];
   const { offsets, workspaceBytes } = placeBuffers(buffers, instructions, threads);
   const waits = threads === 1 ? instructions.map(() => 0) : waitsOf(instructions, offsets);
   return { instructions, offsets, workspaceBytes, waits };

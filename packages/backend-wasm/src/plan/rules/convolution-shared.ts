@@ -127,12 +127,14 @@ export function emitPack(
     ],
     node: node.id,
   };
-  const { op: source } = low.graph.nodes[weights.node] as Node;
+  const source = low.graph.nodes[weights.node] as Node;
   // A constant of one number may lie in the workspace, where the plan fills it in.
-  const there = (source === "state" || source === "constant") && buffer.kind !== "workspace";
+  const there = (source.op === "state" || source.op === "constant") && buffer.kind !== "workspace";
   const early = there && scale === undefined && bytes <= EARLY_BYTES;
-  if (early) low.emitFirst(instruction);
-  else low.emit(instruction);
+  if (!early) low.emit(instruction);
+  else if (source.op === "state" && !Object.hasOwn(low.graph.updates, source.attributes.name)) {
+    low.emitKept(instruction, packed.buffer, source.attributes.name);
+  } else low.emitFirst(instruction);
   return packed;
 }
 

@@ -1,0 +1,107 @@
+// Packed weights stay in the workspace from run to run: never for longer than the weights stay as they are.
+
+import { createQueue, type Executable, type State } from "@fewnorm/backend";
+import { createWasmBackend } from "@fewnorm/backend-wasm";
+import { add, conv2d, type Graph, grad, key, multiply, normal, sum, trace } from "@fewnorm/tensor";
+import test from "tape";
+import { HEAP_BASE } from "../src/engine/control.ts";
+import { createHeap } from "../src/engine/heap.ts";
+import { createExecutable, type EngineContext } from "../src/executable.ts";
+import { createEngineState } from "../src/state.ts";
+
+const [x, w] = [normal(key(1), 2 * 8 * 64), normal(key(2), 16 * 8 * 9)];
+const other = normal(key(3), 16 * 8 * 9);
+
+/** y = x ∗ w + x ∗ w at stride 2's one pixel, and with `train` also w ← w + ∂/∂w Σ y². */
+const graphOf = (train: boolean): Graph =>
+  trace((builder) => {
+    const weights = builder.state("w", [16, 8, 3, 3]);
+    const images = builder.input("x", [2, 8, 8, 8]);
+    const y = conv2d(images, weights, { padding: 1 });
+    const coarse = conv2d(images, weights, { stride: 8 });
+    const loss = add(sum(multiply(y, y)), sum(multiply(coarse, coarse)));
+    builder.output("loss", loss);
+    if (!train) return;
+    const [dw] = grad(loss, [weights]);
+    if (dw !== undefined) builder.update("w", add(weights, multiply(dw, 1e-4)));
+  });
+
+for (const threads of [1, 2]) {
+  test(`packed weights follow the state, ${threads} threads`, async (t) => {
+    const backend = await createWasmBackend({ threads });
+    const state = await backend.createState([{ name: "w", shape: [16, 8, 3, 3] }]);
+    const run = async (executable: Executable) => (await executable.run({ x })).loss?.data[0];
+    const evaluation = await backend.compile(graphOf(false), state);
+    /** What an executable finds that has kept nothing. */
+    const fresh = async (from: State) => {
+      const executable = await backend.compile(graphOf(false), from);
+      const loss = await run(executable);
+      await executable.dispose();
+      return loss;
+    };
+    await state.write("w", w);
+    const first = await run(evaluation);
+    t.ok((first as number) > 0);
+    t.equal(await run(evaluation), first, "again");
+    await state.write("w", other);
+    const second = await run(evaluation);
+    t.notEqual(second, first, "after a write");
+    t.equal(second, await fresh(state));
+    t.equal(await run(evaluation), second, "after another executable has had the workspace");
+
+    const training = await backend.compile(graphOf(true), state);
+    t.equal(await run(training), second);
+    const third = await run(evaluation);
+    t.notEqual(third, second, "after an update");
+    t.equal(third, await fresh(state));
+
+    await run(evaluation);
+    const large = await backend.compile(
+      trace((builder) => {
+        const image = builder.input("x", [2 ** 22]);
+        builder.output("y", multiply(image, image));
+      }),
+    );
+    t.equal(await run(evaluation), third, "after the workspace has moved");
+    await run(evaluation);
+    await evaluation.profile?.({ x });
+    t.equal(await run(evaluation), third, "after a profile");
+    await large.dispose();
+    await backend.dispose();
+  });
+}
+
+test("packing is left out where weights and workspace stay", async (t) => {
+  const heap = createHeap(HEAP_BASE, false);
+  const firsts: number[] = [];
+  const context: EngineContext = {
+    heap,
+    queue: createQueue(),
+    pool: {
+      threads: 1,
+      async run(_, from) {
+        firsts.push(from);
+      },
+      dispose: async () => {},
+    },
+    checkAlive: () => {},
+    workspace: { user: undefined, address: heap.allocate(2 ** 20), reserve() {} },
+  };
+  const state = createEngineState(context, [{ name: "w", shape: [16, 8, 3, 3] }]);
+  const evaluation = createExecutable(context, graphOf(false), state);
+  const training = createExecutable(context, graphOf(true), state);
+  const packs = 2; // one for each of the two convolutions, which take different kernels
+  for (const [what, run, from] of [
+    ["at first", () => evaluation.run({ x }), 0],
+    ["then", () => evaluation.run({ x }), packs],
+    ["again", () => evaluation.run({ x }), packs],
+    ["after a training step", () => training.run({ x }).then(() => evaluation.run({ x })), 0],
+    ["then", () => evaluation.run({ x }), packs],
+    ["after a write", () => state.write("w", w).then(() => evaluation.run({ x })), 0],
+    ["a training step", () => training.run({ x }), 0],
+    ["and another", () => training.run({ x }), 0],
+  ] as const) {
+    await run();
+    t.equal(firsts.at(-1), from, what);
+  }
+});
