@@ -74,9 +74,8 @@ function createOwning(
   const { instructions } = plan;
   const address = own(4 * linkedWords(program));
   workspace.reserve(plan.workspaceBytes);
-  const { kept } = program;
   let linkedTo = -1;
-  let keptOf = -1;
+  let keptAt: number | undefined = -1;
   let disposed = false;
   const checkLabels = labelCheck(graph);
 
@@ -100,7 +99,7 @@ function createOwning(
     if (linkedTo !== workspace.address) {
       link(program, plan, heap, address, workspace.address);
       linkedTo = workspace.address;
-      keptOf = -1;
+      workspace.user = undefined;
     }
     for (const [name, place] of feeds) {
       const elements = values.get(name) as ArrayLike<number>;
@@ -110,15 +109,13 @@ function createOwning(
     }
   }
 
-  /** Runs instructions by `run`, which is told which is the first. */
+  /** Runs instructions by `run`, which is told which is the first: not what others and the host left as it was. */
   async function runFrom(run: (first: number) => Promise<void>): Promise<void> {
-    const changes = state?.changesOf(kept.states) ?? 0;
-    const stays = workspace.user === executable && keptOf === changes;
+    const stays = workspace.user === executable && keptAt === state?.writes;
     workspace.user = undefined;
-    await run(stays ? kept.instructions : 0);
+    await run(stays ? program.kept : 0);
     workspace.user = executable;
-    keptOf = changes;
-    state?.changed(Object.keys(graph.updates));
+    keptAt = state?.writes;
   }
 
   const locate = (place: Place) => addressOf(place, plan, workspace.address);

@@ -9,10 +9,8 @@ export interface EngineState extends State {
   readonly heap: Heap;
   /** Where a value lies. @throws Error for an unknown name. */
   address(name: string): number;
-  /** Says that values have changed. */
-  changed(names: readonly string[]): void;
-  /** How often these values have changed, all together. */
-  changesOf(names: readonly string[]): number;
+  /** How many values have been written by the host. */
+  readonly writes: number;
   /** @throws Error after `dispose`. */
   checkAlive(where: string): void;
 }
@@ -60,17 +58,15 @@ export function createEngineState(
     }
     return place;
   };
-  const changes = new Map<string, number>();
-  const changed = (names: readonly string[]) => {
-    for (const name of names) changes.set(name, (changes.get(name) ?? 0) + 1);
-  };
+  let writes = 0;
   return {
     specs,
     heap,
     checkAlive,
     address: (name) => find("compile", name).address,
-    changed,
-    changesOf: (names) => names.reduce((sum, name) => sum + (changes.get(name) ?? 0), 0),
+    get writes() {
+      return writes;
+    },
     async read(name) {
       const { address, size, shape } = find("read", name);
       return queue.enter(() =>
@@ -83,7 +79,7 @@ export function createEngineState(
       const kept = queue.busy ? copyOf(elements) : elements;
       await queue.enter(() => {
         toStored(kept, shape, heap.floats(address, size) as Float32Array);
-        changed([name]);
+        writes++;
       });
     },
     async dispose() {

@@ -2,7 +2,7 @@
 // place where a join needs them, which updates can be computed in the state's own memory, what is part of another
 // kernel.
 
-import type { Graph, Node, Primitive } from "@fewnorm/tensor";
+import { type Graph, type Node, type Primitive, sizeOf } from "@fewnorm/tensor";
 import {
   findAddedRows,
   findMaskedGradients,
@@ -41,7 +41,12 @@ export interface Analysis {
   readonly inside: ReadonlySet<number>;
   /** Gradients of ReLUs that input gradients compute. */
   readonly masked: MaskedGradients;
+  /** What no run changes, and little of it: states without update, constants, and what is computed from these. */
+  readonly lasting: ReadonlySet<number>;
 }
+
+/** What is kept from run to run has memory of its own, and more than this is too much. */
+export const LASTING_BYTES = 1024 * 1024;
 
 /** Primitives that can write their rows to mapped places. */
 const mappable: ReadonlySet<Primitive> = new Set([
@@ -85,7 +90,21 @@ export function analyse(graph: Graph): Analysis {
     patched,
     inside,
     masked,
+    lasting: findLasting(graph, ends),
   };
+}
+
+function findLasting({ nodes, updates }: Graph, ends: ReadonlySet<number>): Set<number> {
+  const lasting = new Set<number>();
+  for (const { id, op, inputs, attributes, shape } of nodes) {
+    const computed = elementwise.has(op) || op === "reshape" || op === "broadcast";
+    if (op === "constant" || (op === "state" && !Object.hasOwn(updates, attributes.name))) {
+      lasting.add(id);
+    } else if (computed && !ends.has(id) && 4 * sizeOf(shape) <= LASTING_BYTES) {
+      if (inputs.every((from) => lasting.has(from))) lasting.add(id);
+    }
+  }
+  return lasting;
 }
 
 /** What a node takes that is computed with its only user is used there, too. */

@@ -61,14 +61,12 @@ export interface Lowering {
   needScratch(bytes: number): void;
   constant(values: ArrayLike<number>, dtype?: "float32" | "int32"): Place;
   state(name: string): Place;
+  /** Records an instruction; one of a node that lasts, by `emitKept`. */
   emit(instruction: Instruction): void;
   /** As `emit`, before everything else: for what depends on states and constants only. */
   emitFirst(instruction: Instruction): void;
-  /**
-   * As `emitFirst`, for what depends on this state only, which the graph does not change: it stays in its buffer from
-   * run to run.
-   */
-  emitKept(instruction: Instruction, result: Buffer, state: string): void;
+  /** As `emitFirst`, for what depends on lasting values only: it stays in its buffer from run to run. */
+  emitKept(instruction: Instruction): void;
   /** Where a node's result goes. With `over`: values whose memory it may take when nothing needs them any more. */
   result(node: Node, over?: readonly Value[]): Value;
   /** `value` without map and not uniform: the stored elements one after another. */
@@ -86,7 +84,7 @@ export function createLowering(
   fixed: FixedMemory,
 ) {
   const kept: Instruction[] = [];
-  const keptStates = new Set<string>();
+  const keptBuffers = new Set<Buffer>();
   const first: Instruction[] = [];
   const main: Instruction[] = [];
   const buffers: Buffer[] = [];
@@ -143,8 +141,8 @@ export function createLowering(
     const parts = join.inputs.slice(0, join.attributes.ranges.length);
     const places = over.map(({ place }) => place);
     return places.find(({ buffer, offset }) => {
-      const fits =
-        buffer.kind === "workspace" && offset === 0 && buffer.bytes === bytesOf(join.shape);
+      const free = buffer.kind === "workspace" && !keptBuffers.has(buffer);
+      const fits = free && offset === 0 && buffer.bytes === bytesOf(join.shape);
       return fits && parts.every((id) => fitsOver(buffer, id, join.id));
     });
   }
@@ -177,6 +175,7 @@ export function createLowering(
   function dying({ place, map, uniform, shape }: Value, node: Node): boolean {
     const { buffer, offset } = place;
     if (buffer.kind !== "workspace" || uniform !== undefined) return false;
+    if (keptBuffers.has(buffer)) return false;
     if (offset !== 0 || (map === undefined && buffer.bytes !== bytesOf(shape))) return false;
     // Of one shape, since the order in which elements are stored depends on it.
     if (!sameShape(shape, node.shape)) return false;
@@ -222,13 +221,23 @@ export function createLowering(
       const { shape } = graph.nodes[id as number] as Node;
       return { buffer: known ?? addBuffer("state", bytesOf(shape), address), offset: 0 };
     },
-    emit: (instruction) => main.push(withStarts(instruction)),
+    emit(instruction) {
+      // A state that gets such a value has another one before.
+      const own = instruction.accesses.every(
+        (a) => !a.write || a.place.buffer.kind === "workspace",
+      );
+      if (own && analysis.lasting.has(instruction.node)) lowering.emitKept(withStarts(instruction));
+      else main.push(withStarts(instruction));
+    },
     emitFirst: (instruction) => first.push(instruction),
-    emitKept(instruction, result, state) {
+    emitKept(instruction) {
       kept.push(instruction);
-      keptStates.add(state);
-      result.fed = true;
-      result.fetched = true;
+      for (const { place, write } of instruction.accesses) {
+        if (!write) continue;
+        place.buffer.fed = true;
+        place.buffer.fetched = true;
+        keptBuffers.add(place.buffer);
+      }
     },
     result(node, over = []) {
       const { shape } = node;
@@ -274,7 +283,7 @@ export function createLowering(
     program: () => ({
       threads,
       instructions: [...kept, ...first, ...main],
-      kept: { instructions: kept.length, states: [...keptStates] },
+      kept: kept.length,
       buffers,
     }),
   };

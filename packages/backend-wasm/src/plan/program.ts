@@ -8,7 +8,7 @@ export interface Buffer {
   bytes: number;
   /** Address of a state or constant. */
   readonly address: number;
-  /** Alive before the first instruction (filled by the host), or after the last (read by the host). */
+  /** Alive before the first instruction, or after the last: filled or read by the host, or by other runs. */
   fed: boolean;
   fetched: boolean;
 }
@@ -72,8 +72,8 @@ export interface Instruction {
 export interface Program {
   readonly threads: number;
   readonly instructions: readonly Instruction[];
-  /** So many of the first make what depends on these states only, and what they made stays from run to run. */
-  readonly kept: { readonly instructions: number; readonly states: readonly string[] };
+  /** So many of the first compute what stays from run to run, as long as states and the workspace do. */
+  readonly kept: number;
   readonly buffers: readonly Buffer[];
 }
 

@@ -31,8 +31,8 @@ export interface Schedule {
 export function schedule(program: Program): Schedule {
   const { threads, buffers, kept } = program;
   const instructions = [
-    ...program.instructions.slice(0, kept.instructions),
-    ...arrange(program.instructions.slice(kept.instructions), threads),
+    ...program.instructions.slice(0, kept),
+    ...arrange(program.instructions.slice(kept), threads),
   ];
   const { offsets, workspaceBytes } = placeBuffers(buffers, instructions, threads);
   const waits = threads === 1 ? instructions.map(() => 0) : waitsOf(instructions, offsets);

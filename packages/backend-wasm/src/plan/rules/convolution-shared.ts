@@ -2,13 +2,12 @@
 
 import type { ConvolutionAttributes, Node, Shape } from "@fewnorm/tensor";
 import { OP_PACK } from "../../opcodes.ts";
+import { LASTING_BYTES } from "../analysis.ts";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
 import { type Access, type Argument, at, type Place, reads, writes } from "../program.ts";
 
 /** Scratch memory of a thread that a band of rows should fit: half of a second-level cache or less. */
 const BAND_BYTES = 160 * 1024;
-/** Packed weights up to this size are made at the start of a step, where threads wait once for all of them. */
-const EARLY_BYTES = 1024 * 1024;
 
 export interface Sizes {
   readonly x: Shape;
@@ -96,7 +95,8 @@ export interface Weights {
 }
 
 /**
- * Emits a packing instruction, early if the weights are there from the start, unless there is the same already. It
+ * Emits a packing instruction, unless there is the same already: of weights that are there from the start at the start,
+ * where threads wait once for all of them, and of those that last once for many runs. It
  * reads from the weights' `firstFloat` on; with `scaled` the arguments end with the weights' scale.
  */
 export function emitPack(
@@ -127,15 +127,25 @@ export function emitPack(
     ],
     node: node.id,
   };
-  const source = low.graph.nodes[weights.node] as Node;
+  const { op: source } = low.graph.nodes[weights.node] as Node;
   // A constant of one number may lie in the workspace, where the plan fills it in.
-  const there = (source.op === "state" || source.op === "constant") && buffer.kind !== "workspace";
-  const early = there && scale === undefined && bytes <= EARLY_BYTES;
-  if (!early) low.emit(instruction);
-  else if (source.op === "state" && !Object.hasOwn(low.graph.updates, source.attributes.name)) {
-    low.emitKept(instruction, packed.buffer, source.attributes.name);
-  } else low.emitFirst(instruction);
+  const there = (source === "state" || source === "constant") && buffer.kind !== "workspace";
+  const small = bytes <= LASTING_BYTES;
+  if (
+    small &&
+    lasts(low, weights.node, value) &&
+    (!scale || lasts(low, weights.scaleNode, scale))
+  ) {
+    low.emitKept(instruction);
+  } else if (small && there && scale === undefined) low.emitFirst(instruction);
+  else low.emit(instruction);
   return packed;
+}
+
+/** Whether a node's value stays from run to run where it lies. */
+function lasts(low: Lowering, node: Weights["scaleNode"], { place: { buffer } }: Value): boolean {
+  const there = buffer.kind !== "workspace" || buffer.fetched;
+  return there && typeof node === "number" && low.analysis.lasting.has(node);
 }
 
 /** Reads of vectors with an element for each channel. */
