@@ -96,6 +96,7 @@ function createOwning(
   }
 
   function prepare(values: Fed): void {
+    if (workspace.user !== executable) workspace.user = undefined;
     if (linkedTo !== workspace.address) {
       link(program, plan, heap, address, workspace.address);
       linkedTo = workspace.address;

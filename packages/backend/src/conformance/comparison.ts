@@ -28,13 +28,16 @@ export interface Parties {
 export async function stateOf(backend: Backend, recording: Recording): Promise<State> {
   const entries = Object.entries(recording.states);
   const state = await backend.createState(entries.map(([name, { shape }]) => ({ name, shape })));
-  await reset(state, recording);
+  await reset(
+    state,
+    recording,
+    entries.map(([name]) => name),
+  );
   return state;
 }
 
-async function reset(state: State, recording: Recording): Promise<void> {
-  for (const [name, { values }] of Object.entries(recording.states))
-    await state.write(name, values);
+async function reset(state: State, { states }: Recording, names: readonly string[]): Promise<void> {
+  for (const name of names) await state.write(name, states[name]?.values ?? []);
 }
 
 /**
@@ -54,7 +57,8 @@ export async function compare(
 
   const first = await executable.run(feeds);
   const firstStates = await readAll(state);
-  await reset(state, recording);
+  // No other: backends may keep what they have made of values that stay.
+  await reset(state, recording, Object.keys(graph.updates));
   const second = await executable.run(feeds);
   const secondStates = await readAll(state);
   await executable.dispose();
