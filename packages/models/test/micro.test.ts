@@ -77,9 +77,12 @@ test("the memory of a step follows the micro-batch, or the sample where that is 
     t.ok(split < whole / 4, `${norm.name}: ${split} of ${whole} bytes`);
   }
   // A sample of a quarter of the batch: a quarter of what is there for the sake of images.
-  const [one, two] = [await bytes(batchNorm(), 1), await bytes(batchNorm(), 2)];
-  const others = one - (two - one);
-  const [split, whole] = [await bytes(bs(32), 4), await bytes(bs(32), 128)];
+  const [half, split, whole] = [
+    await bytes(bs(16), 4),
+    await bytes(bs(32), 4),
+    await bytes(bs(32), 128),
+  ];
+  const others = half - (split - half);
   const sizes = `${split} of ${whole} bytes, of which ${others} for parameters`;
   t.ok(split - others < (whole - others) / 4, `bs:32: ${sizes}`);
   await backend.dispose();

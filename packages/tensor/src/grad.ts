@@ -105,6 +105,14 @@ function rulesOf<P extends Primitive>(
 ) {
   const typed = node as unknown as NodeOf<P>;
   const rule = gradientRules[node.op as P];
-  const x = node.inputs.map((id) => read(builder.tensor(id)));
-  return rule({ node: typed, x, y: read(builder.tensor(node.id)), g });
+  // What is read is computed here: not before its value is needed, and a shape is none.
+  const needed = node.op === "conv2d" || node.op === "maxPool" ? read : (same: Tensor) => same;
+  return rule({
+    node: typed,
+    x: node.inputs.map((id) => needed(builder.tensor(id))),
+    get y() {
+      return read(builder.tensor(node.id));
+    },
+    g,
+  });
 }
