@@ -1,5 +1,6 @@
 // Curves as text: a sign for each, in columns and lines of characters.
 
+import { grouped } from "../grouped.ts";
 import type { Point, Series } from "../series.ts";
 
 /** Signs of the curves, in the methods' order; colours are added where there are any. */
@@ -36,7 +37,7 @@ export function chart(curves: readonly Series[], options: ChartOptions): string[
     if (i === Math.floor((lines - 1) / 2)) return labels[1] ?? "";
     return i === lines - 1 ? (labels[2] ?? "") : "";
   };
-  const end = `${images.toLocaleString("en-US")} images`;
+  const end = `${grouped(images)} images`;
   return [
     title,
     ...grid.map((line, i) => `${label(i).padStart(gutter)} ┤${line.join("")}`.trimEnd()),

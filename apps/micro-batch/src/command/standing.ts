@@ -2,6 +2,7 @@
 
 import Table from "cli-table3";
 import type { ComparisonEvent } from "../comparison.ts";
+import { grouped } from "../grouped.ts";
 import { createSeries, createSmoother, type Series } from "../series.ts";
 
 /** One method's course up to now. */
@@ -68,8 +69,6 @@ export function createStandings(names: readonly string[]): Standings {
 }
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
-
-const grouped = (count: number): string => Math.round(count).toLocaleString("en-US");
 
 /** All methods, a line each, and below it why some did not go on. */
 export function tableOf(standings: readonly Standing[]): string {

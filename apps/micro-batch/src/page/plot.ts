@@ -1,5 +1,6 @@
 // Curves as SVG, with axes that grow with them.
 
+import { grouped } from "../grouped.ts";
 import type { Point, Series } from "../series.ts";
 
 /** What the horizontal axis counts. */
@@ -50,7 +51,7 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
     }
     for (const x of ticks(spanX, width < 400 ? 3 : 6)) {
       nodes.push(line(across(x), bottom, across(x), bottom + 4));
-      nodes.push(text(across(x), bottom + 16, x.toLocaleString("en"), "middle"));
+      nodes.push(text(across(x), bottom + 16, grouped(x), "middle"));
     }
     const unit = axis === "images" ? "training images" : "seconds of each method's own steps";
     nodes.push(text((margin.left + right) / 2, height - 4, unit, "middle"));

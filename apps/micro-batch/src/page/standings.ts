@@ -1,6 +1,7 @@
 // The table of methods: the curves' legend, and how each stands.
 
 import type { ComparisonEvent } from "../comparison.ts";
+import { grouped } from "../grouped.ts";
 import { byId, make, setText, swatch } from "./dom.ts";
 
 export interface Standings {
@@ -9,8 +10,6 @@ export interface Standings {
 
 const fields = ["images", "loss", "accuracy", "rate", "memory"] as const;
 type Field = (typeof fields)[number];
-
-const count = (value: number) => Math.round(value).toLocaleString("en");
 
 /** An empty table for these methods. */
 export function createStandings(methods: readonly string[]): Standings {
@@ -34,8 +33,8 @@ export function createStandings(methods: readonly string[]): Standings {
           setText(cells.memory, `${(event.memoryBytes / 2 ** 20).toFixed(1)} MiB`);
           break;
         case "step":
-          setText(cells.images, count(event.images));
-          setText(cells.rate, `${count(event.images / event.seconds)}/s`);
+          setText(cells.images, grouped(event.images));
+          setText(cells.rate, `${grouped(event.images / event.seconds)}/s`);
           break;
         case "test":
           setText(cells.loss, event.loss.toFixed(2));
