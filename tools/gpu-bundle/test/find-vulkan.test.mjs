@@ -29,7 +29,7 @@ function findOn(files, env = {}) {
 }
 
 test("findVulkan takes the drivers whose library is there, those of GPUs before others", async (t) => {
-  const found = findOn({
+  const files = {
     ...loader,
     [`${icd}/lvp_icd.x86_64.json`]: driver("libvulkan_lvp.so"),
     [`${lib}/libvulkan_lvp.so`]: "",
@@ -37,13 +37,17 @@ test("findVulkan takes the drivers whose library is there, those of GPUs before 
     "/usr/lib/libvulkan_radeon.so": "",
     [`${icd}/radeon_icd.i686.json`]: driver("libvulkan_radeon.so"),
     [`${icd}/intel_icd.x86_64.json`]: driver("libvulkan_intel.so"),
-  });
+  };
+  const found = findOn({ ...files, "/dev/dri/card0": "" });
   t.deepEqual(found.drivers, [`${icd}/radeon_icd.x86_64.json`]);
   t.deepEqual(found.libraryPath, [lib]);
   t.match(
     found.notes.join(),
     /intel_icd.*left out, since its library libvulkan_intel.so is missing/,
   );
+  const alone = findOn(files);
+  t.deepEqual(alone.drivers, [`${icd}/lvp_icd.x86_64.json`], "without a GPU");
+  t.match(alone.notes.join(), /radeon_icd.x86_64.json is left out, since there is no \/dev\/dri/);
 });
 
 test("findVulkan describes NVIDIA's driver where nobody has", async (t) => {
@@ -91,5 +95,5 @@ test("findVulkan falls back on a browser's emulation, and says so", async (t) =>
     "/usr/lib/chromium/libvk_swiftshader.so": "",
   });
   t.deepEqual(found.drivers, [file]);
-  t.match(found.notes.join(), /no GPU's driver was found, only one that runs on the processor/);
+  t.match(found.notes.join(), /no GPU's driver was found, only what runs on the processor/);
 });

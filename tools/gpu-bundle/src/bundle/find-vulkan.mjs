@@ -33,6 +33,13 @@ const browserDescriptions = [
   "/opt/google/chrome/vk_swiftshader_icd.json",
 ];
 
+/** Drivers that run on the processor. */
+const emulations = /lvp_icd|swiftshader/;
+
+/** Mesa's drivers of GPUs that Linux shows in /dev/dri. One package installs them all, whatever there is. */
+const needDri =
+  /(intel|radeon|nouveau|virtio|asahi|broadcom|freedreno|panfrost|powervr|gfxstream)\w*_icd/;
+
 /**
  * @typedef {object} Found
  * @property {string[]} drivers descriptions of drivers whose library is there; of GPUs alone, if there are any
@@ -121,8 +128,15 @@ export function findVulkan({ env, ownLoader, root = "/" }) {
       .filter((name) => !/i[3-6]86|aarch64|arm/.test(name))
       .map((name) => `${folder}/${name}`);
   });
-  const working = files.filter(works);
-  const ofGpus = working.filter((file) => !/lvp_icd|swiftshader/.test(file));
+  const dri = existsSync(at("/dev/dri"));
+  const working = files.filter(works).filter((file) => {
+    if (dri || !needDri.test(file)) return true;
+    notes.push(
+      `the driver of ${file} is left out, since there is no /dev/dri, where its GPU would be`,
+    );
+    return false;
+  });
+  const ofGpus = working.filter((file) => !emulations.test(file));
   if (ofGpus.length > 0) return result({ drivers: ofGpus });
 
   // NVIDIA's driver needs no more than this; containers often lack the description. The second is for those without X11.
@@ -146,8 +160,8 @@ export function findVulkan({ env, ownLoader, root = "/" }) {
   ];
   const problem = whyNone(at);
   if (onProcessor.length > 0) {
-    notes.push(`no GPU's driver was found, only one that runs on the processor: ${problem}`);
-    return result({ drivers: onProcessor.slice(0, 1) });
+    notes.push(`no GPU's driver was found, only what runs on the processor: ${problem}`);
+    return result({ drivers: onProcessor });
   }
   return result({ problem });
 }
