@@ -75,7 +75,7 @@ function createOwning(
   const address = own(4 * linkedWords(program));
   workspace.reserve(plan.workspaceBytes);
   let linkedTo = -1;
-  let keptAt: number | undefined = -1;
+  let writesSeen: number | undefined;
   let disposed = false;
   const checkLabels = labelCheck(graph);
 
@@ -112,11 +112,11 @@ function createOwning(
 
   /** Runs instructions by `run`, which is told which is the first: not what others and the host left as it was. */
   async function runFrom(run: (first: number) => Promise<void>): Promise<void> {
-    const stays = workspace.user === executable && keptAt === state?.writes;
+    const stays = workspace.user === executable && writesSeen === state?.writes;
     workspace.user = undefined;
-    await run(stays ? program.kept : 0);
+    await run(stays ? program.lasting : 0);
     workspace.user = executable;
-    keptAt = state?.writes;
+    writesSeen = state?.writes;
   }
 
   const locate = (place: Place) => addressOf(place, plan, workspace.address);

@@ -19,7 +19,8 @@ export interface GradOptions {
 /**
  * ∂loss/∂x for each tensor of `wrt`, recorded in the same graph. Zero where the loss does not
  * depend on it.
- * @throws RangeError unless the loss has one element, and for a `recompute` that is no whole number >= 0. @throws TypeError for tensors of another graph.
+ * @throws RangeError unless the loss has one element, and for a `recompute` that is no whole number >= 0.
+ * @throws TypeError for tensors of another graph.
  * @throws Error at a primitive without gradient.
  */
 export function grad(

@@ -45,7 +45,7 @@ export interface Analysis {
   readonly lasting: ReadonlySet<number>;
 }
 
-/** What is kept from run to run has memory of its own, and more than this is too much. */
+/** What lasts has memory of its own, and more than this for one value is too much. */
 export const LASTING_BYTES = 1024 * 1024;
 
 /** Primitives that can write their rows to mapped places. */

@@ -61,12 +61,12 @@ export interface Lowering {
   needScratch(bytes: number): void;
   constant(values: ArrayLike<number>, dtype?: "float32" | "int32"): Place;
   state(name: string): Place;
-  /** Records an instruction; one of a node that lasts, by `emitKept`. */
+  /** Records an instruction; one of a node that lasts, by `emitLasting`. */
   emit(instruction: Instruction): void;
   /** As `emit`, before everything else: for what depends on states and constants only. */
   emitFirst(instruction: Instruction): void;
   /** As `emitFirst`, for what depends on lasting values only: it stays in its buffer from run to run. */
-  emitKept(instruction: Instruction): void;
+  emitLasting(instruction: Instruction): void;
   /** Where a node's result goes. With `over`: values whose memory it may take when nothing needs them any more. */
   result(node: Node, over?: readonly Value[]): Value;
   /** `value` without map and not uniform: the stored elements one after another. */
@@ -83,8 +83,8 @@ export function createLowering(
   threads: number,
   fixed: FixedMemory,
 ) {
-  const kept: Instruction[] = [];
-  const keptBuffers = new Set<Buffer>();
+  const lasting: Instruction[] = [];
+  const lastingBuffers = new Set<Buffer>();
   const first: Instruction[] = [];
   const main: Instruction[] = [];
   const buffers: Buffer[] = [];
@@ -141,7 +141,7 @@ export function createLowering(
     const parts = join.inputs.slice(0, join.attributes.ranges.length);
     const places = over.map(({ place }) => place);
     return places.find(({ buffer, offset }) => {
-      const free = buffer.kind === "workspace" && !keptBuffers.has(buffer);
+      const free = buffer.kind === "workspace" && !lastingBuffers.has(buffer);
       const fits = free && offset === 0 && buffer.bytes === bytesOf(join.shape);
       return fits && parts.every((id) => fitsOver(buffer, id, join.id));
     });
@@ -175,7 +175,7 @@ export function createLowering(
   function dying({ place, map, uniform, shape }: Value, node: Node): boolean {
     const { buffer, offset } = place;
     if (buffer.kind !== "workspace" || uniform !== undefined) return false;
-    if (keptBuffers.has(buffer)) return false;
+    if (lastingBuffers.has(buffer)) return false;
     if (offset !== 0 || (map === undefined && buffer.bytes !== bytesOf(shape))) return false;
     // Of one shape, since the order in which elements are stored depends on it.
     if (!sameShape(shape, node.shape)) return false;
@@ -226,17 +226,18 @@ export function createLowering(
       const own = instruction.accesses.every(
         (a) => !a.write || a.place.buffer.kind === "workspace",
       );
-      if (own && analysis.lasting.has(instruction.node)) lowering.emitKept(withStarts(instruction));
+      if (own && analysis.lasting.has(instruction.node))
+        lowering.emitLasting(withStarts(instruction));
       else main.push(withStarts(instruction));
     },
     emitFirst: (instruction) => first.push(instruction),
-    emitKept(instruction) {
-      kept.push(instruction);
+    emitLasting(instruction) {
+      lasting.push(instruction);
       for (const { place, write } of instruction.accesses) {
         if (!write) continue;
         place.buffer.fed = true;
         place.buffer.fetched = true;
-        keptBuffers.add(place.buffer);
+        lastingBuffers.add(place.buffer);
       }
     },
     result(node, over = []) {
@@ -282,8 +283,8 @@ export function createLowering(
     feeds,
     program: () => ({
       threads,
-      instructions: [...kept, ...first, ...main],
-      kept: kept.length,
+      instructions: [...lasting, ...first, ...main],
+      lasting: lasting.length,
       buffers,
     }),
   };

@@ -73,7 +73,7 @@ export interface Program {
   readonly threads: number;
   readonly instructions: readonly Instruction[];
   /** So many of the first compute what stays from run to run, as long as states and the workspace do. */
-  readonly kept: number;
+  readonly lasting: number;
   readonly buffers: readonly Buffer[];
 }
 

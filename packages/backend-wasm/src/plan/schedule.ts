@@ -29,10 +29,10 @@ export interface Schedule {
 }
 
 export function schedule(program: Program): Schedule {
-  const { threads, buffers, kept } = program;
+  const { threads, buffers, lasting } = program;
   const instructions = [
-    ...program.instructions.slice(0, kept),
-    ...arrange(program.instructions.slice(kept), threads),
+    ...program.instructions.slice(0, lasting),
+    ...arrange(program.instructions.slice(lasting), threads),
   ];
   const { offsets, workspaceBytes } = placeBuffers(buffers, instructions, threads);
   const waits = threads === 1 ? instructions.map(() => 0) : waitsOf(instructions, offsets);

@@ -28,11 +28,7 @@ export interface Parties {
 export async function stateOf(backend: Backend, recording: Recording): Promise<State> {
   const entries = Object.entries(recording.states);
   const state = await backend.createState(entries.map(([name, { shape }]) => ({ name, shape })));
-  await reset(
-    state,
-    recording,
-    entries.map(([name]) => name),
-  );
+  await reset(state, recording, Object.keys(recording.states));
   return state;
 }
 

@@ -96,8 +96,8 @@ export interface Weights {
 
 /**
  * Emits a packing instruction, unless there is the same already: of weights that are there from the start at the start,
- * where threads wait once for all of them, and of those that last once for many runs. It
- * reads from the weights' `firstFloat` on; with `scaled` the arguments end with the weights' scale.
+ * where threads wait once for all of them, and of those that last once for many runs. It reads from the weights'
+ * `firstFloat` on; with `scaled` the arguments end with the weights' scale.
  */
 export function emitPack(
   low: Lowering,
@@ -136,7 +136,7 @@ export function emitPack(
     lasts(low, weights.node, value) &&
     (!scale || lasts(low, weights.scaleNode, scale))
   ) {
-    low.emitKept(instruction);
+    low.emitLasting(instruction);
   } else if (small && there && scale === undefined) low.emitFirst(instruction);
   else low.emit(instruction);
   return packed;

@@ -164,8 +164,8 @@ export function emitWinogradWeightGrad(
   const [o = 1, c = 1] = sizes.w;
   const [rows, columns] = [roundUp(o, 4), roundUp(c, 4)];
   const bytes = planesBytes(rows, columns);
-  // The sums are read and written for each band: where they exceed the cache, its tiles may as well.
   const filters = divideFilters(low, sizes);
+  // The sums are read and written for each band: where they exceed the cache, its tiles may as well.
   const tileBytes = Math.max(TILE_BYTES, bytes / 2);
   const band = bandOf(low, sizes, rows + columns, filters ? 1 : low.threads, tileBytes);
   const parts = filters ? 1 : low.threads;
