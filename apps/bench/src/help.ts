@@ -29,6 +29,9 @@ Options
   --batch N          images in a batch (default 128, in accuracy 64)
   --model NAME       ${wrapNames(modelNames, 21)}
                      (default: resnet20, in accuracy a network a third of its size)
+  --data PATH        for step, accuracy and profile: CIFAR-10's binary version (the folder, or the
+                     .tar.gz), or a folder with MNIST's IDX files (default: the images that come with
+                     fewnorm, a subset of Fashion-MNIST); networks are built for its images' size
   --shapes LIST      for norm and peers: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
   --full             for norm: 32x64x56x56 as well
   --peers DIR        for peers: the folder in whose node_modules they are looked for (default: this one).
@@ -51,14 +54,14 @@ ${formatNorms()}
 
 How it measures: what is compared runs in turns, in rounds of a random order, after warming up. Ratios
 are medians over the rounds of the ratios within a round; in brackets are 95% intervals (bootstrap of the
-median). Other work on the machine widens them. Data are the images that come with fewnorm (a subset of
-Fashion-MNIST).
+median). Other work on the machine widens them.
 
 Ctrl-C ends it and shows what has been measured so far; a second one ends at once.
 
 Examples
   pnpm bench
   pnpm bench step --model resnet56 --norms bs:4,bs:16 --time 120
+  pnpm bench step --data cifar-10-batches-bin
   pnpm bench peers --peers ~/peers
   pnpm bench norm step --strategy ./my-strategy.js --json samples.json
 

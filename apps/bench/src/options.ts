@@ -27,6 +27,8 @@ export interface Options {
   readonly threads: number | undefined;
   readonly batch: number | undefined;
   readonly model: string | undefined;
+  /** The folder or archive of a data set; absent: the embedded one. */
+  readonly data: string | undefined;
   readonly norms: readonly string[] | undefined;
   readonly strategies: readonly string[];
   /** The folder in which peers' packages are looked for. */
@@ -48,6 +50,7 @@ const known = {
   threads: whole(1),
   batch: whole(1),
   model: oneOf("model", modelNames),
+  data: text,
   norms: names(parseNorm),
   // As in the other commands, where there is one.
   norm: names(parseNorm),
@@ -74,6 +77,7 @@ export function parseOptions(argv: readonly string[], suiteNames: readonly strin
     threads: values.threads,
     batch: values.batch,
     model: values.model,
+    data: values.data,
     norms: values.norms ?? values.norm,
     strategies: values.strategy ?? [],
     peers: values.peers,

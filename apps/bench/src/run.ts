@@ -5,7 +5,7 @@ import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Backend } from "@fewnorm/backend";
 import { listenForInterrupt } from "@fewnorm/command-line";
-import { type Dataset, loadEmbedded } from "@fewnorm/data";
+import { type Dataset, loadEmbedded, openDataset } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { foldIn, key as keyOf } from "@fewnorm/tensor";
 import { replaceFile } from "@fewnorm/train/node";
@@ -53,7 +53,8 @@ export async function run(argv: readonly string[]): Promise<number> {
       return backend;
     },
     dataset() {
-      dataset ??= loadEmbedded();
+      const { data } = options;
+      dataset ??= data === undefined ? loadEmbedded() : openDataset(data);
       return dataset;
     },
   };

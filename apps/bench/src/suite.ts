@@ -32,7 +32,7 @@ export interface SuiteContext {
   norms(always: readonly string[], byDefault: readonly string[]): readonly NamedNorm[];
   /** The backend of `--backend`, made when first asked for and disposed of after the last suite. */
   backend(): Promise<Backend>;
-  /** The embedded data. */
+  /** That of `--data`, or the embedded one. */
   dataset(): Promise<Dataset>;
   /** The suite's own. */
   readonly key: Key;

@@ -15,6 +15,7 @@ test("bench --help says everything that there is", async (t) => {
       "--strategy",
       "--batch",
       "--model",
+      "--data PATH",
       "--shapes",
       "--peers",
       "--peer FILE",
@@ -53,6 +54,7 @@ test("bench: what is wrong with the command line is said in one line, with exit 
     [["--norm", "bn", "--norms", "bn"], /--norm and --norms exclude each other/],
     [["--shapes", "128x16x32"], /--shapes 128x16x32 is not a shape NxCxHxW; give e\.g\. 128x16x/],
     [["--json", ""], /--json is empty/],
+    [["gpu", "--data", "cifar"], /gpu measures with the images that pages have, too/],
     [["peers", "--peers", "no-such-folder"], /--peers: there is no folder .*no-such-folder/],
     [["peers", "--peer", "no-such-file.py"], /--peer: there is no file no-such-file\.py/],
     [["--strategy", "no-such-package"], /--strategy: there is no package no-such-package/],
@@ -70,6 +72,7 @@ test("bench: what is wrong with the command line is said in one line, with exit 
 test("bench: what cannot be done is said in one line, with exit status 1", async (t) => {
   const wrong: [string[], RegExp][] = [
     [["norm", "--json", "/no-such-folder/samples.json"], /cannot write --json \/no-such-folder/],
+    [["step", "--data", "no-such-folder"], /no-such-folder does not exist; check the path/],
     [["norm", "--json", "."], /cannot write --json \. \(it is a folder\)/],
     [["norm", "--shapes", "2x1x1x1", "--norms", "bs:4"], /bs:4: .*2 images of 1×1/],
   ];

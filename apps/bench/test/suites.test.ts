@@ -1,6 +1,6 @@
 // Each suite with the smallest settings: that it measures and writes what it should, never how fast.
 
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "tape";
@@ -57,6 +57,22 @@ test("bench step", (t) =>
     t.notOk(quantities(record, "none").includes("tax"), "no number for what is not compared");
     const speeds = section?.results.filter(({ quantity }) => quantity === "images/s") ?? [];
     t.ok(speeds.every(({ value, low = 0, high = 0 }) => low <= value && value <= high));
+  }));
+
+test("bench step --data", (t) =>
+  inFolder(t, async (folder) => {
+    const data = join(folder, "cifar");
+    await mkdir(data);
+    // Two records in each file: a label and 3×32×32 pixels.
+    const records = Uint8Array.from({ length: 2 * 3073 }, (_, i) => (i % 3073 === 0 ? 7 : i % 251));
+    for (const part of [..."12345"].map((i) => `data_batch_${i}`).concat("test_batch")) {
+      await writeFile(join(data, `${part}.bin`), records);
+    }
+    const args = ["step", "--data", data, "--batch", "4", "--norms", "bs:2", "--time", "0.01"];
+    const { record, stdout } = await measure(t, [...args, "--model", "lenet"], folder);
+    await rm(data, { recursive: true });
+    t.equal(record.suites[0]?.sections[0]?.settings.image, "3×32×32");
+    t.match(stdout, /images of 3×32×32/);
   }));
 
 test("bench accuracy", (t) =>

@@ -84,7 +84,14 @@ async function* profileStep(
     const items = [...samples.values()].map(({ nodes, milliseconds }) =>
       itemOf(graph, nodes, median(milliseconds)),
     );
-    const settings = { model: modelName, norm: name, batch, backend: backend.description };
+    const settings = {
+      model: modelName,
+      norm: name,
+      batch,
+      data: dataset.name,
+      image: dataset.shape.join("×"),
+      backend: backend.description,
+    };
     const series = [
       { case: name, measure: "step", unit: "ms", samples: whole },
       ...[...samples.values()].map(({ nodes, milliseconds }) => ({
@@ -102,7 +109,7 @@ async function* profileStep(
       title: `${title}, by primitive`,
       head: ["primitive", ...columns],
       caption: [
-        `Medians of ${whole.length} rounds. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
+        `Medians of ${whole.length} rounds on images of ${settings.image}. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
         `This machine's limits, measured now: ${short(limits.flopsPerMillisecond / 1e6)} GFLOP/s in a matrix product, ${short(limits.bytesPerMillisecond / 1e6)} GB/s through memory. "of limit" is the time that the nearer of the two would take, by the time taken: above 100% where an algorithm does with fewer flops, or data stay in the cache.`,
       ],
       ...tabulate(name, items, ({ op }) => op, total, limits),

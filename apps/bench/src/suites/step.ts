@@ -93,7 +93,10 @@ async function measureSteps(context: SuiteContext, job: Job): Promise<Section> {
       signal,
       onRound: (round) => status(`${model}, batch ${batch}: round ${round + 1}`),
     });
-    return describe(foldIn(key, 4), job, prepared, series, backend.description, dataset.name);
+    return describe(foldIn(key, 4), job, prepared, series, backend.description, {
+      name: dataset.name,
+      size: dataset.shape.join("×"),
+    });
   } finally {
     for (const { trainer } of prepared) await trainer.dispose();
   }
@@ -105,7 +108,7 @@ function describe(
   prepared: readonly Prepared[],
   series: readonly Series[],
   backend: string,
-  data: string,
+  data: { readonly name: string; readonly size: string },
 ): Section {
   const samplesOf = (wanted: string): readonly number[] =>
     series.find(({ name }) => name === wanted)?.milliseconds ?? [];
@@ -145,13 +148,13 @@ function describe(
   return {
     title: `step: ${model}, batch ${batch}`,
     caption: [
-      `Training steps on ${data}: draws, forward, backward and SGD; medians of ${samplesOf("bn").length} rounds, 95% intervals.`,
+      `Training steps on ${data.name} (images of ${data.size}): draws, forward, backward and SGD; medians of ${samplesOf("bn").length} rounds, 95% intervals.`,
       "tax = (step − step without normalization) / step without; saved = (bn's step − step) / bn's step.",
       "Memory is that of intermediate results; compile is tracing and planning training and evaluation, once.",
     ],
     head: ["norm", "step ms", "images/s", "tax", "saved against bn", "memory (/ bn)", "compile s"],
     rows,
-    settings: { model, batch, learningRate, data, backend },
+    settings: { model, batch, learningRate, data: data.name, image: data.size, backend },
     series: series.map(({ name, milliseconds }) => ({
       case: name,
       measure: "step",
