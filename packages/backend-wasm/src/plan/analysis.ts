@@ -12,6 +12,7 @@ import {
   findSummedGradients,
   type MaskedGradients,
   type PatchedGradients,
+  type Place,
   type ScaledSums,
   type ScaledWeights,
   type SummedGradients,
@@ -26,7 +27,7 @@ export interface Analysis {
   /** What must outlive the run: outputs and new values of states. */
   readonly ends: ReadonlySet<number>;
   /** Parts that are computed straight into a join's memory: part → join and position. */
-  readonly placed: ReadonlyMap<number, { readonly join: number; readonly index: number }>;
+  readonly placed: ReadonlyMap<number, Place>;
   /** Nodes computed straight into a state's memory: node → state's name. */
   readonly direct: ReadonlyMap<number, string>;
   /** Products that are not computed, since the convolutions that take them multiply themselves. */
@@ -59,7 +60,7 @@ export function analyse(graph: Graph): Analysis {
   const { nodes } = graph;
   const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
   const users = usersOf(graph);
-  const placed = new Map<number, { join: number; index: number }>();
+  const placed = new Map<number, Place>();
   for (const node of nodes) {
     if (node.op !== "joinRows") continue;
     const parts = node.attributes.ranges.length;
@@ -74,7 +75,12 @@ export function analyse(graph: Graph): Analysis {
   const summed = findSummedGradients(graph, users, ends, placed);
   const patched = findPatchedGradients(graph, users, ends, placed, scaled, summed);
   const masked = findMaskedGradients(graph, users, ends, placed, summed, patched);
-  for (const id of masked.passed) placed.delete(id);
+  const kept = new Set(masked.moved.values());
+  for (const id of masked.passed) {
+    const place = placed.get(id);
+    if (place !== undefined && !kept.has(place)) placed.delete(id);
+  }
+  for (const [id, place] of masked.moved) placed.set(id, place);
   const scaledSums = findScaledSums(graph);
   const inside = new Set([...patched.inside, ...findAddedRows(graph, users, ends, scaledSums)]);
   const lastUse = findLastUses(graph, ends, inside);

@@ -50,6 +50,8 @@ export interface MaskedGradients {
   readonly passed: ReadonlySet<number>;
   /** Joins of such → the whole input gradient, which they equal. */
   readonly joined: ReadonlyMap<number, number>;
+  /** Input gradients that lie in the place of the ReLU's gradient, which is part of a join. */
+  readonly moved: ReadonlyMap<number, Place>;
 }
 
 /** A gradient times a number for each channel, and sums of the same gradient: computed together. */
@@ -104,7 +106,8 @@ export function findAddedRows(
 
 type Users = readonly (readonly Node[])[];
 
-interface Place {
+/** The part of a join that a node is. */
+export interface Place {
   readonly join: number;
   readonly index: number;
 }
@@ -232,6 +235,7 @@ export function findMaskedGradients(
   const mask = new Map<number, number>();
   const passed = new Set<number>();
   const joined = new Map<number, number>();
+  const moved = new Map<number, Place>();
   for (const { id } of nodes) {
     const gradient = patched.sums.get(id)?.gradient.id ?? summed.sum.get(id) ?? id;
     const parts = gradientsOf(graph, gradient, placed);
@@ -241,17 +245,22 @@ export function findMaskedGradients(
     if (found === undefined) continue;
     const joins = new Set(found.by.map((one) => placed.get(one)?.join));
     const [join, ...others] = joins;
-    // Their results lie in the gradient's memory, so they can be parts of no join but one that equals it.
+    // Their results lie in the gradient's memory, so they can be parts of no join but one that equals it, or in which
+    // the gradient itself can lie.
     if (others.length > 0) continue;
     if (join !== undefined) {
       const same = found.by.every((one) => keepsPlace(nodes, one, placed.get(one)));
-      if (!same || !isOf(nodes, join, found.by)) continue;
-      joined.set(join, id);
+      const [only, ...more] = found.by.map((one) => nodes[one] as Node);
+      const whole = more.length === 0 && only?.inputs[0] === id;
+      if (same && isOf(nodes, join, found.by)) joined.set(join, id);
+      else if (whole && gradient === parts[0] && !patched.sums.has(id)) {
+        moved.set(gradient, placed.get(only.id) as Place);
+      } else continue;
     }
     for (const part of parts) mask.set(part, found.results);
     for (const one of found.by) passed.add(one);
   }
-  return { mask, passed, joined };
+  return { mask, passed, joined, moved };
 }
 
 interface Mask {

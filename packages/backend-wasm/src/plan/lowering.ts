@@ -123,8 +123,11 @@ export function createLowering(
   function fitsOver(buffer: Buffer, id: number, join: number): boolean {
     const part = graph.nodes[id] as Node;
     const owners = hosted.get(buffer) ?? [];
-    const placement = analysis.placed.get(id);
+    const { placed, masked } = analysis;
+    const placement = placed.get(id);
     if (placement?.join !== join || !elementwise.has(part.op)) return false;
+    // Computed earlier, by a convolution.
+    if (masked.passed.has(id)) return false;
     const map = rangeMap(lowering, placement);
     const inRows = (from: number) => {
       if (!owners.includes(rootOf(graph, from))) return true;

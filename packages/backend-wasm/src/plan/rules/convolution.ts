@@ -68,10 +68,11 @@ function maskOf(low: Lowering, node: NodeOf<"conv2dInputGrad">): Value | undefin
   return id === undefined ? undefined : rowsAs(low, node, low.value(id));
 }
 
-/** `whole`, or the rows of it that a node fills which is a join's part. */
+/** `whole`, or the rows of it that a node fills which is a join's part from the start. */
 function rowsAs(low: Lowering, node: Node, whole: Value): Value {
-  const placement = low.analysis.placed.get(node.id);
-  if (placement === undefined) return low.spread(node, whole);
+  const { placed, masked } = low.analysis;
+  const placement = placed.get(node.id);
+  if (placement === undefined || masked.moved.has(node.id)) return low.spread(node, whole);
   const { place } = low.dense(node, whole);
   return { shape: node.shape, place, map: rangeMap(low, placement) };
 }
