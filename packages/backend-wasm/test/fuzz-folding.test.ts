@@ -190,3 +190,46 @@ test("what folded layers compute in passing", async (t) => {
   await backend.dispose();
   t.end();
 });
+
+test("an input gradient lies in the rows of the residual's gradient", async (t) => {
+  const graph = trace((builder) => {
+    const origins = builder.input("origins", [1], "int32");
+    const [x, residual] = [
+      builder.input("x", [IMAGES, 8, 9, 9]),
+      builder.input("r", [IMAGES, 8, 9, 9]),
+    ];
+    const [w0, w1] = [builder.input("w0", [8, 8, 3, 3]), builder.input("w1", [8, 8, 3, 3])];
+    const part = (offset: number, count: number) => {
+      const at = { start: origins, index: 0, range: ring(offset, count) };
+      const added = rows(residual, origins, at);
+      return conv2d(rows(x, origins, at), w0, { padding: 1, residual: added, relu: true });
+    };
+    const [few, others] = [part(0, SAMPLED), part(SAMPLED, IMAGES - SAMPLED)];
+    const weighted = (tensor: Tensor, name: string) =>
+      sum(multiply(tensor, builder.input(name, tensor.shape)));
+    const next = conv2d(others, w1, { padding: 1 });
+    const loss = add(weighted(few, "a"), add(weighted(others, "b"), weighted(next, "c")));
+    for (const [i, gradient] of grad(loss, [x, residual, w0, w1]).entries())
+      builder.output(`gradient of ${i}`, gradient);
+  });
+  const reference = await createReferenceBackend();
+  const exact = await reference.compile(graph);
+  for (const threads of [1, 2]) {
+    const backend = await createWasmBackend({ threads });
+    const executable = await backend.compile(graph);
+    for (const origin of [0, 7, 11]) {
+      const feeds = { ...feedsOf(graph, key(origin)), origins: Int32Array.of(origin) };
+      const [expected, actual] = [await exact.run(feeds), await executable.run(feeds)];
+      t.deepEqual(differences(expected, actual, 2e-4), [], `${backend.description}: ${origin}`);
+    }
+    const times = await executable.profile?.({
+      ...feedsOf(graph, key(1)),
+      origins: Int32Array.of(1),
+    });
+    const computed = (times ?? []).flatMap(({ nodes }) => nodes.map((id) => graph.nodes[id]?.op));
+    t.equal(computed.filter((op) => op === "reluGrad").length, 1, "that of the few rows");
+    await backend.dispose();
+  }
+  await reference.dispose();
+  t.end();
+});
