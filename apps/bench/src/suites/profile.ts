@@ -63,7 +63,8 @@ async function* profileStep(
       const feeds = {
         images,
         labels,
-        learningRate: [1e-4],
+        // As in step.ts.
+        learningRate: [0],
         ...Object.fromEntries(drawn.filter(([input]) => input in graph.inputs)),
       };
       const began = performance.now();
