@@ -34,7 +34,7 @@ interface Prepared {
   readonly compileMilliseconds: number;
 }
 
-/** Steps that change nothing take as long, and deep networks without normalization do not leave the finite numbers. */
+/** Steps that leave the weights alone take as long, and deep networks without normalization stay finite. */
 const learningRate = 0;
 
 async function measureSteps(context: SuiteContext, job: Job): Promise<Section> {
@@ -148,7 +148,7 @@ function describe(
   return {
     title: `step: ${model}, batch ${batch}`,
     caption: [
-      `Training steps on ${data.name} (images of ${data.size}): draws, forward, backward and SGD; medians of ${samplesOf("bn").length} rounds, 95% intervals.`,
+      `Training steps on ${data.name} (images of ${data.size}): draws, forward, backward and SGD (at learning rate ${learningRate}); medians of ${samplesOf("bn").length} rounds, 95% intervals.`,
       "tax = (step − step without normalization) / step without; saved = (bn's step − step) / bn's step.",
       "Memory is that of intermediate results; compile is tracing and planning training and evaluation, once.",
     ],
