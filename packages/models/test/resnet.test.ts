@@ -36,6 +36,13 @@ agreesWithPyTorch({
   model: resnet({ depth: 8, width: 4, norm: batchNorm(), inputShape: [3, 16, 16] }),
 });
 
+agreesWithPyTorch({
+  file: "resnet20.json",
+  network: "deep",
+  model: resnet({ depth: 56, norm: batchNorm() }),
+  engines: [wasm(1), wasm(2)],
+});
+
 test("ResNet-20 on wasm agrees with float64 for folded norms over three steps", async (t) => {
   const fixture = readFixture("resnet20.json", "bn");
   const samplings = [batchSampling({ images: 2 }), virtualDataset({ images: 2 })];
