@@ -2,13 +2,14 @@
 
 import { mapFirst, relu4, rowOf, share, shareOf, turned, turnOf } from "./common";
 import {
-  EW_ADD, EW_COPY, EW_DIVIDE, EW_DIVISOR, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
-  SHARED, SINGLE,
+  EW_ADD, EW_ADD_PRODUCT, EW_COPY, EW_DIVIDE, EW_DIVISOR, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
+  EW_SUBTRACT_PRODUCT, SHARED, SINGLE,
 } from "../src/opcodes";
 
 /**
- * out[i] = a[i] ∘ b[i] over `rank` axes, the first divided between threads. After the fields: the sizes of the
- * axes, then the strides of out, a and b, all in floats. Strides of 0 broadcast. With maps the first axis is rows.
+ * out[i] = a[i] ∘ b[i], or a[i] ∘ b[i]·c[i], over `rank` axes, the first divided between threads. After the fields:
+ * the sizes of the axes, then the strides of out, a, b and c, all in floats. Strides of 0 broadcast. With maps the
+ * first axis is rows.
  */
 @unmanaged
 class Elementwise {
@@ -21,6 +22,8 @@ class Elementwise {
   aMap: usize;
   b: usize;
   bMap: usize;
+  c: usize;
+  cMap: usize;
 }
 
 export function elementwise(args: usize, thread: i32, threads: i32): void {
@@ -35,19 +38,21 @@ export function elementwise(args: usize, thread: i32, threads: i32): void {
   const so = sizes + rank * 4;
   const sa = so + rank * 4;
   const sb = sa + rank * 4;
+  const sc = sb + rank * 4;
   const n = load<i32>(sizes);
   if (rank == 1) {
     const begin = shareOf(n, 4, thread, threads);
     const end = shareOf(n, 4, thread + 1, threads);
     line(
       e.kind, e.out + begin * load<i32>(so) * 4, e.a + begin * load<i32>(sa) * 4, e.b + begin * load<i32>(sb) * 4,
-      end - begin, load<i32>(so), load<i32>(sa), load<i32>(sb),
+      e.c + begin * load<i32>(sc) * 4, end - begin, load<i32>(so), load<i32>(sa), load<i32>(sb), load<i32>(sc),
     );
     return;
   }
   const outFirst = mapFirst(e.outMap);
   const aFirst = mapFirst(e.aMap);
   const bFirst = mapFirst(e.bMap);
+  const cFirst = mapFirst(e.cMap);
   const end = share(n, thread + 1, threads);
   const turn = e.aMap ? turnOf(e.aMap, aFirst, n) : turnOf(e.outMap, outFirst, n);
   for (let k = share(n, thread, threads); k < end; k++) {
@@ -57,7 +62,8 @@ export function elementwise(args: usize, thread: i32, threads: i32): void {
       e.out + <usize>rowOf(e.outMap, outFirst, i) * load<i32>(so) * 4,
       e.a + <usize>rowOf(e.aMap, aFirst, i) * load<i32>(sa) * 4,
       e.b + <usize>rowOf(e.bMap, bFirst, i) * load<i32>(sb) * 4,
-      rank - 1, sizes + 4, so + 4, sa + 4, sb + 4,
+      e.c + <usize>rowOf(e.cMap, cFirst, i) * load<i32>(sc) * 4,
+      rank - 1, sizes + 4, so + 4, sa + 4, sb + 4, sc + 4,
     );
   }
 }
@@ -66,50 +72,65 @@ export function elementwise(args: usize, thread: i32, threads: i32): void {
 const LEAST: f32 = 5.421010862427522e-20;
 
 function nest(
-  kind: i32, out: usize, a: usize, b: usize, rank: i32, sizes: usize, so: usize, sa: usize, sb: usize,
+  kind: i32, out: usize, a: usize, b: usize, c: usize, rank: i32, sizes: usize, so: usize, sa: usize, sb: usize, sc: usize,
 ): void {
   const n = load<i32>(sizes);
   const o = load<i32>(so);
   const p = load<i32>(sa);
   const q = load<i32>(sb);
+  const r = load<i32>(sc);
   if (rank == 1) {
-    line(kind, out, a, b, n, o, p, q);
+    line(kind, out, a, b, c, n, o, p, q, r);
     return;
   }
   for (let i = 0; i < n; i++) {
-    nest(kind, out, a, b, rank - 1, sizes + 4, so + 4, sa + 4, sb + 4);
+    nest(kind, out, a, b, c, rank - 1, sizes + 4, so + 4, sa + 4, sb + 4, sc + 4);
     out += o * 4;
     a += p * 4;
     b += q * 4;
+    c += r * 4;
   }
 }
 
-function line(kind: i32, out: usize, a: usize, b: usize, n: i32, so: i32, sa: i32, sb: i32): void {
+function line(
+  kind: i32, out: usize, a: usize, b: usize, c: usize, n: i32, so: i32, sa: i32, sb: i32, sc: i32,
+): void {
   switch (kind) {
-    case EW_COPY: lineOf(EW_COPY, out, a, b, n, so, sa, sb); break;
-    case EW_ADD: lineOf(EW_ADD, out, a, b, n, so, sa, sb); break;
-    case EW_SUBTRACT: lineOf(EW_SUBTRACT, out, a, b, n, so, sa, sb); break;
-    case EW_MULTIPLY: lineOf(EW_MULTIPLY, out, a, b, n, so, sa, sb); break;
-    case EW_DIVIDE: lineOf(EW_DIVIDE, out, a, b, n, so, sa, sb); break;
-    case EW_SQRT: lineOf(EW_SQRT, out, a, b, n, so, sa, sb); break;
-    case EW_RELU: lineOf(EW_RELU, out, a, b, n, so, sa, sb); break;
-    case EW_RELU_GRAD: lineOf(EW_RELU_GRAD, out, a, b, n, so, sa, sb); break;
-    case EW_DIVISOR: lineOf(EW_DIVISOR, out, a, b, n, so, sa, sb); break;
+    case EW_COPY: lineOf(EW_COPY, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_ADD: lineOf(EW_ADD, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_SUBTRACT: lineOf(EW_SUBTRACT, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_MULTIPLY: lineOf(EW_MULTIPLY, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_DIVIDE: lineOf(EW_DIVIDE, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_SQRT: lineOf(EW_SQRT, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_RELU: lineOf(EW_RELU, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_RELU_GRAD: lineOf(EW_RELU_GRAD, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_DIVISOR: lineOf(EW_DIVISOR, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_ADD_PRODUCT: lineOf(EW_ADD_PRODUCT, out, a, b, c, n, so, sa, sb, sc); break;
+    case EW_SUBTRACT_PRODUCT: lineOf(EW_SUBTRACT_PRODUCT, out, a, b, c, n, so, sa, sb, sc); break;
   }
 }
 
 // @ts-ignore: decorator
 @inline
-function lineOf(kind: i32, out: usize, a: usize, b: usize, n: i32, so: i32, sa: i32, sb: i32): void {
+function lineOf(
+  kind: i32, out: usize, a: usize, b: usize, c: usize, n: i32, so: i32, sa: i32, sb: i32, sc: i32,
+): void {
+  const product = kind == EW_ADD_PRODUCT || kind == EW_SUBTRACT_PRODUCT;
   let i = 0;
-  if (so == 1 && <u32>sa <= 1 && <u32>sb <= 1) {
+  if (so == 1 && <u32>sa <= 1 && <u32>sb <= 1 && <u32>sc <= 1) {
     const a0 = v128.load32_splat(a);
     const b0 = v128.load32_splat(b);
+    const c0 = product ? v128.load32_splat(c) : b0;
     const aStep = sa * 16;
     const bStep = sb * 16;
+    const cStep = sc * 16;
     for (; i <= n - 4; i += 4) {
       const x = sa ? v128.load(a) : a0;
-      const y = sb ? v128.load(b) : b0;
+      let y = sb ? v128.load(b) : b0;
+      if (product) {
+        y = f32x4.mul(y, sc ? v128.load(c) : c0);
+        c += cStep;
+      }
       v128.store(out, vector(kind, x, y));
       out += 16;
       a += aStep;
@@ -117,7 +138,12 @@ function lineOf(kind: i32, out: usize, a: usize, b: usize, n: i32, so: i32, sa: 
     }
   }
   for (; i < n; i++) {
-    f32.store(out, scalar(kind, f32.load(a), f32.load(b)));
+    let y = f32.load(b);
+    if (product) {
+      y *= f32.load(c);
+      c += sc * 4;
+    }
+    f32.store(out, scalar(kind, f32.load(a), y));
     out += so * 4;
     a += sa * 4;
     b += sb * 4;
@@ -127,8 +153,8 @@ function lineOf(kind: i32, out: usize, a: usize, b: usize, n: i32, so: i32, sa: 
 // @ts-ignore: decorator
 @inline
 function vector(kind: i32, x: v128, y: v128): v128 {
-  if (kind == EW_ADD) return f32x4.add(x, y);
-  if (kind == EW_SUBTRACT) return f32x4.sub(x, y);
+  if (kind == EW_ADD || kind == EW_ADD_PRODUCT) return f32x4.add(x, y);
+  if (kind == EW_SUBTRACT || kind == EW_SUBTRACT_PRODUCT) return f32x4.sub(x, y);
   if (kind == EW_MULTIPLY) return f32x4.mul(x, y);
   if (kind == EW_DIVIDE) return f32x4.div(x, y);
   if (kind == EW_SQRT) return f32x4.sqrt(x);
@@ -144,8 +170,8 @@ function vector(kind: i32, x: v128, y: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function scalar(kind: i32, x: f32, y: f32): f32 {
-  if (kind == EW_ADD) return x + y;
-  if (kind == EW_SUBTRACT) return x - y;
+  if (kind == EW_ADD || kind == EW_ADD_PRODUCT) return x + y;
+  if (kind == EW_SUBTRACT || kind == EW_SUBTRACT_PRODUCT) return x - y;
   if (kind == EW_MULTIPLY) return x * y;
   if (kind == EW_DIVIDE) return x / y;
   if (kind == EW_SQRT) return sqrt<f32>(x);

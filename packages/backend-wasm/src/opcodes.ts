@@ -47,3 +47,6 @@ export const EW_SQRT = 5;
 export const EW_RELU = 6;
 export const EW_RELU_GRAD = 7;
 export const EW_DIVISOR = 8;
+/** a + b·c and a − b·c. */
+export const EW_ADD_PRODUCT = 9;
+export const EW_SUBTRACT_PRODUCT = 10;

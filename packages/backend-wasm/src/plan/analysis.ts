@@ -2,8 +2,9 @@
 // place where a join needs them, which updates can be computed in the state's own memory, what is part of another
 // kernel.
 
-import { type Graph, type Node, type Primitive, sizeOf } from "@fewnorm/tensor";
+import { type Graph, type Node, type NodeOf, type Primitive, sizeOf } from "@fewnorm/tensor";
 import {
+  findAddedProducts,
   findAddedRows,
   findMaskedGradients,
   findPatchedGradients,
@@ -38,6 +39,8 @@ export interface Analysis {
   readonly summed: SummedGradients;
   /** Sums with a window's input gradient that are one input gradient. */
   readonly patched: PatchedGradients;
+  /** Sums and differences that compute the product of two other values in passing. */
+  readonly products: ReadonlyMap<number, NodeOf<"multiply">>;
   /** Nodes that are not computed by themselves, but with the only node that takes them. */
   readonly inside: ReadonlySet<number>;
   /** Gradients of ReLUs that input gradients compute. */
@@ -82,21 +85,31 @@ export function analyse(graph: Graph): Analysis {
   }
   for (const [id, place] of masked.moved) placed.set(id, place);
   const scaledSums = findScaledSums(graph);
-  const inside = new Set([...patched.inside, ...findAddedRows(graph, users, ends, scaledSums)]);
+  const lasting = findLasting(graph, ends);
+  const otherwise = [placed, scaled, summed.sum, patched.sums, patched.inside, lasting];
+  const products = findAddedProducts(graph, users, ends, (id) =>
+    otherwise.some((known) => known.has(id)),
+  );
+  const inside = new Set([
+    ...patched.inside,
+    ...findAddedRows(graph, users, ends, scaledSums),
+    ...[...products.values()].map(({ id }) => id),
+  ]);
   const lastUse = findLastUses(graph, ends, inside);
   return {
     lastUse,
     users,
     ends,
     placed,
-    direct: findDirectUpdates(graph, lastUse, placed),
+    direct: findDirectUpdates(graph, lastUse, placed, products),
     scaled,
     scaledSums,
     summed,
     patched,
+    products,
     inside,
     masked,
-    lasting: findLasting(graph, ends),
+    lasting,
   };
 }
 
@@ -133,6 +146,7 @@ function findDirectUpdates(
   graph: Graph,
   lastUse: readonly number[],
   placed: ReadonlyMap<number, unknown>,
+  products: Analysis["products"],
 ): Map<number, string> {
   const direct = new Map<number, string>();
   const outputs = new Set(Object.values(graph.outputs));
@@ -145,10 +159,21 @@ function findDirectUpdates(
       continue;
     }
     if (state !== undefined && (lastUse[state] as number) > id) continue;
-    if (node.inputs.some((from) => readsRowsOf(graph, from, name))) continue;
+    const read = operandsOf(node, products);
+    if (read.some((from) => readsRowsOf(graph, from, name))) continue;
     direct.set(id, name);
   }
   return direct;
+}
+
+/** What is read where a node is computed: its inputs, and those of a product that it computes in passing. */
+export function operandsOf(
+  { id, inputs }: Node,
+  products: Analysis["products"],
+): readonly number[] {
+  const product = products.get(id);
+  if (product === undefined) return inputs;
+  return [...inputs.filter((from) => from !== product.id), ...product.inputs];
 }
 
 /** Whether a value is a view of the state that has its elements in another order. */

@@ -47,9 +47,11 @@ export function withRowsOf(low: Lowering, node: Node, value: Value, shape: Shape
 
 interface Axis {
   readonly size: number;
-  /** Of out, a and b. */
+  /** Of out, a, b and c. */
   readonly strides: readonly number[];
 }
+
+const single: Axis = { size: 1, strides: [0, 0, 0, 0] };
 
 /** Joins neighbouring axes that every operand walks through as if they were one; the first `keep` stay apart. */
 export function mergeAxes(axes: readonly Axis[], keep: number): Axis[] {
@@ -69,20 +71,22 @@ export function mergeAxes(axes: readonly Axis[], keep: number): Axis[] {
 }
 
 /**
- * out = a ∘ b over `shape`; strides are by axis of `shape`, which are walked through in the order `order`.
+ * out = a ∘ b, or a ∘ b·c, over `shape`; strides are by axis of `shape`, which are walked through in the order `order`.
  */
 export function emitElementwise(
   low: Lowering,
   node: Node,
   kind: number,
   shape: Shape,
-  operands: readonly [out: Strided, a: Strided, b?: Strided],
+  operands: readonly [out: Strided, a: Strided, b?: Strided, c?: Strided],
   order: readonly number[] = storedAxes(shape.length),
 ): void {
-  const [out, a, b = { ...a, strides: shape.map(() => 0), map: undefined, bytes: 4 }] = operands;
-  const all = [out, a, b];
+  const [out, a] = operands;
+  const unused = { ...a, strides: shape.map(() => 0), map: undefined, bytes: 4 };
+  const all = [out, a, operands[2] ?? unused, operands[3] ?? unused];
+  const used = operands.filter((operand) => operand !== undefined);
   const rows = all.some(({ map }) => map !== undefined);
-  const division = divisionOf(sizeOf(shape), all.slice(0, operands.length));
+  const division = divisionOf(sizeOf(shape), used);
   let axes = order.map(
     (axis): Axis => ({
       size: shape[axis] as number,
@@ -92,11 +96,9 @@ export function emitElementwise(
   if (!rows) axes = axes.filter(({ size }) => size > 1);
   const divide = rows || (division === SHARED && (axes[0]?.size ?? 1) >= low.threads);
   axes = mergeAxes(axes, divide ? 1 : 0);
-  if (rows && axes.length === 1) axes.push({ size: 1, strides: [0, 0, 0] });
-  if (axes.length === 0) axes.push({ size: 1, strides: [0, 0, 0] });
-  const accesses = all
-    .slice(0, operands.length)
-    .map((operand, i) => accessOf(operand, i, axes, division));
+  if (rows && axes.length === 1) axes.push(single);
+  if (axes.length === 0) axes.push(single);
+  const accesses = used.map((operand, i) => accessOf(operand, i, axes, division));
   low.emit({
     op: OP_ELEMENTWISE,
     args: [
@@ -105,7 +107,7 @@ export function emitElementwise(
       axes.length,
       ...all.flatMap(({ place, map }) => [at(place), mapped(map)]),
       ...axes.map(({ size }) => size),
-      ...[0, 1, 2].flatMap((i) => axes.map(({ strides }) => strides[i] as number)),
+      ...all.flatMap((_, i) => axes.map(({ strides }) => strides[i] as number)),
     ],
     accesses,
     turn: turnOf(a.map ?? out.map, shape[0]),

@@ -104,6 +104,31 @@ export function findAddedRows(
   return found;
 }
 
+/**
+ * Products that are only added to something, or subtracted from it: sum or difference → product. Not of nodes that
+ * `left` names: they are computed otherwise.
+ */
+export function findAddedProducts(
+  { nodes }: Graph,
+  users: Users,
+  ends: ReadonlySet<number>,
+  left: (id: number) => boolean,
+): Map<number, NodeOf<"multiply">> {
+  const found = new Map<number, NodeOf<"multiply">>();
+  for (const node of nodes) {
+    if ((node.op !== "add" && node.op !== "subtract") || left(node.id)) continue;
+    const [first, second] = node.inputs as [number, number];
+    if (first === second) continue;
+    for (const id of node.op === "add" ? [first, second] : [second]) {
+      const product = nodes[id] as Node;
+      if (product.op !== "multiply" || left(id) || ends.has(id)) continue;
+      if (users[id]?.length !== 1 || !sameShape(product.shape, node.shape)) continue;
+      found.set(node.id, product);
+    }
+  }
+  return found;
+}
+
 type Users = readonly (readonly Node[])[];
 
 /** The part of a join that a node is. */

@@ -2,7 +2,7 @@
 
 import { type Graph, type Node, type NodeOf, type Shape, sameShape, sizeOf } from "@fewnorm/tensor";
 import { EACH, OP_FILL, SHARED } from "../opcodes.ts";
-import type { Analysis } from "./analysis.ts";
+import { type Analysis, operandsOf } from "./analysis.ts";
 import { areApart } from "./conflicts.ts";
 import { copyValue } from "./elementwise.ts";
 import { elementwise, rootOf, views } from "./graph.ts";
@@ -183,7 +183,7 @@ export function createLowering(
     // Of one shape, since the order in which elements are stored depends on it.
     if (!sameShape(shape, node.shape)) return false;
     // Other operands may be other rows of the same memory, which are read out of order.
-    const elsewhere = node.inputs.every((id) => {
+    const elsewhere = operandsOf(node, analysis.products).every((id) => {
       const other = values.get(id);
       if (other === undefined || other.place.buffer !== buffer) return true;
       return mapName(other.map) === mapName(map);

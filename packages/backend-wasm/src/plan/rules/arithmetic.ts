@@ -3,16 +3,19 @@
 import type { Node, NodeOf } from "@fewnorm/tensor";
 import {
   EW_ADD,
+  EW_ADD_PRODUCT,
   EW_DIVIDE,
   EW_MULTIPLY,
   EW_RELU,
   EW_RELU_GRAD,
   EW_SQRT,
   EW_SUBTRACT,
+  EW_SUBTRACT_PRODUCT,
 } from "../../opcodes.ts";
-import { broadcastTo, emitElementwise, withRowsOf } from "../elementwise.ts";
+import { operandsOf } from "../analysis.ts";
+import { broadcastTo, emitElementwise, type Strided, withRowsOf } from "../elementwise.ts";
 import type { Lowering, Value } from "../lowering.ts";
-import { operand, type Rules } from "./rule.ts";
+import type { Rules } from "./rule.ts";
 
 type Arithmetic = "add" | "subtract" | "multiply" | "divide" | "sqrt" | "relu" | "reluGrad";
 
@@ -23,16 +26,18 @@ const rule =
     const typed = node as NodeOf<Arithmetic>;
     const fused = fusedValue(low, typed);
     if (fused !== undefined) return fused;
-    const values = node.inputs.map((_, i) => withRowsOf(low, typed, operand(low, node, i), shape));
+    const values = operandsOf(typed, low.analysis.products).map((id) =>
+      withRowsOf(low, typed, low.value(id), shape),
+    );
     const out = low.result(typed, values);
-    const [a, b] = values.map((value) => broadcastTo(value, shape));
-    emitElementwise(low, typed, kind, shape, [
-      broadcastTo(out, shape),
-      a as NonNullable<typeof a>,
-      b,
-    ]);
+    const [a, b, c] = values.map((value) => broadcastTo(value, shape));
+    const own = c === undefined ? kind : withProduct(kind);
+    emitElementwise(low, typed, own, shape, [broadcastTo(out, shape), a as Strided, b, c]);
     return out.map === undefined ? { ...out, order: values[0]?.map } : out;
   };
+
+const withProduct = (kind: number): number =>
+  kind === EW_ADD ? EW_ADD_PRODUCT : EW_SUBTRACT_PRODUCT;
 
 /** The value of a product, sum or masked gradient that other kernels compute in passing. */
 function fusedValue(low: Lowering, { id, inputs }: Node): Value | undefined {

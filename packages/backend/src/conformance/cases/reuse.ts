@@ -209,6 +209,35 @@ export const reuseCases: readonly Case[] = [
     },
   },
   {
+    name: "products that are only added or subtracted",
+    build(r) {
+      const fresh = (factor: number) => multiply(r.values([70, 60]), factor);
+      const [scale, column, line] = [r.values([]), r.values([70, 1]), r.values([60])];
+      const start = r.integers([69, 1]);
+      const turned = (x: Tensor, index = 0) => rows(x, start, { range: range(70, 0, 70), index });
+      const [a, b, c, d, e, f] = [2, 3, 5, 7, 11, 13].map(fresh) as [
+        ...[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor],
+      ];
+      const [twice, again] = [multiply(a, column), multiply(b, scale)];
+      const [v, w] = [r.state("v", [70, 60]), r.state("w", [70, 60])];
+      r.builder.update("v", add(multiply(v, scale), a));
+      r.builder.update("w", subtract(b, multiply(turned(w), line)));
+      return {
+        first: add(multiply(b, column), a),
+        second: add(a, multiply(line, scale)),
+        square: subtract(a, multiply(b, b)),
+        left: subtract(multiply(a, scale), b),
+        both: add(multiply(a, scale), multiply(b, column)),
+        same: add(twice, twice),
+        kept: add(again, subtract(a, again)),
+        own: subtract(c, multiply(turned(c), scale)),
+        ownTurned: add(turned(d, 1), multiply(d, column)),
+        whole: subtract(turned(e), multiply(turned(e), e)),
+        masked: reluGrad(add(f, multiply(turned(f, 1), line)), f),
+      };
+    },
+  },
+  {
     name: "tensors of different rank, one stored in another order",
     build(r) {
       const [x, y] = [r.values([3, 5, 7]), r.values([1, 3, 5, 7])];
