@@ -1,5 +1,6 @@
 // What kernels can do in passing: multiply a convolution's results by a number for each channel, add to a gradient,
-// mask it by a ReLU's results, take two gradients as one, multiply a gradient that they sum, add to rows.
+// mask it by a ReLU's results, take two gradients as one, multiply a gradient that they sum, add to rows, add a
+// product.
 
 import {
   type Graph,
