@@ -12,6 +12,7 @@ import { depthwiseInputGrad, isDepthwise } from "./depthwise";
 import { tapsOf } from "./pack";
 import { copyWindow } from "./padding";
 import { convolveGrid } from "./tile";
+import { awaitChunks, claim, finish, offer } from "./sync";
 
 @unmanaged
 class InputGrad extends Geometry {
@@ -47,19 +48,29 @@ export function convolveInputGrad(args: usize, thread: i32, threads: i32): void 
     smallInputGrad(c, c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes, gBytes, out, xBytes, count);
     i += count;
   }
-  for (let i = begin; i < end; i++) {
-    const n = turned(i, turn, c.images);
-    const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
-    const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
-    const base = c.base ? c.base + <usize>rowOf(c.baseMap, baseFirst, n) * xBytes : 0;
-    if (isDepthwise(c)) depthwiseInputGrad(c, g, c.weights, base, out);
-    else {
-      if (!small) imageGrad(c, g, out, scratch);
-      // In a pass of its own, in order of memory: tiles of a class, stride pixels apart, would wait for each line.
-      if (base) addTo(out, base, xBytes);
+  // Small images are computed by then, so that what is left of them can be done by any thread.
+  offer(thread);
+  for (let k = 0; k < threads; k++) {
+    const owner = (thread + k) % threads; // its own share first
+    const start = share(c.images, owner, threads);
+    const count = share(c.images, owner + 1, threads) - start;
+    const done = isSmall(c, count, c.height * c.width);
+    for (let i = claim(owner, count); i >= 0; i = claim(owner, count)) {
+      const n = turned(start + i, turn, c.images);
+      const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
+      const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * xBytes;
+      const base = c.base ? c.base + <usize>rowOf(c.baseMap, baseFirst, n) * xBytes : 0;
+      if (isDepthwise(c)) depthwiseInputGrad(c, g, c.weights, base, out);
+      else {
+        if (!done) imageGrad(c, g, out, scratch);
+        // In a pass of its own, in order of memory: tiles of a class, stride pixels apart, would wait for each line.
+        if (base) addTo(out, base, xBytes);
+      }
+      if (c.mask) maskBy(out, c.mask + <usize>rowOf(c.maskMap, maskFirst, n) * xBytes, xBytes);
+      finish(owner);
     }
-    if (c.mask) maskBy(out, c.mask + <usize>rowOf(c.maskMap, maskFirst, n) * xBytes, xBytes);
   }
+  awaitChunks(thread, end - begin);
 }
 
 // @ts-ignore: decorator

@@ -1,4 +1,4 @@
-// ∂L/∂w of a convolution: each thread sums over its images into its own memory, `combine` adds the threads up.
+// ∂L/∂w of a convolution: each thread sums over its images into memory of their own, `combine` adds all up.
 //
 // In a padded channels-last image the pixels under a filter row are contiguous, kw·C floats. So the tile is
 // 4 output channels × 8 floats of the filter row, and its accumulators stay in registers over a band of pixels.
@@ -7,6 +7,7 @@ import { madd, mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common"
 import { Geometry } from "./convolve";
 import { depthwiseWeightGrad, isDepthwise } from "./depthwise";
 import { copy, copyWindow, zero } from "./padding";
+import { awaitChunks, claim, finish, offer, partOf } from "./sync";
 
 @unmanaged
 class WeightGrad extends Geometry {
@@ -14,8 +15,10 @@ class WeightGrad extends Geometry {
   xMap: usize;
   g: usize;
   gMap: usize;
-  sums: usize; // [threads][O][kh][kw·C/groups rounded up to 4]
+  sums: usize; // [threads][parts][O][kh][kw·C/groups rounded up to 4]
   sumsBytes: i32;
+  parts: i32; // of each thread's share of the images, see `partOf`
+  tail: i32;
   small: i32; // images so small that threads rather divide filters: then `sums` is the result, of all images
 }
 
@@ -25,16 +28,29 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
     divideFilters(c, thread, threads);
     return;
   }
-  const sums = c.sums + thread * c.sumsBytes;
+  offer(thread);
+  for (let k = 0; k < threads; k++) {
+    const owner = (thread + k) % threads; // its own share first
+    for (let part = claim(owner, c.parts); part >= 0; part = claim(owner, c.parts)) {
+      const begin = partOf(c.images, owner, threads, part, c.parts, c.tail);
+      const end = partOf(c.images, owner, threads, part + 1, c.parts, c.tail);
+      sumImages(c, thread, begin, end, c.sums + (owner * c.parts + part) * c.sumsBytes);
+      finish(owner);
+    }
+  }
+  awaitChunks(thread, c.parts);
+}
+
+/** The sums over the images begin … end; `thread` is the one whose scratch memory is used. */
+function sumImages(c: WeightGrad, thread: i32, begin: i32, end: i32, sums: usize): void {
   zero(sums, c.sumsBytes);
   const xFirst = mapFirst(c.xMap);
   const gFirst = mapFirst(c.gMap);
   const xBytes = c.height * c.width * c.channels * 4;
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
   const scratch = c.scratch + thread * c.scratchBytes;
-  const end = share(c.images, thread + 1, threads);
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
-  for (let i = share(c.images, thread, threads); i < end; i++) {
+  for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;

@@ -4,6 +4,7 @@ import { mapFirst, RowMap, rowOf, share, shareOf, turned, turnOf } from "./commo
 import { depthwise, isDepthwise } from "./depthwise";
 import { copyWindow } from "./padding";
 import { convolveGrid } from "./tile";
+import { awaitChunks, claim, finish, offer } from "./sync";
 
 /** Sizes of a convolution x [N][H][W][C] → y [N][OH][OW][O], in the order of the planner's `geometry`. */
 @unmanaged
@@ -81,13 +82,21 @@ export function convolve(args: usize, thread: i32, threads: i32): void {
     }
     return;
   }
-  for (let i = begin; i < end; i++) {
-    const n = turned(i, turn, c.images);
-    const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
-    const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes;
-    const residual = c.residual ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes : 0;
-    convolveImage(c, x, out, residual, scratch);
+  offer(thread);
+  for (let k = 0; k < threads; k++) {
+    const owner = (thread + k) % threads; // its own share first
+    const start = share(c.images, owner, threads);
+    const count = share(c.images, owner + 1, threads) - start;
+    for (let i = claim(owner, count); i >= 0; i = claim(owner, count)) {
+      const n = turned(start + i, turn, c.images);
+      const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
+      const out = c.out + <usize>rowOf(c.outMap, outFirst, n) * outBytes;
+      const residual = c.residual ? c.residual + <usize>rowOf(c.residualMap, residualFirst, n) * outBytes : 0;
+      convolveImage(c, x, out, residual, scratch);
+      finish(owner);
+    }
   }
+  awaitChunks(thread, end - begin);
 }
 
 /** Images `xBytes` and `outBytes` apart. */

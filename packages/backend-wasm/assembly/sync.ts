@@ -1,5 +1,7 @@
 // How threads wait for each other and help each other: each counts what it has done where the others see it.
 
+import { share } from "./common";
+
 // Some hundred microseconds: waking a sleeping thread costs tens of them on a virtual machine.
 const SPINS = 100000;
 /** Bytes between the counts of two threads: a cache line, or they would slow each other down. */
@@ -118,4 +120,14 @@ export function finish(owner: i32): void {
 export function awaitChunks(thread: i32, chunks: i32): void {
   awaitCount(meeting, lineOf(meeting, thread) + offsetof<Line>("finished"), chunks);
   checkStopped(meeting);
+}
+
+/**
+ * Where a part of a thread's share of `all` units begins. A share whose sums must not depend on who helped is divided
+ * into `parts` with sums of their own: the last ones of `tail` units, left to whoever is free, and before them the rest.
+ */
+export function partOf(all: i32, owner: i32, threads: i32, part: i32, parts: i32, tail: i32): i32 {
+  const begin = share(all, owner, threads);
+  if (part == 0) return begin;
+  return max(begin, share(all, owner + 1, threads) - (parts - part) * tail);
 }

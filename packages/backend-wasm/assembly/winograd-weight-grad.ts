@@ -1,10 +1,11 @@
 // ∂L/∂w of a 3 × 3 convolution at stride 1 in Winograd's domain: dw = Gᵀ[Σ over tiles (A g Aᵀ) ⊗ (Bᵀ x B)]G. Each
-// thread sums over its tiles into its own memory, and `combineWinograd` adds the threads up and transforms back. Of few
+// thread sums over its tiles into memory of their own, and `combineWinograd` adds all up and transforms back. Of few
 // tiles the sums would be most of the work: then each thread sums its filters, over all tiles.
 
 import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { zero } from "./padding";
+import { awaitChunks, claim, finish, offer, partOf } from "./sync";
 import { lineOf, planeBytes, roundUp, transformStrip } from "./winograd";
 import { tap0, tap1, tap2, transformGradient } from "./winograd-transform";
 
@@ -15,23 +16,44 @@ class WinogradWeightGrad extends Geometry {
   xMap: usize;
   g: usize;
   gMap: usize;
-  sums: usize; // [threads], 36 planes [O rounded up to 4][C rounded up to 4], `planeBytes` apart
+  sums: usize; // [threads][parts], 36 planes [O rounded up to 4][C rounded up to 4], `planeBytes` apart
   sumsBytes: i32;
+  parts: i32; // of each thread's share of the strips, see `partOf`
+  tail: i32;
   filters: i32; // threads divide filters, of which each has a multiple of 4; then `sums` is one for all threads
 }
 
 export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i32): void {
   const c = changetype<WinogradWeightGrad>(args);
-  const sums = c.filters ? c.sums : c.sums + thread * c.sumsBytes;
-  const down = (c.outHeight + 3) / 4;
-  const across = (c.outWidth + 3) / 4;
-  const all = c.images * down;
-  const begin = c.filters ? 0 : share(all, thread, threads);
-  const end = c.filters ? all : share(all, thread + 1, threads);
+  const all = c.images * ((c.outHeight + 3) / 4);
+  const outputs = roundUp(c.outputs, 4);
+  if (c.filters) {
+    sumStrips(c, thread, 0, all, share(outputs, thread, threads), share(outputs, thread + 1, threads), c.sums);
+    return;
+  }
+  offer(thread);
+  for (let k = 0; k < threads; k++) {
+    const owner = (thread + k) % threads; // its own share first
+    for (let part = claim(owner, c.parts); part >= 0; part = claim(owner, c.parts)) {
+      const begin = partOf(all, owner, threads, part, c.parts, c.tail);
+      const end = partOf(all, owner, threads, part + 1, c.parts, c.tail);
+      sumStrips(c, thread, begin, end, 0, outputs, c.sums + (owner * c.parts + part) * c.sumsBytes);
+      finish(owner);
+    }
+  }
+  awaitChunks(thread, c.parts);
+}
+
+/** The sums over the strips begin … end, of the filters from … to; `thread` is the one whose scratch memory is used. */
+function sumStrips(
+  c: WinogradWeightGrad, thread: i32, begin: i32, end: i32, from: i32, to: i32, sums: usize,
+): void {
   if (begin == end) {
     zero(sums, c.sumsBytes);
     return;
   }
+  const down = (c.outHeight + 3) / 4;
+  const across = (c.outWidth + 3) / 4;
   const xFirst = mapFirst(c.xMap);
   const gFirst = mapFirst(c.gMap);
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
@@ -40,8 +62,6 @@ export function convolveWinogradWeightGrad(args: usize, thread: i32, threads: i3
 
   const inputs = roundUp(c.channels, 4);
   const outputs = roundUp(c.outputs, 4);
-  const from = c.filters ? share(outputs, thread, threads) : 0;
-  const to = c.filters ? share(outputs, thread + 1, threads) : outputs;
   const most = c.band * across;
   const xPlane = planeBytes(most, inputs);
   const gPlane = planeBytes(most, outputs);

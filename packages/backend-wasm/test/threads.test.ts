@@ -5,7 +5,7 @@ import { multiply, trace } from "@fewnorm/tensor";
 import test from "tape";
 import { runStep } from "./training-step.ts";
 
-for (const batch of [1, 3, 16]) {
+for (const batch of [1, 3, 16, 64]) {
   test(`thread counts agree, batch ${batch}`, async (t) => {
     const one = await runStep(1, batch);
     for (const threads of [1, 2, 3, 5]) {

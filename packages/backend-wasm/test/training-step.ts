@@ -17,21 +17,30 @@ import {
   trace,
 } from "@fewnorm/tensor";
 
-/** One training step of two convolutions with a normalization between them. */
+const SPECS = [
+  { name: "w", shape: [16, 3, 3, 3] },
+  { name: "u", shape: [16, 16, 3, 3] },
+  { name: "v", shape: [24, 16, 3, 3] },
+];
+
+/** One training step of three convolutions with a normalization after the first: the second one is Winograd's. */
 function step(batch: number): Graph {
   return trace((builder: Builder) => {
     const x = builder.input("x", [batch, 3, 16, 16]);
-    const w = builder.state("w", [16, 3, 3, 3]);
-    const v = builder.state("v", [24, 16, 3, 3]);
+    const [w, u, v] = SPECS.map(({ name, shape }) => builder.state(name, shape)) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
     const y = conv2d(x, w, { padding: 1 });
     const statistics = moments(y);
     const one = builder.constant(1, [16]);
     const zero = builder.constant(0, [16]);
     const z = normalize(y, row(statistics, 0), one, zero, { relu: true });
-    const last: Tensor = conv2d(z, v, { stride: 2, padding: 1, relu: true });
+    const last = conv2d(conv2d(z, u, { padding: 1 }), v, { stride: 2, padding: 1, relu: true });
     const loss = mean(multiply(last, last));
     builder.output("loss", loss);
-    for (const [i, gradient] of grad(loss, [w, v]).entries()) {
+    for (const [i, gradient] of grad(loss, [w, u, v]).entries()) {
       builder.output(`gradient ${i}`, gradient);
     }
   });
@@ -40,12 +49,8 @@ function step(batch: number): Graph {
 /** The step, twice, on a backend of its own. */
 export async function runStep(threads: number, batch: number) {
   const backend = await createWasmBackend({ threads });
-  const specs = [
-    { name: "w", shape: [16, 3, 3, 3] },
-    { name: "v", shape: [24, 16, 3, 3] },
-  ];
-  const state = await backend.createState(specs);
-  for (const [i, { name, shape }] of specs.entries()) {
+  const state = await backend.createState(SPECS);
+  for (const [i, { name, shape }] of SPECS.entries()) {
     const size = shape.reduce((product, length) => product * length, 1);
     await state.write(name, normal(key(i), size));
   }

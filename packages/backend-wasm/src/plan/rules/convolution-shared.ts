@@ -86,6 +86,36 @@ export function inputGradBand({ x, w, y, attributes: { stride, padding, groups }
   });
 }
 
+/** How many tails a share of a weight gradient has at most, and how much of it each is. */
+const TAILS = 4;
+const TAIL_SHARE = 1 / 16;
+/** The sums of all parts together, which one pass has to add up. */
+const SUMS_BYTES = 1024 * 1024;
+/** Multiply-adds of a thread's share below which no thread lags far behind. */
+const DIVIDED_PRODUCTS = 2 ** 22;
+
+/**
+ * How a thread's share of a weight gradient is divided, see `partOf` in assembly/sync.ts: how many parts, and how many
+ * of the `units` (images, or strips of them, in bands) a tail has.
+ */
+export function partsOf(
+  low: Lowering,
+  { x, w, y }: Sizes,
+  units: number,
+  band: number,
+  sumsBytes: number,
+): { readonly parts: number; readonly tail: number } {
+  const { threads } = low;
+  const [images = 1] = x;
+  const [, , oh = 1, ow = 1] = y;
+  const products = (w.reduce((a, b) => a * b, 1) * images * oh * ow) / threads;
+  const share = Math.floor((units / threads) * TAIL_SHARE);
+  const tails = Math.min(TAILS, Math.floor(SUMS_BYTES / (threads * sumsBytes)) - 1);
+  if (threads === 1 || products < DIVIDED_PRODUCTS || share === 0 || tails < 1)
+    return { parts: 1, tail: 0 };
+  return { parts: 1 + tails, tail: share > band ? share - (share % band) : share };
+}
+
 /** A dense value of weights, the node that it comes from, and factors for the results' channels [O] with their name. */
 export interface Weights {
   readonly node: number;

@@ -18,6 +18,7 @@ import {
   geometry,
   inputGradBand,
   isDepthwise,
+  partsOf,
   type Sizes,
   vectorAccesses,
   type Weights,
@@ -208,7 +209,7 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
         op: OP_CONV_WEIGHT_GRAD,
         args: [
           ...geometry(low, sizes, band),
-          ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(out.place), 0, 1],
+          ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(out.place), 0, 0, 0, 1],
         ],
         accesses: [
           { ...imagesAccess(x, false), key: "" },
@@ -221,19 +222,21 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
     }
     low.needScratch(bytes);
     const rowFloats = 4 * Math.ceil((kw * inputs) / 4);
-    const sums = { bytes: 4 * o * kh * rowFloats, place: low.allocate(0) };
-    sums.place.buffer.bytes = sums.bytes * low.threads;
+    const sumsBytes = 4 * o * kh * rowFloats;
+    const { parts, tail } = partsOf(low, sizes, x.shape[0] ?? 1, 1, sumsBytes);
+    const all = low.threads * parts;
+    const sums = { bytes: sumsBytes, parts: all, place: low.allocate(sumsBytes * all) };
     low.emit({
       op: OP_CONV_WEIGHT_GRAD,
       args: [
         ...geometry(low, sizes, band),
         ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map)],
-        ...[at(sums.place), sums.bytes, 0],
+        ...[at(sums.place), sums.bytes, parts, tail, 0],
       ],
       accesses: [
         imagesAccess(x, false),
         imagesAccess(g, false),
-        writes(sums.place, sums.bytes * low.threads, "thread"),
+        writes(sums.place, sums.bytes * all, "thread"),
       ],
       turn: turnOf(x.map ?? g.map, x.shape[0]),
       node: node.id,

@@ -32,11 +32,11 @@ export function imagesAccess(value: Value, write: boolean): Access {
   return { ...rangeOf(place, bytesOf(shape), map, shape[0]), key, write };
 }
 
-/** Adds up what the threads have left in `partial`: `rows` of `lines` of `length` floats, `rowFloats` apart. */
+/** Adds up what the threads have left in the `parts` (one each) of `partial`: `rows` of `lines` of `length` floats, `rowFloats` apart. */
 export function emitCombine(
   low: Lowering,
   node: Node,
-  partial: { readonly place: Place; readonly bytes: number },
+  partial: { readonly place: Place; readonly bytes: number; readonly parts?: number },
   out: Place,
   size: {
     readonly rows: number;
@@ -46,6 +46,7 @@ export function emitCombine(
   },
 ): void {
   const { rows, lines = 1, length, rowFloats } = size;
+  const { parts = low.threads } = partial;
   const small = rows * lines * length < SMALL;
   low.emit({
     op: OP_COMBINE,
@@ -53,12 +54,12 @@ export function emitCombine(
       small ? EACH : SHARED,
       at(partial.place),
       partial.bytes,
-      low.threads,
+      parts,
       at(out),
       ...[rows, lines, length, rowFloats],
     ],
     accesses: [
-      reads(partial.place, partial.bytes * low.threads),
+      reads(partial.place, partial.bytes * parts),
       writes(out, 4 * rows * lines * length, small ? "each" : `rows:${rows}`),
     ],
     node: node.id,

@@ -13,6 +13,7 @@ import {
   blocks,
   emitPack,
   geometry,
+  partsOf,
   type Sizes,
   vectorAccesses,
   type Weights,
@@ -153,7 +154,7 @@ function divideFilters(low: Lowering, { w, y }: Sizes): boolean {
   return low.threads > 1 && o % (4 * low.threads) === 0 && tiles <= o;
 }
 
-/** The weight gradient: sums in the transformed domain, of each thread its own, then their sum transformed back. */
+/** The weight gradient: sums in the transformed domain, of each thread's share, then their sum transformed back. */
 export function emitWinogradWeightGrad(
   low: Lowering,
   node: Node,
@@ -168,14 +169,18 @@ export function emitWinogradWeightGrad(
   // The sums are read and written for each band: where they exceed the cache, its tiles may as well.
   const tileBytes = Math.max(TILE_BYTES, bytes / 2);
   const band = bandOf(low, sizes, rows + columns, filters ? 1 : low.threads, tileBytes);
-  const parts = filters ? 1 : low.threads;
-  const sums = low.allocate(bytes * parts);
+  const strips = (sizes.x[0] ?? 1) * tilesAlong(sizes.y[2] ?? 1);
+  const { parts, tail } = filters
+    ? { parts: 1, tail: 0 }
+    : partsOf(low, sizes, strips, band, bytes);
+  const all = filters ? 1 : low.threads * parts;
+  const sums = low.allocate(bytes * all);
   low.emit({
     op: OP_CONV_WINOGRAD_WEIGHT_GRAD,
     args: [
       ...geometry(low, sizes, band),
       ...[at(x.place), mapped(x.map), at(g.place), mapped(g.map), at(sums), bytes],
-      Number(filters),
+      ...[parts, tail, Number(filters)],
     ],
     accesses: filters
       ? [
@@ -186,7 +191,7 @@ export function emitWinogradWeightGrad(
       : [
           stripsAccess(low, x, false),
           stripsAccess(low, g, false),
-          writes(sums, bytes * parts, "thread"),
+          writes(sums, bytes * all, "thread"),
         ],
     turn: filters ? undefined : turnOf(x.map ?? g.map, x.shape[0]),
     node: node.id,
@@ -194,9 +199,9 @@ export function emitWinogradWeightGrad(
   const out = low.result(node);
   low.emit({
     op: OP_COMBINE_WINOGRAD,
-    args: [at(sums), bytes, parts, o, c, at(out.place)],
+    args: [at(sums), bytes, all, o, c, at(out.place)],
     accesses: [
-      writes(sums, bytes * parts, filters ? `rows:${o}` : ""),
+      writes(sums, bytes * all, filters ? `rows:${o}` : ""),
       writes(out.place, bytesOf(node.shape), `rows:${o}`),
     ],
     node: node.id,
