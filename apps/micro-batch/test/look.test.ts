@@ -3,7 +3,7 @@
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 import test from "tape";
-import { imagesOf, untilImages, untilState } from "./page.ts";
+import { imagesOf, untilCleared, untilImages, untilState } from "./page.ts";
 import { openSite, type Site, whyNoBrowser } from "./site.ts";
 
 const skip = whyNoBrowser ?? false;
@@ -87,6 +87,7 @@ test("the main thread is never busy for more than 50 ms", { skip }, async (t) =>
   // Some tests and some hundred steps, and a restart.
   await untilImages(page, "vdn:4", 1100);
   await page.locator("#micro").selectOption("16");
+  await untilCleared(page, "vdn:4");
   await untilImages(page, "vdn:4", 500);
   const trace = JSON.parse((await browser.stopTracing()).toString()) as {
     traceEvents: readonly TraceEvent[];

@@ -1,7 +1,7 @@
 // The page in headless Chromium: it trains, and does what its controls say.
 
 import test from "tape";
-import { cell, curvesOf, imagesOf, textOf, untilImages, untilState } from "./page.ts";
+import { cell, curvesOf, imagesOf, textOf, untilCleared, untilImages, untilState } from "./page.ts";
 import { openSite, type Site, whyNoBrowser } from "./site.ts";
 
 const skip = whyNoBrowser ?? false;
@@ -56,7 +56,8 @@ test("pause holds, resume goes on, restart begins anew", { skip }, async (t) => 
   await untilImages(page, "vdn:16", held);
   t.pass("steps after resuming");
   await page.locator("#restart").click();
-  t.equal(await cell(page, "vdn:16", "images"), "–", "restarting clears");
+  await untilCleared(page, "vdn:16");
+  t.pass("restarting clears");
   await untilImages(page, "vdn:16", 0);
   await page.close();
 });
@@ -85,8 +86,10 @@ test("changing a setting restarts cleanly, and the link restores it", { skip }, 
   const page = await site.open({ link });
   await untilImages(page, "vdn:16", 300);
   await page.locator("#micro").selectOption("4");
-  t.equal(await cell(page, "vdn:16", "images"), "–", "the table is cleared");
-  t.ok(page.url().includes("micro=4"), `the address follows: ${page.url()}`);
+  await untilCleared(page, "vdn:16");
+  t.pass("the table is cleared");
+  await page.waitForURL(/micro=4/);
+  t.pass("the address follows");
   await untilImages(page, "vdn:16", 0);
   await page.locator("#rate").fill("0.01");
   await page.locator("#rate").press("Enter");

@@ -25,6 +25,12 @@ export async function untilImages(page: Page, method: string, images: number): P
   );
 }
 
+/** Waits until the table begins anew, which it does some frames after a setting has changed. */
+export async function untilCleared(page: Page, method: string): Promise<void> {
+  const field = `#standings [data-method="${method}"] [data-field="images"]`;
+  await page.locator(field, { hasText: /^–$/ }).waitFor();
+}
+
 /** The path of every curve in a plot. */
 export function curvesOf(page: Page, plot: string): Promise<readonly string[]> {
   return page

@@ -1,8 +1,12 @@
 // What this browser has, and what the page does where something is missing.
 
-/** One sentence for each thing that a user may wonder about. */
-export async function browserNotes(): Promise<readonly string[]> {
-  return [threads(), await webGpu(), hiddenTab];
+/**
+ * One sentence for each thing that a user may wonder about.
+ *
+ * @param adapter whether there is a WebGPU adapter, if that is known yet
+ */
+export function browserNotes(adapter?: boolean): readonly string[] {
+  return [threads(), ...(adapter === undefined ? [] : [webGpu(adapter)]), hiddenTab];
 }
 
 const hiddenTab =
@@ -16,17 +20,8 @@ function threads(): string {
   return "Threads: this page may not share memory (SharedArrayBuffer needs cross-origin isolation, two headers that its server does not send), so WebAssembly runs on one thread; nothing else changes.";
 }
 
-async function webGpu(): Promise<string> {
-  return (await hasWebGpu())
+function webGpu(adapter: boolean): string {
+  return adapter
     ? "WebGPU: there is an adapter, to be chosen under More settings; steps of few small images gain nothing from it."
     : "WebGPU: this browser offers no adapter, so training runs on WebAssembly; if WebGPU is asked for, the page says so and uses WebAssembly.";
-}
-
-async function hasWebGpu(): Promise<boolean> {
-  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<unknown> } };
-  try {
-    return Boolean(await gpu?.requestAdapter());
-  } catch {
-    return false;
-  }
 }

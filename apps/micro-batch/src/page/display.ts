@@ -37,6 +37,18 @@ export function createDisplay(): Display {
   let parts = partsFor(methods);
   let strip: Strip | undefined;
   let drawing = false;
+  /** Changes of tables, each of which takes a frame: its layout is most of the work. */
+  const changes: (() => void)[] = [];
+
+  function change(what: () => void): void {
+    changes.push(what);
+    if (changes.length === 1) requestAnimationFrame(changeNext);
+  }
+
+  function changeNext(): void {
+    changes.shift()?.();
+    if (changes.length > 0) requestAnimationFrame(changeNext);
+  }
 
   function draw(): void {
     if (drawing) return;
@@ -59,7 +71,7 @@ export function createDisplay(): Display {
     standings.see(event);
     const curve = curves[event.method];
     if (curve === undefined) return;
-    if (event.type === "ready") mismatch.begin(event.method, event.layers);
+    if (event.type === "ready") change(() => mismatch.begin(event.method, event.layers));
     if (event.type === "step") {
       const { images, seconds, loss } = event;
       curve.loss.add({ images, seconds, value: curve.smooth(loss) });
@@ -67,8 +79,8 @@ export function createDisplay(): Display {
     if (event.type === "test") {
       const { images, seconds, accuracy } = event;
       curve.accuracy.add({ images, seconds, value: accuracy });
-      mismatch.show(event.method, event.mismatch);
-      strip?.show(event.method, event.predictions);
+      change(() => mismatch.show(event.method, event.mismatch));
+      change(() => strip?.show(event.method, event.predictions));
     }
   }
 
@@ -79,10 +91,14 @@ export function createDisplay(): Display {
       methods = names;
       parts = partsFor(names);
       strip = undefined;
+      changes.length = 0;
       draw();
     },
     images(shown) {
-      strip = createStrip(methods, shown);
+      change(() => {
+        strip = createStrip(methods, shown);
+      });
+      change(() => strip?.draw());
     },
     see(events) {
       for (const event of events) see(event);

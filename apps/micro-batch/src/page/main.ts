@@ -10,15 +10,20 @@ import type { Report } from "./messages.ts";
 import type { Axis } from "./plot.ts";
 import { type Run, startRun } from "./run.ts";
 
+/** Between the steps of a beginning: a frame, so that the page answers and draws in between. */
+const STEP_MS = 17;
+
 const [pauseButton, notice] = [byId<HTMLButtonElement>("pause"), byId("notice")];
 const display = createDisplay();
 const controls = createControls((settings) => {
   begin(settings);
-  history.replaceState(null, "", hashOf(settings));
+  setTimeout(() => history.replaceState(null, "", hashOf(settings)), STEP_MS);
 });
 
 let settings: Settings = defaults;
 let run: Run | undefined;
+/** The timer of the beginning's next step. */
+let next: ReturnType<typeof setTimeout> | undefined;
 /** Whether the user wants it to stand still. A hidden tab stands still as well. */
 let paused = false;
 let state: "starting" | "training" | "ended" = "starting";
@@ -26,16 +31,33 @@ let ending = "";
 
 function begin(wanted: Settings): void {
   run?.stop();
+  run = undefined;
   settings = wanted;
   [state, paused, ending] = ["starting", false, ""];
   setText(byId("engine-name"), "");
-  byId("explanation").replaceChildren(
-    ...explanation(settings).map((sentence) => make("p", {}, sentence)),
-  );
-  display.begin(settings.methods);
-  run = startRun(settings, see);
-  if (document.hidden) run.pause();
   showState();
+  inTurn([
+    () =>
+      byId("explanation").replaceChildren(
+        ...explanation(settings).map((sentence) => make("p", {}, sentence)),
+      ),
+    () => display.begin(settings.methods),
+    () => {
+      run = startRun(settings, see);
+      follow();
+    },
+  ]);
+}
+
+/** Takes one step after another, each in a task of its own; those of an earlier beginning are dropped. */
+function inTurn(steps: readonly (() => void)[]): void {
+  clearTimeout(next);
+  const [first, ...others] = steps;
+  if (first === undefined) return;
+  next = setTimeout(() => {
+    first();
+    inTurn(others);
+  }, STEP_MS);
 }
 
 function see(report: Report): void {
@@ -48,6 +70,9 @@ function see(report: Report): void {
       }
       break;
     }
+    case "adapter":
+      showNotes(report.found);
+      break;
     case "shown":
       display.images(report.shown);
       break;
@@ -60,6 +85,10 @@ function see(report: Report): void {
       break;
   }
   showState();
+}
+
+function showNotes(adapter?: boolean): void {
+  byId("browser").replaceChildren(...browserNotes(adapter).map((note) => make("li", {}, note)));
 }
 
 function showState(): void {
@@ -110,6 +139,4 @@ for (const input of document.querySelectorAll<HTMLInputElement>("input[name=axis
 document.addEventListener("visibilitychange", follow);
 addEventListener("hashchange", readLink);
 readLink();
-void browserNotes().then((notes) =>
-  byId("browser").replaceChildren(...notes.map((note) => make("li", {}, note))),
-);
+showNotes();

@@ -23,6 +23,11 @@ export interface Shown {
 /** From the worker. */
 export type Report =
   | {
+      /** Whether the browser has a WebGPU adapter: asking takes a while, which the page need not wait. */
+      readonly type: "adapter";
+      readonly found: boolean;
+    }
+  | {
       readonly type: "engine";
       readonly description: string;
       /** Why it is not the engine that was asked for. */

@@ -5,16 +5,19 @@ import { byId, make, setText, swatch } from "./dom.ts";
 import type { Shown } from "./messages.ts";
 
 export interface Strip {
+  /** Draws the images: a task of its own, like the table around them. */
+  draw(): void;
   /** Predictions of one method, one for each image. */
   show(method: number, predictions: readonly Prediction[]): void;
 }
 
-/** The images with nothing under them yet. */
+/** Room for the images, with nothing under them yet. */
 export function createStrip(methods: readonly string[], shown: Shown): Strip {
   const { classes, labels } = shown;
   const truth = (i: number) => classes[labels[i] ?? 0] ?? "?";
-  const heads = labels.map((_, i) =>
-    make("th", { scope: "col" }, pictureOf(shown, i), make("span", {}, truth(i))),
+  const pictures = labels.map(() => emptyPicture(shown));
+  const heads = pictures.map((picture, i) =>
+    make("th", { scope: "col" }, picture, make("span", {}, truth(i))),
   );
   const rows = methods.map((name, method) => {
     const cells = labels.map(() => ({ taken: make("span", {}, "–"), share: make("span") }));
@@ -27,6 +30,9 @@ export function createStrip(methods: readonly string[], shown: Shown): Strip {
     make("tbody", {}, ...rows.map(({ row }) => row)),
   );
   return {
+    draw() {
+      for (const [i, picture] of pictures.entries()) drawPicture(picture, shown, i);
+    },
     show(method, predictions) {
       for (const [i, { label, probability }] of predictions.entries()) {
         const cell = rows[method]?.cells[i];
@@ -42,14 +48,20 @@ export function createStrip(methods: readonly string[], shown: Shown): Strip {
   };
 }
 
-function pictureOf({ width, height, pixels }: Shown, index: number): HTMLCanvasElement {
-  const canvas = make("canvas", { width: `${width}`, height: `${height}`, "aria-hidden": "true" });
+const emptyPicture = ({ width, height }: Shown): HTMLCanvasElement =>
+  make("canvas", { width: `${width}`, height: `${height}`, "aria-hidden": "true" });
+
+function drawPicture(
+  canvas: HTMLCanvasElement,
+  { width, height, pixels }: Shown,
+  index: number,
+): void {
   const image = new ImageData(width, height);
   const size = width * height;
   for (let i = 0; i < size; i++) {
     const value = pixels[index * size + i] ?? 0;
     image.data.set([value, value, value, 255], 4 * i);
   }
-  canvas.getContext("2d")?.putImageData(image, 0, 0);
-  return canvas;
+  // Drawn once, by the processor: a GPU's canvas would have to be waited for.
+  canvas.getContext("2d", { willReadFrequently: true })?.putImageData(image, 0, 0);
 }

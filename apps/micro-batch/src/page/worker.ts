@@ -26,6 +26,7 @@ scope.onmessage = ({ data }) => {
 };
 
 async function run(settings: Settings): Promise<void> {
+  scope.postMessage({ type: "adapter", found: await hasWebGpu() });
   try {
     const { backend, problem } = await createBackend(settings);
     scope.postMessage({ type: "engine", description: backend.description, problem });
@@ -52,6 +53,15 @@ async function run(settings: Settings): Promise<void> {
     scope.postMessage({ type: "ended", reason: "no method can go on" });
   } catch (error) {
     scope.postMessage({ type: "ended", reason: (error as Error).message });
+  }
+}
+
+async function hasWebGpu(): Promise<boolean> {
+  const { gpu } = navigator as { gpu?: { requestAdapter(): Promise<unknown> } };
+  try {
+    return Boolean(await gpu?.requestAdapter());
+  } catch {
+    return false;
   }
 }
 
