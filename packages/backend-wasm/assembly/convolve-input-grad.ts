@@ -11,8 +11,8 @@ import { Geometry, isSmall, together } from "./convolve";
 import { depthwiseInputGrad, isDepthwise } from "./depthwise";
 import { tapsOf } from "./pack";
 import { copyWindow } from "./padding";
-import { convolveGrid } from "./tile";
 import { awaitChunks, claim, finish, offer } from "./sync";
+import { convolveGrid } from "./tile";
 
 @unmanaged
 class InputGrad extends Geometry {

@@ -3,8 +3,8 @@
 import { mapFirst, RowMap, rowOf, share, shareOf, turned, turnOf } from "./common";
 import { depthwise, isDepthwise } from "./depthwise";
 import { copyWindow } from "./padding";
-import { convolveGrid } from "./tile";
 import { awaitChunks, claim, finish, offer } from "./sync";
+import { convolveGrid } from "./tile";
 
 /** Sizes of a convolution x [N][H][W][C] → y [N][OH][OW][O], in the order of the planner's `geometry`. */
 @unmanaged
