@@ -5,7 +5,7 @@ import { byId, make, setText, swatch } from "./dom.ts";
 import type { Shown } from "./messages.ts";
 
 export interface Strip {
-  /** Draws the images: a task of its own, like the table around them. */
+  /** Draws the images, apart from making the table, so that each can have a frame of its own. */
   draw(): void;
   /** Predictions of one method, one for each image. */
   show(method: number, predictions: readonly Prediction[]): void;

@@ -26,7 +26,8 @@ scope.onmessage = ({ data }) => {
 };
 
 async function run(settings: Settings): Promise<void> {
-  scope.postMessage({ type: "adapter", found: await hasWebGpu() });
+  // Not awaited: some browsers may take long to answer, and training need not wait.
+  void hasWebGpu().then((found) => scope.postMessage({ type: "adapter", found }));
   try {
     const { backend, problem } = await createBackend(settings);
     scope.postMessage({ type: "engine", description: backend.description, problem });

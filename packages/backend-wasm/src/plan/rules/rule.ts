@@ -32,7 +32,10 @@ export function imagesAccess(value: Value, write: boolean): Access {
   return { ...rangeOf(place, bytesOf(shape), map, shape[0]), key, write };
 }
 
-/** Adds up what the threads have left in the `parts` (one each) of `partial`: `rows` of `lines` of `length` floats, `rowFloats` apart. */
+/**
+ * Adds up what the threads have left in the `parts` of `partial`, one for each thread unless it says otherwise: `rows`
+ * of `lines` of `length` floats, `rowFloats` apart.
+ */
 export function emitCombine(
   low: Lowering,
   node: Node,
