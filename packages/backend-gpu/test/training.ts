@@ -12,9 +12,9 @@ import { createTrainer, type HostTensor, sgd } from "@fewnorm/train";
 /** Full BN, folded sampling of every kind with the exact gradient, and a layer of its own with the sampled gradient. */
 const normsByName: Readonly<Record<string, () => Norm>> = {
   bn: () => batchNorm(),
-  "bs:4": () => batchNorm({ sampling: parseBatchSampling("4") }),
-  "fs:1/32": () => batchNorm({ sampling: parseFeatureSampling("1/32") }),
-  "vdn:4": () => batchNorm({ sampling: parseVirtualDataset("4") }),
+  "bs:4": () => batchNorm({ sampling: parseBatchSampling("4"), folded: true }),
+  "fs:1/32": () => batchNorm({ sampling: parseFeatureSampling("1/32"), folded: true }),
+  "vdn:4": () => batchNorm({ sampling: parseVirtualDataset("4"), folded: true }),
   "bs:16@sampled-all": () =>
     batchNorm({ sampling: parseBatchSampling("16"), gradient: "sampled-all" }),
 };

@@ -18,11 +18,11 @@ const vdn = virtualDataset({ images: 2 });
 const norms = [
   noNorm(),
   batchNorm(),
-  batchNorm({ sampling: bs }),
+  batchNorm({ sampling: bs, folded: true }),
   batchNorm({ sampling: bs, folded: false }),
-  batchNorm({ sampling: featureSampling({ ratio: 1 / 4 }) }),
-  batchNorm({ sampling: vdn }),
-  batchNorm({ sampling: mixture([{ strategy: vdn }, { strategy: bs }]) }),
+  batchNorm({ sampling: featureSampling({ ratio: 1 / 4 }), folded: true }),
+  batchNorm({ sampling: vdn, folded: true }),
+  batchNorm({ sampling: mixture([{ strategy: vdn }, { strategy: bs }]), folded: true }),
 ];
 
 for (const [i, norm] of norms.entries()) {

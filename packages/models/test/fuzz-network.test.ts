@@ -28,7 +28,7 @@ const samplings: Readonly<Record<string, Sampling>> = {
 const norms: readonly Norm[] = [
   noNorm(),
   batchNorm(),
-  ...Object.values(samplings).map((sampling) => batchNorm({ sampling })),
+  ...Object.values(samplings).map((sampling) => batchNorm({ sampling, folded: true })),
   ...Object.values(samplings).map((sampling) => batchNorm({ sampling, folded: false })),
   batchNorm({ sampling: samplings.bs as Sampling, gradient: "sampled" }),
   batchNorm({ sampling: samplings.fs as Sampling, gradient: "sampled-all" }),

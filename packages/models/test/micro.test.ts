@@ -12,8 +12,8 @@ import { foldIn, key, normal } from "@fewnorm/tensor";
 import { averaged, clipped, createTrainer, sgd } from "@fewnorm/train";
 import test from "tape";
 
-const bs = (images: number) => batchNorm({ sampling: batchSampling({ images }) });
-const vdn = (images: number) => batchNorm({ sampling: virtualDataset({ images }) });
+const bs = (images: number) => batchNorm({ sampling: batchSampling({ images }), folded: true });
+const vdn = (images: number) => batchNorm({ sampling: virtualDataset({ images }), folded: true });
 const parts = [virtualDataset({ images: 2 }), batchSampling({ images: 3 })];
 const norms: readonly Norm[] = [
   batchNorm(),

@@ -47,7 +47,7 @@ test("ResNet-20 on wasm agrees with float64 for folded norms over three steps", 
   const fixture = readFixture("resnet20.json", "bn");
   const samplings = [batchSampling({ images: 2 }), virtualDataset({ images: 2 })];
   for (const sampling of samplings) {
-    const model = resnet({ depth: 20, norm: batchNorm({ sampling }) });
+    const model = resnet({ depth: 20, norm: batchNorm({ sampling, folded: true }) });
     const traced = traceTraining(model, { batch: 4, optimizer: sgd() });
     const runs = await Promise.all(
       [createReferenceBackend({ precision: "float64" }), createWasmBackend({ threads: 2 })].map(

@@ -40,8 +40,8 @@ test("what is kept of each image: folded norms keep what no norm keeps, and thei
   const kept = (norm: ReturnType<typeof batchNorm>) =>
     summarize(lenet({ norm }), { batch: 32 }).activationBytes;
   const [none, bn] = [kept(noNorm()), kept(batchNorm())];
-  const bs = kept(batchNorm({ sampling: batchSampling({ images: 4 }) }));
-  const vdn = kept(batchNorm({ sampling: virtualDataset({ images: 4 }) }));
+  const bs = kept(batchNorm({ sampling: batchSampling({ images: 4 }), folded: true }));
+  const vdn = kept(batchNorm({ sampling: virtualDataset({ images: 4 }), folded: true }));
   // What is normalized: the results of two convolutions and two dense layers.
   const normalized = 4 * (6 * 28 * 28 + 16 * 100 + 120 + 84);
   t.equal(bn, none + normalized);

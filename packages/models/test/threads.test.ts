@@ -16,9 +16,9 @@ import test from "tape";
 const bs = batchSampling({ images: 7 });
 const norms = [
   batchNorm(),
-  batchNorm({ sampling: bs }),
+  batchNorm({ sampling: bs, folded: true }),
   batchNorm({ sampling: bs, gradient: "sampled" }),
-  batchNorm({ sampling: featureSampling({ ratio: 1 / 8 }) }),
+  batchNorm({ sampling: featureSampling({ ratio: 1 / 8 }), folded: true }),
   batchNorm({
     sampling: mixture([{ strategy: virtualDataset({ images: 3 }) }, { strategy: bs }]),
   }),

@@ -4,7 +4,13 @@ import type { SharedStatistics, VirtualImages } from "@fewnorm/nn";
 import { fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
 import { add, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
 import { checkEpsilon, checkMomentum } from "./checks.ts";
-import { convolve, foldedConvolution, foldedWith } from "./folded.ts";
+import {
+  type Convolution,
+  convolve,
+  foldedConvolution,
+  foldedWith,
+  foldingPays,
+} from "./folded.ts";
 import { type LayerPlan, planLayer } from "./layer-plan.ts";
 import type { Norm } from "./norm.ts";
 import { type GradientMode, normalizeLayer, normalizeWith } from "./normalize-layer.ts";
@@ -24,8 +30,11 @@ export interface BatchNormOptions {
   readonly epsilon?: number;
   /** Share of the batch value in the running statistics' update, as in PyTorch. Default 0.1. */
   readonly momentum?: number;
-  /** Fold into the layer before wherever that computes the same. Default true. */
-  readonly folded?: boolean;
+  /**
+   * Whether to fold into the layer before where that computes the same: `true` wherever it does, `auto`
+   * (the default) where it also moves less data than a layer of its own, `false` nowhere.
+   */
+  readonly folded?: boolean | "auto";
 }
 
 /**
@@ -35,10 +44,14 @@ export interface BatchNormOptions {
  * @throws RangeError for options out of range; when a model is traced, for layers too small for the sample.
  */
 export function batchNorm(options: BatchNormOptions = {}): Norm {
-  const { sampling = fullBatch(), gradient = "exact", folded = true } = options;
+  const { sampling = fullBatch(), gradient = "exact", folded = "auto" } = options;
   const { epsilon = 1e-5, momentum = 0.1 } = options;
   checkOptions(sampling, gradient, epsilon, momentum);
-  const foldable = folded && (gradient === "exact" || gradient === "detached");
+  const foldable = gradient === "exact" || gradient === "detached";
+
+  /** Whether the convolution with this result is folded; `plan` says where its statistics come from. */
+  const folds = ({ weight }: Convolution, shape: Shape, plan?: LayerPlan): boolean =>
+    foldable && (folded === "auto" ? foldingPays(weight.shape, shape, plan) : folded);
 
   function planOf({ scope, name }: BatchNormLayer, shape: Shape): LayerPlan {
     return planLayer(scope, name, sampling, shape);
@@ -93,7 +106,7 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
       const convolution = { ...rest, bias: leftOut === undefined ? bias : undefined };
       const given = taken(layer, shape);
       if (given !== undefined) {
-        return foldable
+        return folds(convolution, shape)
           ? foldedWith(convolution, given, affine, epilogue)
           : normalizeWith(convolve(convolution), given, affine, epilogue);
       }
@@ -101,7 +114,7 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
       return updated(
         layer,
         plan,
-        foldable && !plan.full
+        !plan.full && folds(convolution, shape, plan)
           ? foldedConvolution(convolution, plan, affine, gradient === "detached", epilogue)
           : normalizeLayer(convolve(convolution), plan, affine, gradient, epilogue),
         leftOut,

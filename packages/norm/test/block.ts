@@ -83,13 +83,8 @@ const stateNames: Record<string, string> = {
   steps: "bn.num_batches_tracked",
 };
 
-/** Compiles a block once; the returned function runs it on operands. */
-export async function compileBlock(
-  backend: Backend,
-  norm: Norm,
-  spec: BlockSpec,
-  step: Key = key(1),
-): Promise<(operands: BlockValues) => Promise<BlockResults>> {
+/** A block with its gradients, and what it declares. */
+export function traceBlock(norm: Norm, spec: BlockSpec) {
   const shapes = operandShapes(spec);
   const virtual = spec.evaluate ? 0 : (norm.virtualImages?.count ?? 0);
   let declared: ReturnType<typeof createScope>["declarations"] | undefined;
@@ -120,7 +115,17 @@ export async function compileBlock(
     builder.output("y", y);
     builder.output("loss", loss);
   });
-  const declarations = declared as NonNullable<typeof declared>;
+  return { graph, declarations: declared as NonNullable<typeof declared> };
+}
+
+/** Compiles a block once; the returned function runs it on operands. */
+export async function compileBlock(
+  backend: Backend,
+  norm: Norm,
+  spec: BlockSpec,
+  step: Key = key(1),
+): Promise<(operands: BlockValues) => Promise<BlockResults>> {
+  const { graph, declarations } = traceBlock(norm, spec);
   const state = await backend.createState(declarations.states);
   const executable = await backend.compile(graph, state);
   return async (operands) => {

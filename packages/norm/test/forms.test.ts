@@ -8,7 +8,14 @@ import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
 import { key } from "@fewnorm/tensor";
 import test from "tape";
-import { type BlockSpec, behind, compileBlock, deviation, randomOperands } from "./block.ts";
+import {
+  type BlockSpec,
+  behind,
+  compileBlock,
+  deviation,
+  randomOperands,
+  traceBlock,
+} from "./block.ts";
 import { directional } from "./directional.ts";
 
 const samplings: Record<string, Sampling> = {
@@ -165,5 +172,29 @@ test("sampled and sampled-all keep the forward pass, folded or not", async (t) =
     }
   }
   await backend.dispose();
+  t.end();
+});
+
+test("what is folded by itself: results that outweigh the weights and the windows", (t) => {
+  // 3×3 weights from 3 to 4 channels are 108; a map of 3×4 has 48 results for each image.
+  const cases: [Sampling, number, boolean][] = [
+    [batchSampling({ images: 2 }), 8, false],
+    [batchSampling({ images: 2 }), 9, true],
+    [featureSampling({ height: 2, width: 3 }), 57, false],
+    [featureSampling({ height: 2, width: 3 }), 58, true],
+  ];
+  for (const [sampling, images, expected] of cases) {
+    const spec: BlockSpec = { kind: "conv2d", x: [images, 3, 3, 4], y: [images, 4, 3, 4] };
+    const [auto, forced] = [batchNorm({ sampling }), batchNorm({ sampling, folded: expected })].map(
+      (norm) => traceBlock(norm, spec).graph.nodes,
+    );
+    t.deepEqual(auto, forced, `${sampling.name} of ${images} images: ${expected}`);
+  }
+  const spec: BlockSpec = { kind: "conv2d", x: [58, 3, 3, 4], y: [58, 4, 3, 4] };
+  const sampling = featureSampling({ height: 2, width: 3 });
+  const [yes, no] = [true, false].map(
+    (folded) => traceBlock(batchNorm({ sampling, folded }), spec).graph.nodes,
+  );
+  t.notDeepEqual(yes, no, "the forms differ");
   t.end();
 });
