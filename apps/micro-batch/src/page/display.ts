@@ -5,7 +5,7 @@ import { createSeries, createSmoother } from "../series.ts";
 import { byId } from "./dom.ts";
 import type { Shown } from "./messages.ts";
 import { createMismatchTable } from "./mismatch-table.ts";
-import { type Axis, createPlot } from "./plot.ts";
+import { type Axis, createPlot, type Plot, type PlotOptions } from "./plot.ts";
 import { createStandings } from "./standings.ts";
 import { createStrip, type Strip } from "./strip.ts";
 
@@ -18,14 +18,14 @@ export interface Display {
 }
 
 export function createDisplay(): Display {
-  const lossPlot = createPlot(byId("loss-plot"), {
+  const lossPlot = plotIn("loss-plot", {
     label: "Training loss of each method; the table below has the values",
     top: 2.5,
     most: 4,
     format: (value) => value.toFixed(1),
     reference: { value: Math.log(10), name: "guessing" },
   });
-  const accuracyPlot = createPlot(byId("accuracy-plot"), {
+  const accuracyPlot = plotIn("accuracy-plot", {
     label: "Test accuracy of each method; the table below has the values",
     top: 1,
     most: 1,
@@ -39,6 +39,16 @@ export function createDisplay(): Display {
   let drawing = false;
   /** Changes of tables, each of which takes a frame: its layout is most of the work. */
   const changes: (() => void)[] = [];
+
+  function plotIn(id: string, options: PlotOptions): Plot {
+    const host = byId(id);
+    const plot = createPlot(host, options);
+    new ResizeObserver(([entry]) => {
+      plot.resize(entry?.contentRect.width ?? 0);
+      draw();
+    }).observe(host);
+    return plot;
+  }
 
   function change(what: () => void): void {
     changes.push(what);
@@ -83,8 +93,6 @@ export function createDisplay(): Display {
       change(() => strip?.show(event.method, event.predictions));
     }
   }
-
-  new ResizeObserver(draw).observe(byId("loss-plot"));
 
   return {
     begin(names) {

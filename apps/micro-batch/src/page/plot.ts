@@ -20,11 +20,13 @@ export interface PlotOptions {
 export interface Plot {
   /** One curve for each method, in the methods' order. */
   draw(curves: readonly Series[], axis: Axis): void;
+  /** The next drawing is so wide, in CSS pixels; asking the page would have it laid out in the midst of a frame. */
+  resize(width: number): void;
 }
 
 const margin = { left: 44, right: 24, top: 8, bottom: 36 };
 
-/** A plot in `host`, as wide as that is. */
+/** A plot in `host`. */
 export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
   const { label, top, most, format, reference } = options;
   const svg = element("svg", { role: "img", "aria-label": label });
@@ -34,10 +36,12 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
   svg.append(grid, marks, lines);
   host.replaceChildren(svg);
   let drawn = "";
+  let width = 240;
+  const height = 230;
 
   /** Axes are made anew only where they change. */
-  function drawAxes(width: number, height: number, spanX: number, spanY: number, axis: Axis): void {
-    const state = [width, height, spanX, spanY, axis].join();
+  function drawAxes(spanX: number, spanY: number, axis: Axis): void {
+    const state = [width, spanX, spanY, axis].join();
     if (state === drawn) return;
     drawn = state;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -64,7 +68,6 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
 
   return {
     draw(curves, axis) {
-      const [width, height] = [Math.max(240, host.clientWidth), 230];
       const all = curves.flatMap(({ points }) => points);
       const spanX = roundUp(
         all.reduce((far, point) => Math.max(far, point[axis]), 0),
@@ -72,7 +75,7 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
       );
       const highest = all.reduce((far, { value }) => Math.max(far, value), top);
       const spanY = Math.min(most, Math.ceil(2 * highest) / 2);
-      drawAxes(width, height, spanX, spanY, axis);
+      drawAxes(spanX, spanY, axis);
       const [right, bottom] = [width - margin.right, height - margin.bottom];
       const place = (point: Point) => {
         const x = margin.left + ((right - margin.left) * point[axis]) / spanX;
@@ -82,8 +85,12 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
       while (lines.children.length > curves.length) lines.lastChild?.remove();
       for (const [i, { points }] of curves.entries()) {
         const path = lines.children[i] ?? lines.appendChild(element("path", { class: `m${i}` }));
-        path.setAttribute("d", points.length === 0 ? "" : `M${points.map(place).join("L")}`);
+        const way = points.length === 0 ? "" : `M${points.map(place).join("L")}`;
+        if (path.getAttribute("d") !== way) path.setAttribute("d", way);
       }
+    },
+    resize(wide) {
+      width = Math.max(240, wide);
     },
   };
 }
