@@ -1,17 +1,69 @@
-// The output folder: whether it can be written to, and whether a training is in it already.
+// The output folder: whether it can be written to, whether a training is in it already, and whether one runs there.
 
-import { rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { readFile, rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { checkpointFile, makeFolder, previousCheckpointFile } from "@fewnorm/train/node";
 
+/** Says in the output folder which process trains there. */
+const lockFile = "training.lock";
+
 /**
- * Checks `--out`, and leaves everything as it was.
- * @throws Error when it cannot be a folder that is written to, or when it holds a checkpoint that
- *   would be overwritten.
+ * Takes `--out` for this process. The function that is returned gives it back, and leaves no folder that stayed empty.
+ * @throws Error when it cannot be a folder that is written to, when another training runs in it, or when it holds a
+ *   checkpoint that would be overwritten.
  */
-export async function checkOut(out: string, resume: boolean): Promise<void> {
+export async function takeOut(out: string, resume: boolean): Promise<() => Promise<void>> {
   await checkWritable("--out", resolve(out));
-  if (resume) return;
+  if (!resume) await checkNoCheckpoint(out);
+  const made = await makeFolder(resolve(out));
+  const path = join(out, lockFile);
+  await lock(out, path);
+  return async () => {
+    await unlink(path).catch(() => {});
+    await removeEmpty(made);
+  };
+}
+
+/** Makes the lock, in place of one whose process has ended. */
+async function lock(out: string, path: string): Promise<void> {
+  const own = { pid: process.pid, host: hostname() };
+  for (;;) {
+    try {
+      await writeFile(path, JSON.stringify(own), { flag: "wx" });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const { pid, host } = await ownerOf(path);
+    if (host !== own.host || (pid !== own.pid && isAlive(pid))) {
+      throw new Error(
+        `train: process ${pid} on ${host} trains in --out ${out}; wait until it has ended, or give another folder (if it does not run any more, delete ${path})`,
+      );
+    }
+    await unlink(path).catch(() => {});
+  }
+}
+
+/** Who made a lock; of one that was not written to its end, this process. */
+async function ownerOf(path: string): Promise<{ pid: number; host: string }> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    return { pid: process.pid, host: hostname() };
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Of another user.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+async function checkNoCheckpoint(out: string): Promise<void> {
   for (const name of [checkpointFile, previousCheckpointFile]) {
     const found = await stat(join(out, name)).catch(() => undefined);
     if (found !== undefined) {
@@ -40,6 +92,11 @@ export async function checkWritable(option: string, folder: string): Promise<voi
       { cause: error },
     );
   } finally {
-    for (const path of made.reverse()) await rmdir(path).catch(() => {});
+    await removeEmpty(made);
   }
+}
+
+/** Removes folders, the last ones first, as far as nothing is in them. */
+async function removeEmpty(folders: readonly string[]): Promise<void> {
+  for (const path of [...folders].reverse()) await rmdir(path).catch(() => {});
 }

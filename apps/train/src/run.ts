@@ -5,8 +5,8 @@ import { usageError } from "@fewnorm/command-line";
 import { readCheckpoint, saveStateDict } from "@fewnorm/train/node";
 import { afterTraining } from "./after-training.ts";
 import { parseArguments } from "./arguments.ts";
-import { resolveConfig, weightsMetadata } from "./config.ts";
-import { checkOut, checkWritable } from "./out-folder.ts";
+import { type Config, resolveConfig, weightsMetadata } from "./config.ts";
+import { checkWritable, takeOut } from "./out-folder.ts";
 import { prepare } from "./prepare.ts";
 import { createReport } from "./report.ts";
 import { describeSummary, writeSummary } from "./summary.ts";
@@ -25,13 +25,22 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (resume && given.init !== undefined) {
     throw usageError("--resume has its own weights and --init begins anew; give one of them");
   }
-  if (out !== undefined) await checkOut(out, resume);
   if (given.save !== undefined) {
     await checkWritable("the folder of --save,", dirname(resolve(given.save)));
   }
   if (jsonl !== undefined) {
     await checkWritable("the folder of --jsonl,", dirname(resolve(jsonl)));
   }
+  const giveBack = out === undefined ? undefined : await takeOut(out, resume);
+  try {
+    return await train(given);
+  } finally {
+    await giveBack?.();
+  }
+}
+
+async function train(given: Partial<Config>): Promise<number> {
+  const { out, resume = false } = given;
   const from = resume && out !== undefined ? await readCheckpoint(out) : undefined;
   const config = resolveConfig(given, from?.checkpoint);
 

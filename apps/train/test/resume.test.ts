@@ -101,3 +101,26 @@ test("SIGKILL at any moment leaves a whole checkpoint, and the rest is bit-ident
     t.deepEqual(await bytesOf(out), await bytesOf(whole));
   });
 });
+
+test("a folder that a training runs in is refused, one whose training was killed is not", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const out = join(folder, "out");
+    const running = start(argumentsFor(data, out));
+    while (!running.said().includes("epoch 1/6")) await pause(5);
+    for (const more of [[], ["--resume"]]) {
+      const { code, stderr } = await command(["--data", data, "--out", out, ...more]);
+      t.equal(code, 1);
+      t.match(
+        stderr,
+        new RegExp(`process ${running.child.pid} on \\S+ trains in --out|holds a checkpoint`),
+      );
+      if (more.length > 0) t.match(stderr, /wait until it has ended, or give another folder/);
+    }
+    running.child.kill("SIGKILL");
+    await running.ended;
+    t.ok(await exists(join(out, "training.lock")), "nobody was left to take it away");
+    t.equal((await command(["--out", out, "--resume"])).code, 0);
+    t.notOk(await exists(join(out, "training.lock")));
+  });
+});
