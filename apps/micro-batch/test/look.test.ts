@@ -71,17 +71,31 @@ interface TraceEvent {
   readonly ph: string;
   readonly pid: number;
   readonly tid: number;
+  /** By the clock, in microseconds. */
+  readonly ts: number;
+  readonly dur?: number;
   /** Of the processor, in microseconds. */
   readonly tdur?: number;
-  readonly args: { readonly name?: string };
+  readonly args: {
+    readonly name?: string;
+    readonly chrome_mojo_event_info?: { readonly mojo_interface_tag?: string };
+  };
 }
+
+/** What happens within a task, on its thread. */
+const within = (task: TraceEvent, { pid, tid, ts }: TraceEvent): boolean =>
+  pid === task.pid && tid === task.tid && ts >= task.ts && ts < task.ts + (task.dur ?? 0);
+
+/** The browser's own protocol: by it this test has 330 kB of script evaluated in every page. */
+const isOfTest = ({ args }: TraceEvent): boolean =>
+  args.chrome_mojo_event_info?.mojo_interface_tag === "blink.mojom.DevToolsSession";
 
 test("the main thread is never busy for more than 50 ms", { skip }, async (t) => {
   page = await site.open({ link: "#methods=bn,gn:8,bs:4,vdn:4&micro=8&threads=2" });
   const browser = page.context().browser();
   if (browser === null) throw new Error("the page has no browser");
   await browser.startTracing(page, {
-    categories: ["__metadata", "disabled-by-default-devtools.timeline"],
+    categories: ["__metadata", "disabled-by-default-devtools.timeline", "mojom"],
   });
   await page.reload();
   // Some tests and some hundred steps, and a restart.
@@ -98,13 +112,26 @@ test("the main thread is never busy for more than 50 ms", { skip }, async (t) =>
       .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
       .map(threadOf),
   );
+  const onMain = trace.traceEvents.filter(
+    (event) => event.ph === "X" && mains.has(threadOf(event)),
+  );
+  const messages = onMain.filter(isOfTest);
+  t.ok(messages.length > 0, "the protocol's messages are told apart");
   // Time of the processor, not of the clock: what else the machine does must not decide.
-  const busy = trace.traceEvents
-    .filter((event) => event.name === "RunTask" && event.ph === "X" && mains.has(threadOf(event)))
-    .map(({ tdur = Number.NaN }) => tdur / 1000);
-  t.ok(busy.length > 100, `${busy.length} tasks were seen`);
-  const longest = Math.max(...busy);
-  t.ok(longest < 50, `the longest task of the main thread takes ${longest.toFixed(1)} ms`);
+  const busy = ({ tdur = Number.NaN }: TraceEvent) => tdur / 1000;
+  const tasks = onMain
+    .filter(({ name }) => name === "RunTask")
+    .filter((task) => !messages.some((message) => within(task, message)))
+    .sort((one, other) => busy(other) - busy(one));
+  t.ok(tasks.length > 100, `${tasks.length} tasks were seen`);
+  const [longest] = tasks as [TraceEvent];
+  const parts = onMain
+    .filter((event) => event !== longest && within(longest, event) && busy(event) > 5)
+    .map((event) => `${event.name} ${busy(event).toFixed(1)}`);
+  t.ok(
+    busy(longest) < 50,
+    `the longest task of the main thread takes ${busy(longest).toFixed(1)} ms: ${parts.join(", ")}`,
+  );
   t.ok((await imagesOf(page, "bn")) > 0, "while the training went on");
   await page.close();
 });
