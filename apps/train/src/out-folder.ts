@@ -1,6 +1,6 @@
 // The output folder: whether it can be written to, whether a training is in it already, and whether one runs there.
 
-import { readFile, rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { readFile, rm, rmdir, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { checkpointFile, makeFolder, previousCheckpointFile } from "@fewnorm/train/node";
@@ -15,42 +15,41 @@ const lockFile = "training.lock";
  */
 export async function takeOut(out: string, resume: boolean): Promise<() => Promise<void>> {
   await checkWritable("--out", resolve(out));
-  if (!resume) await checkNoCheckpoint(out);
   const made = await makeFolder(resolve(out));
   const path = join(out, lockFile);
   await lock(out, path);
-  return async () => {
-    await unlink(path).catch(() => {});
+  const giveBack = async () => {
+    await rm(path, { force: true });
     await removeEmpty(made);
   };
+  try {
+    if (!resume) await checkNoCheckpoint(out);
+  } catch (error) {
+    await giveBack();
+    throw error;
+  }
+  return giveBack;
 }
 
 /** Makes the lock, in place of one whose process has ended. */
 async function lock(out: string, path: string): Promise<void> {
-  const own = { pid: process.pid, host: hostname() };
+  const host = hostname();
   for (;;) {
     try {
-      await writeFile(path, JSON.stringify(own), { flag: "wx" });
+      await writeFile(path, `${process.pid} ${host}`, { flag: "wx" });
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const { pid, host } = await ownerOf(path);
-    if (host !== own.host || (pid !== own.pid && isAlive(pid))) {
+    const [pid, where] = (await readFile(path, "utf8")).split(" ");
+    // A container's processes have the same few numbers each time.
+    const ended = where === host && (Number(pid) === process.pid || !isAlive(Number(pid)));
+    if (!ended) {
       throw new Error(
-        `train: process ${pid} on ${host} trains in --out ${out}; wait until it has ended, or give another folder (if it does not run any more, delete ${path})`,
+        `train: process ${pid} on ${where} trains in --out ${out}; wait until it has ended, or give another folder (if it does not run any more, delete ${path})`,
       );
     }
-    await unlink(path).catch(() => {});
-  }
-}
-
-/** Who made a lock; of one that was not written to its end, this process. */
-async function ownerOf(path: string): Promise<{ pid: number; host: string }> {
-  try {
-    return JSON.parse(await readFile(path, "utf8"));
-  } catch {
-    return { pid: process.pid, host: hostname() };
+    await rm(path, { force: true });
   }
 }
 
