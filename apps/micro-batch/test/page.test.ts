@@ -33,6 +33,18 @@ test("it trains, curves move and losses fall", { skip }, async (t) => {
   }
   const mismatch = await page.locator("#mismatch tbody tr").allTextContents();
   t.equal(mismatch.length, 5, "a line for each normalized layer");
+  const pictures = await page
+    .locator("#strip img")
+    .evaluateAll((images) =>
+      images
+        .map((image) => image as HTMLImageElement)
+        .map(({ src, naturalWidth }) => ({ src, naturalWidth })),
+    );
+  t.ok(
+    pictures.every(({ naturalWidth }) => naturalWidth === 28),
+    "the strip shows its images",
+  );
+  t.equal(new Set(pictures.map(({ src }) => src)).size, 10, "ten of them");
   const predictions = await page.locator("#strip tbody td").allTextContents();
   t.equal(predictions.length, 20, "two methods take ten images for something");
   t.ok(

@@ -31,7 +31,8 @@ export function createStrip(methods: readonly string[], shown: Shown): Strip {
   );
   return {
     draw() {
-      for (const [i, picture] of pictures.entries()) drawPicture(picture, shown, i);
+      for (const [i, address] of addressesOf(shown).entries())
+        pictures[i]?.setAttribute("src", address);
     },
     show(method, predictions) {
       for (const [i, { label, probability }] of predictions.entries()) {
@@ -48,20 +49,23 @@ export function createStrip(methods: readonly string[], shown: Shown): Strip {
   };
 }
 
-const emptyPicture = ({ width, height }: Shown): HTMLCanvasElement =>
-  make("canvas", { width: `${width}`, height: `${height}`, "aria-hidden": "true" });
+/** Shown by image elements: each canvas in the page would have a layer to itself, and every frame would wait for it. */
+const emptyPicture = ({ width, height }: Shown): HTMLImageElement =>
+  make("img", { width: `${width}`, height: `${height}`, alt: "" });
 
-function drawPicture(
-  canvas: HTMLCanvasElement,
-  { width, height, pixels }: Shown,
-  index: number,
-): void {
+/** Each image as the address of a PNG. */
+function addressesOf({ width, height, pixels, labels }: Shown): string[] {
+  const canvas = make("canvas", { width: `${width}`, height: `${height}` });
+  // Read at once: drawn by the processor, since a GPU's canvas would have to be waited for.
+  const context = canvas.getContext("2d", { willReadFrequently: true });
   const image = new ImageData(width, height);
   const size = width * height;
-  for (let i = 0; i < size; i++) {
-    const value = pixels[index * size + i] ?? 0;
-    image.data.set([value, value, value, 255], 4 * i);
-  }
-  // Drawn once, by the processor: a GPU's canvas would have to be waited for.
-  canvas.getContext("2d", { willReadFrequently: true })?.putImageData(image, 0, 0);
+  return labels.map((_, index) => {
+    for (let i = 0; i < size; i++) {
+      const value = pixels[index * size + i] ?? 0;
+      image.data.set([value, value, value, 255], 4 * i);
+    }
+    context?.putImageData(image, 0, 0);
+    return canvas.toDataURL();
+  });
 }
