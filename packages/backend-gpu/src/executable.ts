@@ -3,9 +3,11 @@
 import {
   checkFeeds,
   copyOf,
+  createLifetime,
   type Executable,
   type Feeds,
   type Fetches,
+  type Lifetime,
   labelCheck,
   type Queue,
 } from "@fewnorm/backend";
@@ -25,9 +27,8 @@ export interface ExecutableContext {
   readonly queue: Queue;
   readonly mode: string;
   readonly layout: ThreadLayout;
-  readonly isDisposed: () => boolean;
-  /** @throws Error after the backend's `dispose`. */
-  checkAlive(where: string): void;
+  /** The backend's. */
+  readonly lifetime: Lifetime;
   /** An error of gpu.js, said so that a user understands. */
   explain(error: unknown): Error;
   /** @throws Error if something went wrong on the device that no call has reported. */
@@ -71,14 +72,13 @@ export function createGpuExecutable(
   const made = plan.kernels.length === 0 ? undefined : createPlanPipeline(gpu, plan, computed);
   const stateValue = (name: string): StateValue => (state as GpuState).value(name);
   let residents: Residents | undefined;
-  let disposed = false;
+  const lifetime = createLifetime("the executable", "compile the graph again", context.lifetime);
   let runs = 0;
   let how: Pick<GpuExecutable, "executorKind" | "backend" | "fallbackReason"> | undefined;
 
   function checkAlive(): void {
-    if (disposed) throw new Error("run: the executable was disposed; compile the graph again");
-    context.checkAlive("run");
-    state?.checkAlive("run");
+    lifetime.check("run");
+    state?.lifetime.check("run");
   }
 
   /** The feeds, all right, and the caller's to change if they have to wait. */
@@ -249,10 +249,10 @@ export function createGpuExecutable(
       return queue.enter(() => execute(fed));
     },
     async dispose() {
-      if (disposed) return;
-      disposed = true;
+      if (lifetime.ended) return;
+      lifetime.end();
       await queue.enter(async () => {
-        if (context.isDisposed()) residents?.free();
+        if (context.lifetime.ended) residents?.free();
         else await leave();
         await made?.destroy();
       });

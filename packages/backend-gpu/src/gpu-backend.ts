@@ -1,6 +1,12 @@
 // The backend: gpu.js in one of its modes.
 
-import { type Backend, checkStates, createQueue, type StateSpec } from "@fewnorm/backend";
+import {
+  type Backend,
+  checkStates,
+  createLifetime,
+  createQueue,
+  type StateSpec,
+} from "@fewnorm/backend";
 import { type Graph, type Shape, showShape, sizeOf } from "@fewnorm/tensor";
 import { createGpuExecutable, type ExecutableContext, type GpuExecutable } from "./executable.ts";
 import { type GpuMode, openEngine } from "./modes.ts";
@@ -29,10 +35,7 @@ export interface GpuBackend extends Backend {
 export async function createGpuBackend(options: GpuBackendOptions = {}): Promise<GpuBackend> {
   const engine = await openEngine(options.mode ?? "auto");
   const queue = createQueue();
-  let disposed = false;
-  function checkAlive(where: string): void {
-    if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
-  }
+  const lifetime = createLifetime("the backend", "create another");
   function checkSize(where: string, shape: Shape): void {
     const bytes = 4 * sizeOf(shape);
     if (bytes <= engine.maxTensorBytes) return;
@@ -45,8 +48,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
     queue,
     mode: engine.mode,
     layout: engine.layout,
-    isDisposed: () => disposed,
-    checkAlive,
+    lifetime,
     explain: engine.explain,
     checkDevice: engine.checkDevice,
   };
@@ -60,16 +62,16 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
     adapter: engine.adapter,
     emulated: engine.emulated,
     async createState(specs: readonly StateSpec[]) {
-      checkAlive("createState");
-      return createGpuState({ queue, checkAlive, checkSize }, specs);
+      lifetime.check("createState");
+      return createGpuState({ queue, lifetime, checkSize }, specs);
     },
     async compile(graph: Graph, state) {
-      checkAlive("compile");
+      lifetime.check("compile");
       const own = state as GpuState | undefined;
       if (own !== undefined && own.queue !== queue) {
         throw new Error("compile: the state belongs to another backend; create it on this one");
       }
-      own?.checkAlive("compile");
+      own?.lifetime.check("compile");
       checkStates(graph, own?.specs ?? []);
       for (const { shape, op, label } of graph.nodes) {
         checkSize(`compile: ${label === "" ? op : `${op} ${label}`}`, shape);
@@ -79,8 +81,8 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
       return executable;
     },
     async dispose() {
-      if (disposed) return;
-      disposed = true;
+      if (lifetime.ended) return;
+      lifetime.end();
       for (const executable of owned) await executable.dispose();
       owned.clear();
       await engine.close();

@@ -1,6 +1,15 @@
 // Named values. The newest value of each lies on the host, or where the run that computed it left it.
 
-import { checkSpecs, copyOf, type Queue, type State, type StateSpec } from "@fewnorm/backend";
+import {
+  checkSpecs,
+  copyOf,
+  createLifetime,
+  findState,
+  type Lifetime,
+  type Queue,
+  type State,
+  type StateSpec,
+} from "@fewnorm/backend";
 import { checkShape, elementsOf, type Shape, sizeOf, toNdArray } from "@fewnorm/tensor";
 
 /** Brings the newest values of all states that it holds to the host. */
@@ -24,21 +33,20 @@ export interface GpuState extends State {
   readonly queue: Queue;
   /** @throws Error for an unknown name and after `dispose`. */
   value(name: string): StateValue;
-  /** @throws Error after `dispose`. */
-  checkAlive(where: string): void;
+  readonly lifetime: Lifetime;
 }
 
 /** What states and executables share. */
 export interface StateContext {
   readonly queue: Queue;
-  /** @throws Error after the backend's `dispose`. */
-  checkAlive(where: string): void;
+  /** The backend's. */
+  readonly lifetime: Lifetime;
   /** @throws Error for a tensor that is larger than the device allows. */
   checkSize(where: string, shape: Shape): void;
 }
 
 export function createGpuState(
-  { queue, checkAlive: checkBackend, checkSize }: StateContext,
+  { queue, lifetime: backend, checkSize }: StateContext,
   specs: readonly StateSpec[],
 ): GpuState {
   checkSpecs(specs);
@@ -49,24 +57,15 @@ export function createGpuState(
     const values = new Float32Array(sizeOf(shape));
     held.set(name, { shape, values, holder: undefined, version: 0 });
   }
-  let disposed = false;
-  const checkAlive = (where: string) => {
-    checkBackend(where);
-    if (disposed) throw new Error(`${where}: the state was disposed; create it again`);
-  };
+  const lifetime = createLifetime("the state", "create it again", backend);
   const find = (where: string, name: string) => {
-    checkAlive(where);
-    const one = held.get(name);
-    if (one === undefined) {
-      const names = [...held.keys()].map((known) => `"${known}"`).join(", ");
-      throw new Error(`${where}: there is no state "${name}"; there are ${names || "none"}`);
-    }
-    return one;
+    lifetime.check(where);
+    return findState(where, name, held);
   };
   return {
     specs,
     queue,
-    checkAlive,
+    lifetime,
     value: (name) => find("run", name),
     async read(name) {
       const one = find("read", name);
@@ -82,7 +81,7 @@ export function createGpuState(
       await queue.enter(() => setOnHost(one, Float32Array.from(kept)));
     },
     async dispose() {
-      disposed = true;
+      lifetime.end();
       held.clear();
     },
   };

@@ -5,7 +5,10 @@ import {
   checkFeeds,
   checkSpecs,
   checkStates,
+  createLifetime,
   type Executable,
+  findState,
+  type Lifetime,
   type State,
 } from "@fewnorm/backend";
 import {
@@ -47,7 +50,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
   const allocate: Allocate = ({ dtype }, length) =>
     dtype === "int32" ? new Int32Array(length) : new Floats(length);
   const memories = new Map<State, Memory>();
-  const backend = createLifetime("the backend");
+  const backend = createLifetime("the backend", "create another");
   const stateless: Memory = { values: new Map(), lifetime: backend };
 
   function checkSize(where: string, shape: Shape): void {
@@ -68,7 +71,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     async createState(specs) {
       backend.check("createState");
       checkSpecs(specs);
-      const lifetime = createLifetime("the state", backend);
+      const lifetime = createLifetime("the state", "create it again", backend);
       const values = new Map<string, Values>();
       const shapes = new Map<string, Shape>();
       for (const { name, shape } of specs) {
@@ -79,11 +82,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
       }
       const shapeOf = (where: string, name: string): Shape => {
         lifetime.check(where);
-        const shape = shapes.get(name);
-        if (shape === undefined) {
-          throw new Error(`${where}: there is no state "${name}"; the state holds ${list(shapes)}`);
-        }
-        return shape;
+        return findState(where, name, shapes);
       };
       const state: State = {
         specs,
@@ -125,7 +124,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
 
   function createExecutable(graph: Graph, memory: Memory): Executable {
     const plan = createPlan(graph, allocate, Floats.BYTES_PER_ELEMENT);
-    const lifetime = createLifetime("the executable", backend);
+    const lifetime = createLifetime("the executable", "compile the graph again", backend);
     return {
       graph,
       workspaceBytes: plan.workspaceBytes,
@@ -148,31 +147,8 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
   }
 }
 
-function list(names: ReadonlyMap<string, unknown>): string {
-  return names.size === 0 ? "nothing" : [...names.keys()].map((name) => `"${name}"`).join(", ");
-}
-
 /** What a state keeps for the executables that share it. */
 interface Memory {
   readonly values: Map<string, Values>;
   readonly lifetime: Lifetime;
-}
-
-interface Lifetime {
-  /** @throws Error when this, or what owns it, has been disposed. */
-  check(where: string): void;
-  end(): void;
-}
-
-function createLifetime(what: string, owner?: Lifetime): Lifetime {
-  let ended = false;
-  return {
-    check(where) {
-      owner?.check(where);
-      if (ended) throw new Error(`${where}: ${what} has been disposed; create a new one`);
-    },
-    end() {
-      ended = true;
-    },
-  };
 }

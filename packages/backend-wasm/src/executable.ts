@@ -3,6 +3,7 @@
 import {
   checkFeeds,
   copyOf,
+  createLifetime,
   type Executable,
   type Feeds,
   type Fetches,
@@ -76,13 +77,12 @@ function createOwning(
   workspace.reserve(plan.workspaceBytes);
   let linkedTo = -1;
   let writesSeen: number | undefined;
-  let disposed = false;
+  const lifetime = createLifetime("the executable", "compile the graph again", context.lifetime);
   const checkLabels = labelCheck(graph);
 
   function checkAlive(): void {
-    if (disposed) throw new Error("run: the executable was disposed; compile the graph again");
-    context.checkAlive("run");
-    state?.checkAlive("run");
+    lifetime.check("run");
+    state?.lifetime.check("run");
   }
 
   type Fed = ReadonlyMap<string, ArrayLike<number>>;
@@ -161,7 +161,7 @@ function createOwning(
       return [...times].map(([node, milliseconds]): NodeTime => ({ nodes: [node], milliseconds }));
     },
     async dispose() {
-      disposed = true;
+      lifetime.end();
       await queue.enter(() => {
         for (const block of owned.splice(0)) heap.free(block);
       });

@@ -1,6 +1,15 @@
 // Named values in the engine's memory.
 
-import { checkSpecs, copyOf, type Queue, type State, type StateSpec } from "@fewnorm/backend";
+import {
+  checkSpecs,
+  copyOf,
+  createLifetime,
+  findState,
+  type Lifetime,
+  type Queue,
+  type State,
+  type StateSpec,
+} from "@fewnorm/backend";
 import { elementsOf, type Shape, sizeOf, toNdArray } from "@fewnorm/tensor";
 import type { Heap } from "./engine/heap.ts";
 import { fromStored, toStored } from "./plan/layout.ts";
@@ -11,20 +20,19 @@ export interface EngineState extends State {
   address(name: string): number;
   /** How many values have been written by the host. */
   readonly writes: number;
-  /** @throws Error after `dispose`. */
-  checkAlive(where: string): void;
+  readonly lifetime: Lifetime;
 }
 
 /** What states and executables share. */
 export interface StateContext {
   readonly heap: Heap;
   readonly queue: Queue;
-  /** @throws Error after the backend's `dispose`. */
-  checkAlive(where: string): void;
+  /** The backend's. */
+  readonly lifetime: Lifetime;
 }
 
 export function createEngineState(
-  { heap, queue, checkAlive: checkBackend }: StateContext,
+  { heap, queue, lifetime: backend }: StateContext,
   specs: readonly StateSpec[],
 ): EngineState {
   checkSpecs(specs);
@@ -44,25 +52,16 @@ export function createEngineState(
     release();
     throw error;
   }
-  let disposed = false;
-  const checkAlive = (where: string) => {
-    checkBackend(where);
-    if (disposed) throw new Error(`${where}: the state was disposed; create it again`);
-  };
+  const lifetime = createLifetime("the state", "create it again", backend);
   const find = (where: string, name: string) => {
-    checkAlive(where);
-    const place = places.get(name);
-    if (place === undefined) {
-      const names = [...places.keys()].map((known) => `"${known}"`).join(", ");
-      throw new Error(`${where}: there is no state "${name}"; there are ${names || "none"}`);
-    }
-    return place;
+    lifetime.check(where);
+    return findState(where, name, places);
   };
   let writes = 0;
   return {
     specs,
     heap,
-    checkAlive,
+    lifetime,
     address: (name) => find("compile", name).address,
     get writes() {
       return writes;
@@ -83,7 +82,7 @@ export function createEngineState(
       });
     },
     async dispose() {
-      disposed = true;
+      lifetime.end();
       await queue.enter(release);
     },
   };

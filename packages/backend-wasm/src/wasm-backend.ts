@@ -1,6 +1,6 @@
 // The backend: an engine chosen for this environment, its threads and memory.
 
-import { type Backend, checkStates, createQueue } from "@fewnorm/backend";
+import { type Backend, checkStates, createLifetime, createQueue } from "@fewnorm/backend";
 import { loadEngine, type Simd } from "./engine/binary.ts";
 import { HEAP_BASE, MAX_THREADS } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
@@ -37,15 +37,13 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
   const heap = createHeap(HEAP_BASE, binary.shared);
   const pool = await createPool(binary, heap.memory, threads);
   const queue = createQueue();
-  let disposed = false;
+  const lifetime = createLifetime("the backend", "create another");
   let workspace = { address: 0, bytes: 0 };
   const context: EngineContext = {
     heap,
     pool,
     queue,
-    checkAlive(where) {
-      if (disposed) throw new Error(`${where}: the backend was disposed; create another`);
-    },
+    lifetime,
     workspace: {
       user: undefined,
       get address() {
@@ -71,22 +69,22 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
     precision: "float32",
     limits: { maxTensorBytes: MAX_TENSOR_BYTES, threads },
     async createState(specs) {
-      context.checkAlive("createState");
+      lifetime.check("createState");
       return createEngineState(context, specs);
     },
     async compile(graph, state) {
-      context.checkAlive("compile");
+      lifetime.check("compile");
       if (state !== undefined && (state as Partial<EngineState>).heap !== heap) {
         throw new Error("compile: the state belongs to another backend; create it on this one");
       }
       const own = state as EngineState | undefined;
-      own?.checkAlive("compile");
+      own?.lifetime.check("compile");
       checkStates(graph, own?.specs ?? []);
       return queue.enter(() => createExecutable(context, graph, own));
     },
     async dispose() {
-      if (disposed) return;
-      disposed = true;
+      if (lifetime.ended) return;
+      lifetime.end();
       await queue.enter(() => pool.dispose());
     },
   };

@@ -1,6 +1,6 @@
 // Packed weights stay in the workspace from run to run: never for longer than the weights stay as they are.
 
-import { createQueue, type Executable } from "@fewnorm/backend";
+import { createLifetime, createQueue, type Executable } from "@fewnorm/backend";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import { add, conv2d, type Graph, grad, key, multiply, normal, sum, trace } from "@fewnorm/tensor";
 import test from "tape";
@@ -84,7 +84,7 @@ test("packing is left out where weights and workspace stay", async (t) => {
       },
       dispose: async () => {},
     },
-    checkAlive: () => {},
+    lifetime: createLifetime("the backend", "create another"),
     workspace: { user: undefined, address: heap.allocate(2 ** 20), reserve() {} },
   };
   const state = createEngineState(context, [{ name: "w", shape: [16, 8, 3, 3] }]);

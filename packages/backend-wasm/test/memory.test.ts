@@ -1,6 +1,6 @@
 // What is left when memory does not suffice.
 
-import { createQueue } from "@fewnorm/backend";
+import { createLifetime, createQueue } from "@fewnorm/backend";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import { add, type Graph, multiply, type Shape, trace } from "@fewnorm/tensor";
 import test from "tape";
@@ -86,7 +86,7 @@ test("what fails keeps no memory", async (t) => {
     heap,
     queue: createQueue(),
     pool: { threads: 1, run: async () => {}, dispose: async () => {} },
-    checkAlive: () => {},
+    lifetime: createLifetime("the backend", "create another"),
     workspace: {
       user: undefined,
       address: 0,

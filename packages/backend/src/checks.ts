@@ -40,6 +40,19 @@ export function checkStates(graph: Graph, specs: readonly StateSpec[]): void {
 }
 
 /**
+ * What a state holds under a name.
+ * @throws Error for an unknown name.
+ */
+export function findState<V>(where: string, name: string, values: ReadonlyMap<string, V>): V {
+  const value = values.get(name);
+  if (value === undefined) {
+    const names = [...values.keys()].map((known) => `"${known}"`).join(", ");
+    throw new Error(`${where}: there is no state "${name}"; there are ${names || "none"}`);
+  }
+  return value;
+}
+
+/**
  * The elements of every feed that the graph needs, by input name.
  * @throws Error for a missing or unknown feed, RangeError or TypeError for one of a wrong shape or kind.
  */

@@ -8,4 +8,5 @@ export {
   type TestFunction,
 } from "./conformance.ts";
 export { labelCheck } from "./labels.ts";
+export { createLifetime, type Lifetime } from "./lifetime.ts";
 export { copyOf, createQueue, type Queue } from "./queue.ts";
