@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 
 const help = `Usage: node docs/results/micro-batches.mjs train|table --data DIR --out DIR [-- options of pnpm train]
 
-  train   trains all that is missing in --out; run it twice to use two cores
+  train   trains all that is missing in --out, or what is named after it; run it twice to use two cores
   table   prints what there is, as Markdown
   list    prints the trainings, in their order
 
@@ -83,7 +83,7 @@ function isAlive(pid) {
   }
 }
 
-async function trainAll({ data, out, more }) {
+async function trainAll({ data, out, names, more }) {
   let stopped = false;
   let child;
   for (const signal of ["SIGINT", "SIGTERM"]) {
@@ -96,6 +96,7 @@ async function trainAll({ data, out, more }) {
     const name = nameOf(training);
     const folder = join(out, name);
     if (stopped) return;
+    if (names.length > 0 && !names.includes(name)) continue;
     if ((await summaryOf(folder)) !== undefined) continue;
     const release = await claim(folder);
     if (release === undefined) continue;
@@ -155,14 +156,18 @@ const { positionals, values } = parseArgs({
   options: { data: { type: "string" }, out: { type: "string" } },
   allowPositionals: true,
 });
-const [command] = positionals;
+const [command, ...names] = positionals;
+const unknown = names.find((name) => !trainings.some((training) => nameOf(training) === name));
 const [data, out] = [values.data, values.out].map((path) => path && resolve(path));
 const more = given.slice(end + 1);
 
 if (command === "list") for (const training of trainings) console.log(nameOf(training));
 else if (command === "table" && out !== undefined) await printTable({ out });
-else if (command === "train" && out !== undefined && data !== undefined) {
-  await trainAll({ data, out, more });
+else if (unknown !== undefined) {
+  process.stderr.write(`There is no training "${unknown}"; list prints them\n`);
+  process.exitCode = 2;
+} else if (command === "train" && out !== undefined && data !== undefined) {
+  await trainAll({ data, out, names, more });
 } else {
   process.stderr.write(help);
   process.exitCode = 2;
