@@ -36,6 +36,8 @@ export interface Lowered {
   readonly kind: "argument" | "number" | "view" | "pointwise" | "loop";
   readonly shape: Shape;
   readonly operands: readonly Operand[];
+  /** Of a `pointwise` operation that only moves elements: every kernel that reads it computes it, as a view. */
+  readonly moves?: true;
   /** Of an `argument`. */
   readonly source?: Source;
   /** Of a `number`. */

@@ -101,7 +101,8 @@ function heldOf(
   const small = smallOf(order, roots);
   for (const of of order.toReversed()) {
     const own = uses.get(of) ?? { count: 0, rank: 0 };
-    const tooMuch = (own.count > 1 && !small.has(of)) || own.rank > (of.kind === "loop" ? 0 : 1);
+    const shared = own.count > 1 && !small.has(of) && of.moves !== true;
+    const tooMuch = shared || own.rank > (of.kind === "loop" ? 0 : 1);
     const isHeld =
       isGiven(of.kind) || roots.has(of) || forced.has(of) || (of.kind !== "view" && tooMuch);
     if (isHeld) held.add(of);

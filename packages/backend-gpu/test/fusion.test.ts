@@ -1,13 +1,16 @@
 // What is computed in one kernel, where a kernel for each operation would take many.
 
+import type { Feeds } from "@fewnorm/backend";
 import { createGpuBackend } from "@fewnorm/backend-gpu";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import {
   add,
   conv2d,
+  type Graph,
   key,
   multiply,
   normal,
+  pad,
   reluGrad,
   rows,
   type Shape,
@@ -15,6 +18,22 @@ import {
   trace,
 } from "@fewnorm/tensor";
 import test from "tape";
+
+/** How many kernels a graph takes; what they compute is compared with the reference. */
+async function kernelsOf(t: test.Test, graph: Graph, feeds: Feeds): Promise<number> {
+  const backend = await createGpuBackend({ mode: "cpu" });
+  const executable = await backend.compile(graph);
+  const got = await executable.run(feeds);
+  const expected = await (await createReferenceBackend().compile(graph)).run(feeds);
+  for (const name of Object.keys(expected)) {
+    const values = Array.from(expected[name]?.data ?? []);
+    const apart = values.map((value, i) => Math.abs(value - (got[name]?.data[i] ?? Number.NaN)));
+    // Sums of 27 products of order 1 in float32: 27 · 2^-24 = 1.6e-6.
+    t.ok(values.length > 0 && Math.max(...apart) < 1e-5, name);
+  }
+  await backend.dispose();
+  return executable.kernels;
+}
 
 test("gradients of a ReLU over all parts of a batch are one mask, in the kernel of what is masked", async (t) => {
   // Smaller ones would be computed wherever they are read.
@@ -35,23 +54,30 @@ test("gradients of a ReLU over all parts of a batch are one mask, in the kernel 
       builder.output(`${name} and one`, add(masked, 1));
     }
   });
-  const feeds = {
+  const kernels = await kernelsOf(t, graph, {
     x: normal(key(1), sizeOf(shape)),
     y: normal(key(2), sizeOf(shape)),
     w: normal(key(3), 81),
     start: [4],
-  };
-  const backend = await createGpuBackend({ mode: "cpu" });
-  const reference = createReferenceBackend();
-  const executable = await backend.compile(graph);
-  t.equal(executable.kernels, 5, "the masked convolution, and what is fetched");
-  const got = await executable.run(feeds);
-  const expected = await (await reference.compile(graph)).run(feeds);
-  for (const name of Object.keys(expected)) {
-    const values = Array.from(expected[name]?.data ?? []);
-    const apart = values.map((value, i) => Math.abs(value - (got[name]?.data[i] ?? Number.NaN)));
-    // Sums of 27 products of order 1 in float32: 27 · 2^-24 = 1.6e-6.
-    t.ok(values.length > 0 && Math.max(...apart) < 1e-5, name);
-  }
-  await backend.dispose();
+  });
+  t.equal(kernels, 5, "the masked convolution, and what is fetched");
+});
+
+test("what is padded is moved by the kernels that read it, however many", async (t) => {
+  const shape: Shape = [2, 3, 32, 32];
+  const padding = { before: [0, 1, 0, 0], shape: [2, 6, 32, 32] };
+  const graph = trace((builder) => {
+    const padded = pad(builder.input("x", shape), padding);
+    builder.output("twice", multiply(padded, 2));
+    builder.output("and one", add(padded, 1));
+  });
+  const x = normal(key(1), sizeOf(shape));
+  t.equal(await kernelsOf(t, graph, { x }), 2, "no kernel but those of what is fetched");
+
+  const convolved = trace((builder) => {
+    const padded = pad(builder.input("x", shape), padding);
+    builder.output("y", conv2d(padded, builder.input("w", [2, 6, 3, 3])));
+  });
+  const feeds = { x, w: normal(key(2), 2 * 6 * 9) };
+  t.equal(await kernelsOf(t, convolved, feeds), 2, "a convolution reads it often: it is held");
 });

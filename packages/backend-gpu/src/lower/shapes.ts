@@ -73,7 +73,7 @@ export function affine(e: Emitter, coordinate: string, scale: number, shift: num
 export const pad: Lowering<"pad"> = ({ node, x }) => {
   const of = operand(x, 0);
   const { before, interior } = node.attributes;
-  return pointwise(node.shape, [once(of)], (e, at) => {
+  const padded = pointwise(node.shape, [once(of)], (e, at) => {
     const conditions: string[] = [];
     const inner = of.shape.map((length, axis) => {
       const [first, step] = [before[axis] as number, interior[axis] as number];
@@ -98,4 +98,5 @@ export const pad: Lowering<"pad"> = ({ node, x }) => {
       { value: () => "0" },
     ]);
   });
+  return { ...padded, moves: true };
 };
