@@ -52,14 +52,14 @@ export const atMost = (x: Tensor, limit: number): Tensor =>
 
 /**
  * Dropout (Srivastava et al., JMLR 2014): in training each element is zero with probability `rate`
- * and divided by 1 − rate else, drawn anew at each step; in evaluation it is x.
+ * and divided by 1 − rate else, drawn anew at each step; in evaluation, and wherever scope.dropping is false, it is x.
  * @throws RangeError for a rate outside [0, 1).
  */
 export function dropout(scope: Scope, name: string, x: Tensor, rate: number): Tensor {
   if (!(rate >= 0 && rate < 1)) {
     throw new RangeError(`dropout: the rate is ${rate}; give a number from 0 to below 1`);
   }
-  if (scope.mode === "evaluate" || rate === 0) return x;
+  if (!scope.dropping || rate === 0) return x;
   const mask = scope.drawn(`${name}.mask`, x.shape, "float32", (key) =>
     uniform(key, sizeOf(x.shape)).map((value) => (value < rate ? 0 : 1 / (1 - rate))),
   );

@@ -60,6 +60,8 @@ export interface Scope {
   readonly virtualRows: number;
   /** Where a gradient batch is split: sampled statistics are given and taken, not those of the rows at hand. */
   readonly shared?: SharedStatistics | undefined;
+  /** Whether dropout drops: in training, where nothing is to be scored. */
+  readonly dropping: boolean;
   /** The scope of a part of the model; names in it begin with this one's path. */
   at(name: string): Scope;
   /** A trained tensor. @throws Error when the name is taken by another shape or kind. */
@@ -84,6 +86,7 @@ export function createScope(
   mode: Mode,
   virtualRows = 0,
   shared?: SharedStatistics,
+  dropping = mode === "train",
 ): { scope: Scope; declarations: Declarations } {
   const states: StateDeclaration[] = [];
   const draws: Draw[] = [];
@@ -108,6 +111,7 @@ export function createScope(
       path,
       virtualRows,
       shared,
+      dropping,
       at: (name) => scopeAt(full(name)),
       parameter: (name, shape, initialize) =>
         declare({ name: full(name), shape, kind: "parameter", initialize }),

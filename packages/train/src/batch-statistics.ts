@@ -13,9 +13,9 @@ import {
   type Shape,
 } from "@fewnorm/tensor";
 import type { Evaluation } from "./evaluate.ts";
-import { addScores, noScores, scoreLogits } from "./scores.ts";
+import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
-import { traceBatchStatistics } from "./trace.ts";
+import { type TraceBatchStatisticsOptions, traceBatchStatistics } from "./trace.ts";
 import type { HostTensor } from "./trainer.ts";
 import { turn } from "./turn.ts";
 
@@ -40,7 +40,7 @@ export interface RecalibrateOptions extends BatchStatisticsOptions {
 /**
  * Running statistics from real data: runs batches of `split`, not augmented, through the model as it is, each
  * normalized by statistics of its own, and returns the mean of those statistics over the batches, as
- * `torch.optim.swa_utils.update_bn` does. Good after a training whose statistics came from few images or a
+ * `torch.optim.swa_utils.update_bn` does; dropout drops, as there. Good after a training whose statistics came from few images or a
  * small part of the maps, and for averaged weights; not for virtual images, whose statistics the network was
  * trained to be normalized by.
  * @param model the trained network with `norm.calibration()` in place of its norm: statistics of whole batches
@@ -66,7 +66,8 @@ export async function recalibrate(
       `recalibrate: ${batches} batches of ${batch} images are more than the ${split.count} that there are; use fewer`,
     );
   }
-  return withModel(backend, model, tensors, { ...options, batch }, async (run, statistics) => {
+  const tracing = { batch, dropping: true };
+  return withModel(backend, model, tensors, tracing, async (run, statistics) => {
     if (statistics.size === 0) {
       throw new Error(
         `recalibrate: ${model.name} has no running statistics; there is nothing to do`,
@@ -95,12 +96,13 @@ export async function recalibrate(
 
 /**
  * Evaluates on every image of `split`, normalizing each batch by statistics of its own as in training: what a
- * network can do where its running statistics are wrong. Images come in batches of mixed classes; a last
+ * network can do where its running statistics are wrong. Nothing is dropped. Images come in batches of mixed classes; a last
  * batch that is not full is filled up with images that have been counted already.
  * @param model as it was trained, or with `norm.calibration()` in place of its norm for statistics of whole batches
  * @param tensors the trained states by name; more than the model's do no harm
  * @returns undefined when `signal` was aborted first
- * @throws as {@link recalibrate}, but running statistics are not needed.
+ * @throws as {@link recalibrate}, but running statistics are not needed; RangeError for a label that the model has no
+ *   class for.
  */
 export async function evaluateWithBatchStatistics(
   backend: Backend,
@@ -115,7 +117,8 @@ export async function evaluateWithBatchStatistics(
       `evaluateWithBatchStatistics: a batch of ${batch} images is more than the ${split.count} that there are; use fewer`,
     );
   }
-  return withModel(backend, model, tensors, { ...options, batch }, async (run) => {
+  checkLabels("evaluateWithBatchStatistics", split, model);
+  return withModel(backend, model, tensors, { batch, dropping: false }, async (run) => {
     const order = permutation(foldIn(key, 0), split.count);
     let scores = noScores;
     for (let i = 0; i * batch < split.count; i++) {
@@ -140,10 +143,10 @@ async function withModel<T>(
   backend: Backend,
   model: Model,
   tensors: ReadonlyMap<string, HostTensor>,
-  { batch }: { readonly batch: number },
+  tracing: TraceBatchStatisticsOptions,
   body: (run: Run, statistics: ReadonlyMap<string, Shape>) => Promise<T>,
 ): Promise<T> {
-  const { graph, states, draws } = traceBatchStatistics(model, { batch });
+  const { graph, states, draws } = traceBatchStatistics(model, tracing);
   const names = new Set(states.map(({ name }) => name));
   const given = new Map([...tensors].filter(([name]) => names.has(name)));
   const differences = tensorDifferences(given, states);

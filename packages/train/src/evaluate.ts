@@ -1,7 +1,7 @@
 // Loss and accuracy over a whole split, with running statistics.
 
 import { createBatches, type Dataset, type Split } from "@fewnorm/data";
-import { addScores, noScores, scoreLogits } from "./scores.ts";
+import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
 import type { Trainer } from "./trainer.ts";
 import { turn } from "./turn.ts";
 
@@ -26,6 +26,7 @@ export interface EvaluateOptions {
 /**
  * Evaluates the model on every image of `split`. The last batch is filled up, and its filling not
  * counted. Returns undefined when `signal` was aborted first.
+ * @throws RangeError for a label that the model has no class for.
  */
 export async function evaluate(
   trainer: Pick<Trainer, "model" | "evaluationBatch" | "logits">,
@@ -38,6 +39,7 @@ export async function evaluate(
     batchSize: trainer.evaluationBatch,
     lastBatch: "pad",
   });
+  checkLabels("evaluate", split, trainer.model);
   let scores = noScores;
   for (let step = 0; step < batches.stepsPerEpoch; step++) {
     await turn();

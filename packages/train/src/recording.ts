@@ -22,6 +22,8 @@ export interface RecordingOptions {
   /** What the model's scope records with, made from the graph's builder; that itself by default. */
   readonly seen?: ((builder: Builder) => Builder) | undefined;
   readonly shared?: SharedStatistics;
+  /** Whether dropout drops; default in training. */
+  readonly dropping?: boolean | undefined;
 }
 
 /** A graph that a model is recorded in. */
@@ -36,11 +38,11 @@ export interface Recording extends Declarations {
 
 /** @throws RangeError for a batch that is no whole number >= 1. */
 export function beginRecording(model: Model, options: RecordingOptions): Recording {
-  const { mode, batch, seen = (builder) => builder, shared } = options;
+  const { mode, batch, seen = (builder) => builder, shared, dropping } = options;
   checkBatch("batch", batch);
   const builder = createBuilder();
   const virtual = virtualRowsOf(model, mode);
-  const { scope, declarations } = createScope(seen(builder), mode, virtual, shared);
+  const { scope, declarations } = createScope(seen(builder), mode, virtual, shared, dropping);
   const images = builder.input("images", [batch, ...model.inputShape]);
   const predict = (input: Tensor): Tensor => {
     const logits = logitsOf(model, scope, input);

@@ -1,5 +1,8 @@
 // Loss and accuracy of logits, on the host.
 
+import type { Split } from "@fewnorm/data";
+import type { Model } from "@fewnorm/nn";
+
 /** Sums over the images that were scored; divide by `count` for means. */
 export interface Scores {
   readonly count: number;
@@ -10,6 +13,19 @@ export interface Scores {
 }
 
 export const noScores: Scores = { count: 0, loss: 0, correct: 0 };
+
+/** @throws RangeError for a label that the model has no class for. */
+export function checkLabels(
+  where: string,
+  { labels }: Pick<Split, "labels">,
+  { name, classes }: Pick<Model, "name" | "classes">,
+): void {
+  const image = labels.findIndex((label) => label >= classes);
+  if (image < 0) return;
+  throw new RangeError(
+    `${where}: image ${image} has label ${labels[image]}, but ${name} has ${classes} classes, 0 ... ${classes - 1}; use the data set that it was made for`,
+  );
+}
 
 /**
  * Scores the first `count` rows of `logits` [N, classes]; what follows is padding. Of equal largest

@@ -1,6 +1,6 @@
 // From a model to the graphs of its training step, its evaluation and its gradients.
 
-import type { Draw, Mode, Model, StateDeclaration } from "@fewnorm/nn";
+import type { Draw, Model, StateDeclaration } from "@fewnorm/nn";
 import { type Graph, grad } from "@fewnorm/tensor";
 import { classification, type Objective } from "./objective.ts";
 import { type Optimizer, recordUpdate } from "./optimizer.ts";
@@ -68,11 +68,23 @@ export interface TraceEvaluationOptions {
 /** The logits in evaluation mode: input `images` [N, C, H, W], output `logits` [N, classes]. */
 export function traceEvaluation(model: Model, options: TraceEvaluationOptions): Traced {
   const { batch, stateFor = (name) => name } = options;
-  const { builder, states, draws } = traceLogits(model, "evaluate", batch, (recorded) => ({
-    ...recorded,
-    state: (name, shape) => recorded.state(stateFor(name), shape),
-  }));
+  const { builder, states, draws } = traceLogits(model, {
+    mode: "evaluate",
+    batch,
+    seen: (recorded) => ({
+      ...recorded,
+      state: (name, shape) => recorded.state(stateFor(name), shape),
+    }),
+  });
   return { graph: builder.finish(), states, draws };
+}
+
+/** Options of {@link traceBatchStatistics}. */
+export interface TraceBatchStatisticsOptions {
+  /** Images of a step, N. */
+  readonly batch: number;
+  /** Whether dropout drops, as in training. */
+  readonly dropping: boolean;
 }
 
 /**
@@ -80,11 +92,15 @@ export function traceEvaluation(model: Model, options: TraceEvaluationOptions): 
  * in place of every update of a running statistic, `statistic:<name>` with the value that it would get. Inputs:
  * `images` and the model's draws.
  */
-export function traceBatchStatistics(model: Model, options: { readonly batch: number }): Traced {
-  const { builder, states, draws } = traceLogits(model, "train", options.batch, (recorded) => ({
-    ...recorded,
-    update: (name, tensor) => recorded.output(`statistic:${name}`, tensor),
-  }));
+export function traceBatchStatistics(model: Model, options: TraceBatchStatisticsOptions): Traced {
+  const { builder, states, draws } = traceLogits(model, {
+    mode: "train",
+    ...options,
+    seen: (recorded) => ({
+      ...recorded,
+      update: (name, tensor) => recorded.output(`statistic:${name}`, tensor),
+    }),
+  });
   return { graph: builder.finish(), states, draws };
 }
 
@@ -99,8 +115,8 @@ function traceLoss(
   return { ...recording, loss };
 }
 
-function traceLogits(model: Model, mode: Mode, batch: number, seen: RecordingOptions["seen"]) {
-  const recording = beginRecording(model, { mode, batch, seen });
+function traceLogits(model: Model, options: RecordingOptions) {
+  const recording = beginRecording(model, options);
   recording.builder.output("logits", recording.predict(recording.images));
   return recording;
 }

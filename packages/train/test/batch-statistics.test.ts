@@ -1,6 +1,6 @@
 // Recalibration and evaluation by the batch's own statistics.
 import { createReferenceBackend } from "@fewnorm/backend-reference";
-import { dense, globalAveragePool, type Model } from "@fewnorm/nn";
+import { dense, dropout, globalAveragePool, type Model } from "@fewnorm/nn";
 import {
   batchNorm,
   batchRenorm,
@@ -165,5 +165,54 @@ test("nothing is recalibrated where there is nothing to recalibrate", async (t) 
   t.match(await message(whole, new Map()), /missing: .*conv1\.weight/);
   t.match(await message(whole, tensorsOf(whole), 3), /3 batches of 13 images are more than the 26/);
   t.match(await message(whole, tensorsOf(whole), 0.5), /batches is 0.5/);
+  await backend.dispose();
+});
+
+test("where batches are scored by their own statistics nothing is dropped", async (t) => {
+  const backend = float64();
+  const model = (rate: number): Model => ({
+    ...bare(batchNorm()),
+    logits: (scope, images) => {
+      const pooled = globalAveragePool(batchNorm().layer(scope, "bn", images));
+      return dense(scope, "fc", dropout(scope, "dropout", pooled, rate), { units: 3 });
+    },
+  });
+  const options = { dataset, batch: 5, key: key(2) };
+  const [dropping, plain] = await Promise.all(
+    [0.5, 0].map((rate) =>
+      evaluateWithBatchStatistics(
+        backend,
+        model(rate),
+        tensorsOf(model(rate)),
+        dataset.test,
+        options,
+      ),
+    ),
+  );
+  t.ok(Number.isFinite(plain?.loss), `${plain?.loss}`);
+  t.deepEqual(dropping, plain);
+  await backend.dispose();
+});
+
+test("labels that the model has no class for are refused before anything is scored", async (t) => {
+  const backend = float64();
+  const model = bare(batchNorm());
+  const split = { ...dataset.test, labels: dataset.test.labels.map((label) => label + 1) };
+  const expected = /image 2 has label 3, but bare has 3 classes/;
+  const message = (error: Error) => error.message;
+  const options = { dataset, batch: 5 };
+  const own = await evaluateWithBatchStatistics(
+    backend,
+    model,
+    tensorsOf(model),
+    split,
+    options,
+  ).catch(message);
+  t.match(String(own), expected);
+  await withTrainer(
+    async (trainer) =>
+      t.match(String(await evaluate(trainer, split, { dataset }).catch(message)), expected),
+    { model },
+  );
   await backend.dispose();
 });
