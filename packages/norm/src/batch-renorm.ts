@@ -3,11 +3,13 @@
 import { ones, type Scope, zeros } from "@fewnorm/nn";
 import {
   add,
+  broadcast,
   divide,
   moments,
   multiply,
   normalize,
   relu,
+  reluGrad,
   row,
   sqrt,
   stopGradient,
@@ -80,6 +82,8 @@ export function batchRenorm(options: BatchRenormOptions = {}): Norm {
     declare(inner, channels) {
       const deviation = inner.buffer("running_std", [channels], ones);
       const mean = inner.buffer("running_mean", [channels], zeros);
+      // In evaluation as well: a saved network goes on from its bounds.
+      if (growing) inner.buffer("num_batches_tracked", [], zeros);
       return {
         affine: { ...declareAffine(inner, channels), epsilon: 0 },
         running: { mean, variance: multiply(deviation, deviation) },
@@ -106,10 +110,21 @@ export function batchRenorm(options: BatchRenormOptions = {}): Norm {
   });
 }
 
-/** min(max(x, least), most), exactly `most` where both bounds are equal. */
+/** min(max(x, least), most), of constants for the gradient, however far they are apart. */
 function clip(x: Tensor, least: Tensor, most: Tensor): Tensor {
-  const above = add(least, relu(subtract(x, least)));
-  return subtract(most, relu(subtract(most, above)));
+  return smaller(larger(x, broadcast(least, x.shape)), broadcast(most, x.shape));
+}
+
+/** min(a, b), exactly: a where b − a > 0, b elsewhere. */
+function smaller(a: Tensor, b: Tensor): Tensor {
+  const distance = subtract(b, a);
+  return add(reluGrad(a, distance), subtract(b, reluGrad(b, distance)));
+}
+
+/** max(a, b), exactly. */
+function larger(a: Tensor, b: Tensor): Tensor {
+  const distance = subtract(a, b);
+  return add(reluGrad(a, distance), subtract(b, reluGrad(b, distance)));
 }
 
 /** 0 up to step `from`, 1 from step `to` on, linear between. */

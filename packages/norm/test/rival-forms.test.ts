@@ -174,3 +174,22 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
   }
   return Math.sqrt(difference / Math.max(size, Number.MIN_VALUE));
 }
+
+test("bounds that are never reached leave batch renormalization the running statistics, in float32", async (t) => {
+  const backend = createReferenceBackend({ precision: "float32" });
+  const spec = specs.layer as BlockSpec;
+  for (const bound of [1e3, 1e8, 1e30]) {
+    const norm = batchRenorm({ warmUp: 0, rMax: bound, dMax: bound });
+    const [trained, evaluated] = await Promise.all(
+      [false, true].map(async (evaluate) => {
+        const one = { ...spec, evaluate };
+        return (await compileBlock(backend, norm, one))(randomOperands(one, key(4)));
+      }),
+    );
+    // Some roundings of numbers of order 1.
+    const off = deviation(trained?.y ?? [], evaluated?.y ?? []);
+    t.ok((evaluated?.y?.length ?? 0) > 0 && off < 1e-5, `${bound}: ${off}`);
+  }
+  await backend.dispose();
+  t.end();
+});

@@ -20,9 +20,9 @@ export function clipped(optimizer: Optimizer, maxNorm: number): Optimizer {
       const { builder } = learningRate;
       const scaled = builder.labelled("clip", () => {
         const size = norm(gradients.map(({ gradient }) => gradient));
-        const ratio = divide(maxNorm, add(size, 1e-6));
-        // min(ratio, 1)
-        const share = subtract(1, relu(subtract(1, ratio)));
+        // min(maxNorm/(n + 1e-6), 1), whose digits a difference from 1 would lose where it is small
+        const excess = relu(subtract(add(size, 1e-6), maxNorm));
+        const share = divide(maxNorm, add(excess, maxNorm));
         return gradients.map((one) => ({ ...one, gradient: multiply(one.gradient, share) }));
       });
       return optimizer.step(scaled, learningRate);

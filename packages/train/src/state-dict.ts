@@ -39,7 +39,8 @@ export async function writeStateDict(
 /**
  * A model's states from a safetensors file: one that `stateDictOf` was written to, a PyTorch state dict, or a
  * training's checkpoint, of which the newest parameters are taken and the optimizer's slots left out. Half
- * precision is widened, float64 rounded. `num_batches_tracked`, which PyTorch counts and nothing here uses, is ignored.
+ * precision is widened, float64 rounded. `num_batches_tracked`, which PyTorch counts, is ignored where the model has no
+ * such state, and 0 where the file has none: only batch renormalization counts.
  * @param where what messages call the file, such as its path
  * @throws Error that lists the names that are missing, not expected, or of another shape.
  */
@@ -48,7 +49,9 @@ export async function readStateDict(
   model: Model,
   where = "the file",
 ): Promise<Map<string, HostTensor>> {
-  const states = modelStates(model);
+  const all = modelStates(model);
+  const isFresh = ({ name }: StateDeclaration) => isCounter(name) && !file.tensors.has(name);
+  const states = all.filter((state) => !isFresh(state));
   const differences = tensorDifferences(relevant(file, states), states);
   if (differences.length > 0) {
     throw new Error(
@@ -57,8 +60,13 @@ export async function readStateDict(
   }
   const tensors = new Map<string, HostTensor>();
   for (const { name } of states) tensors.set(name, await file.readFloat32(name));
+  for (const { name, shape } of all.filter(isFresh)) {
+    tensors.set(name, { shape, values: new Float32Array(1) });
+  }
   return tensors;
 }
+
+const isCounter = (name: string): boolean => /(^|\.)num_batches_tracked$/.test(name);
 
 /** The tensors of a file but for those that are known not to matter. */
 function relevant(
@@ -66,7 +74,6 @@ function relevant(
   states: readonly StateDeclaration[],
 ): ReadonlyMap<string, TensorInfo> {
   const names = new Set(states.map(({ name }) => name));
-  const isCounter = (name: string) => /(^|\.)num_batches_tracked$/.test(name);
   const isSlot = (name: string) =>
     isCheckpoint(file) && (/^optimizer\./.test(name) || names.has(name.replace(/\.[^.]*$/, "")));
   return new Map(

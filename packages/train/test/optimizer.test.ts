@@ -216,3 +216,17 @@ test("optimizers refuse options out of range", (t) => {
   t.throws(() => averaged(sgd(), 1), /averaged: decay is 1/);
   t.end();
 });
+
+test("clipping scales gradients of any size to the norm that is asked for", async (t) => {
+  const backend = createReferenceBackend({ precision: "float32" });
+  const zeros = { p: new Array(6).fill(0), q: new Array(3).fill(0) };
+  for (const size of [0.5, 1e3, 1e6, 1e9]) {
+    const gradients = [{ p: new Array(6).fill(size / 3), q: new Array(3).fill(size / 3) }];
+    const steps = { rates: [1], initial: zeros, gradients };
+    const [step] = await stepsOf(backend, clipped(sgd({ momentum: 0 }), 1), shapes, steps);
+    const length = Math.hypot(...(step?.p ?? []), ...(step?.q ?? []));
+    // A few roundings of float32.
+    t.ok(Math.abs(length - Math.min(size, 1)) < 1e-6, `norm ${size}: ${length}`);
+  }
+  await backend.dispose();
+});
