@@ -2,7 +2,14 @@
 
 import type { Backend } from "@fewnorm/backend";
 import type { Model, StateDeclaration } from "@fewnorm/nn";
-import { elementsOf, type HostValue, type Key, type Shape } from "@fewnorm/tensor";
+import {
+  elementsOf,
+  type HostValue,
+  type Key,
+  type Shape,
+  sameShape,
+  showShape,
+} from "@fewnorm/tensor";
 import { initializeStates } from "./initial-states.ts";
 import { classification, type Objective } from "./objective.ts";
 import { type Optimizer, sgd } from "./optimizer.ts";
@@ -64,7 +71,10 @@ export interface Trainer {
   logits(images: HostValue): Promise<ArrayLike<number>>;
   /** Copies of all states by name. */
   read(): Promise<Map<string, HostTensor>>;
-  /** Replaces states. All names and shapes are checked before the first one changes. */
+  /**
+   * Replaces states, and until the first step what evaluation takes in their place. All names and shapes are
+   * checked before the first one changes.
+   */
   write(tensors: ReadonlyMap<string, HostTensor>): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -92,10 +102,8 @@ export async function createTrainer(
   const { batch, micro = batch, evaluationBatch = micro, optimizer = sgd() } = options;
   const { objective = classification() } = options;
   const training = planStep(model, { batch, micro, optimizer, objective });
-  const evaluation = traceEvaluation(model, {
-    batch: evaluationBatch,
-    stateFor: evaluatedState(optimizer, training.states),
-  });
+  const stateFor = evaluatedState(optimizer, training.states);
+  const evaluation = traceEvaluation(model, { batch: evaluationBatch, stateFor });
   const names = new Set(training.states.map(({ name }) => name));
   const states = [...training.states, ...evaluation.states.filter(({ name }) => !names.has(name))];
   const { classes } = model;
@@ -110,6 +118,13 @@ export async function createTrainer(
     throw error;
   });
 
+  let stepped = false;
+  /** What evaluation takes in the place of states: until the first step there is nothing else to take. */
+  const standIns = <V>(values: ReadonlyMap<string, V>): readonly (readonly [string, V])[] => {
+    const replaced = stepped ? [] : [...values].filter(([name]) => stateFor(name) !== name);
+    return replaced.map(([name, value]) => [stateFor(name), value]);
+  };
+
   return {
     model,
     optimizer,
@@ -120,9 +135,14 @@ export async function createTrainer(
     states,
     workspaceBytes: step.workspaceBytes,
     async initialize(key) {
-      for (const [name, values] of initializeStates(states, key)) await state.write(name, values);
+      const first = initializeStates(states, key);
+      stepped = false;
+      for (const [name, values] of [...first, ...standIns(first)]) await state.write(name, values);
     },
-    step: step.run,
+    step(feeds) {
+      stepped = true;
+      return step.run(feeds);
+    },
     async logits(images) {
       const fetches = await evaluationStep.run({ images });
       return elementsOf("logits", fetches.logits as HostValue, [evaluationBatch, classes]);
@@ -137,14 +157,20 @@ export async function createTrainer(
     },
     async write(tensors) {
       const shapes = new Map(states.map(({ name, shape }) => [name, shape]));
-      for (const [name, { values }] of tensors) {
+      for (const [name, { shape: given, values }] of tensors) {
         const shape = shapes.get(name);
         if (shape === undefined) {
           throw new Error(`write: ${model.name} has no state "${name}"; see states for its names`);
         }
+        if (!sameShape(given, shape)) {
+          throw new RangeError(
+            `write: "${name}" is ${showShape(given)}, but ${model.name} expects ${showShape(shape)}`,
+          );
+        }
         elementsOf(`write: "${name}"`, values, shape);
       }
-      for (const [name, { values }] of tensors) await state.write(name, values);
+      const all = new Map([...standIns(tensors), ...tensors]);
+      for (const [name, { values }] of all) await state.write(name, values);
     },
     async dispose() {
       await step.dispose();

@@ -16,7 +16,7 @@ import { mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
 import { batchSampling, naiveSampling } from "@fewnorm/sampling-batch";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
 import { key, normal } from "@fewnorm/tensor";
-import { classification } from "@fewnorm/train";
+import { classification, createTrainer } from "@fewnorm/train";
 import test from "tape";
 import { difference, found } from "./gradients.ts";
 import { residualModel } from "./tiny.ts";
@@ -100,3 +100,16 @@ for (const [name, norm] of norms) {
     await backend.dispose();
   });
 }
+
+test("a sample that is too small names its layer, split or not", async (t) => {
+  const backend = createReferenceBackend({ precision: "float64" });
+  const model = residualModel(batchNorm({ sampling: batchSampling({ images: 1 }) }));
+  for (const micro of [4, 2]) {
+    const message = await createTrainer(backend, model, { batch: 4, micro }).then(
+      () => "made",
+      (error: Error) => error.message,
+    );
+    t.match(message, /^norm: layer "bn3": bs:1: the sample is 1 image of 1×1 out of 4/);
+  }
+  await backend.dispose();
+});

@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { batchRenorm } from "@fewnorm/norm";
 import { encodeSafetensors, type FloatTensor, openSafetensors } from "@fewnorm/safetensors";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import { key } from "@fewnorm/tensor";
@@ -12,6 +13,7 @@ import {
   type HostTensor,
   modelStates,
   readStateDict,
+  sgd,
   stateDictOf,
   type Trainer,
   train,
@@ -40,8 +42,8 @@ async function inFolder(body: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-const read = async (tensors: ReadonlyMap<string, FloatTensor>, metadata = {}) =>
-  readStateDict(await openSafetensors(encodeSafetensors(tensors, { metadata })), tinyModel(), "F");
+const read = async (tensors: ReadonlyMap<string, FloatTensor>, model = tinyModel()) =>
+  readStateDict(await openSafetensors(encodeSafetensors(tensors)), model, "F");
 
 test("a model's states are its parameters and running statistics", async (t) => {
   t.deepEqual(
@@ -151,4 +153,42 @@ test("a training begins with the values that it is given", async (t) => {
       );
     }
   });
+});
+
+test("before the first step averages are the parameters themselves", async (t) => {
+  const options = { optimizer: averaged(sgd(), 0.9) };
+  await withTrainer(async (trainer) => {
+    await trainer.initialize(key(3));
+    const first = await trainer.read();
+    const saved = async () => (await stateDictOf(trainer)).get("fc.weight");
+    t.deepEqual(await saved(), first.get("fc.weight"), "as they are initialized");
+    const other = { shape: [3, 4], values: new Float32Array(12).fill(2) };
+    await trainer.write(new Map([["fc.weight", other]]));
+    t.deepEqual(await saved(), other, "as they are written");
+  }, options);
+});
+
+test("states of another shape are refused before any changes", async (t) => {
+  await withTrainer(async (trainer) => {
+    await trainer.initialize(key(3));
+    const before = await trainer.read();
+    const tensors = new Map([
+      ["conv2.bias", { shape: [4], values: new Float32Array(4).fill(1) }],
+      ["fc.weight", { shape: [4, 3], values: new Float32Array(12) }],
+    ]);
+    const message = await trainer.write(tensors).catch((error: Error) => error.message);
+    t.equal(message, 'write: "fc.weight" is [4, 3], but tiny expects [3, 4]');
+    t.deepEqual(await trainer.read(), before);
+  });
+});
+
+test("batch renormalization's counter is saved, and 0 where a file has none", async (t) => {
+  const model = tinyModel("tiny", batchRenorm());
+  const states = await withTrainer(trained, { model });
+  const counter = "bn1.num_batches_tracked";
+  t.ok((states.get(counter)?.values[0] ?? 0) > 0, `${states.get(counter)?.values[0]} steps`);
+  t.deepEqual((await read(states, model)).get(counter), states.get(counter));
+  const without = new Map(states);
+  without.delete(counter);
+  t.deepEqual((await read(without, model)).get(counter)?.values, Float32Array.of(0));
 });
