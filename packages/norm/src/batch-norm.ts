@@ -3,7 +3,7 @@
 import type { SharedStatistics, VirtualImages } from "@fewnorm/nn";
 import { fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
 import { add, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
-import { checkEpsilon, checkMomentum } from "./checks.ts";
+import { checkChoice, checkEpsilon, checkMomentum } from "./checks.ts";
 import {
   type Convolution,
   convolve,
@@ -13,7 +13,12 @@ import {
 } from "./folded.ts";
 import { type LayerPlan, planLayer } from "./layer-plan.ts";
 import type { Norm } from "./norm.ts";
-import { type GradientMode, normalizeLayer, normalizeWith } from "./normalize-layer.ts";
+import {
+  type GradientMode,
+  gradientModes,
+  normalizeLayer,
+  normalizeWith,
+} from "./normalize-layer.ts";
 import { type RunningStates, runningNorm, type TrainedLayer } from "./running-norm.ts";
 import { giveStatistics, sharingOf, takeStatistics } from "./shared-statistics.ts";
 import { declareStates, type Statistics, updateRunning } from "./statistics.ts";
@@ -131,6 +136,7 @@ function checkOptions(
 ): void {
   checkEpsilon("batchNorm", epsilon);
   checkMomentum("batchNorm", momentum);
+  checkChoice("batchNorm", "gradient", gradient, gradientModes);
   const virtualAlone = partsOf(sampling).every(({ strategy }) => strategy.virtualRows > 0);
   if (gradient === "sampled-all" && virtualAlone) {
     throw new RangeError(

@@ -14,6 +14,18 @@ export function checkMomentum(where: string, momentum: number): void {
   }
 }
 
+export function checkChoice(
+  where: string,
+  name: string,
+  value: string,
+  choices: readonly string[],
+): void {
+  if (!choices.includes(value)) {
+    const known = choices.map((choice) => `"${choice}"`).join(", ");
+    throw new RangeError(`${where}: ${name} is ${JSON.stringify(value)}; give one of ${known}`);
+  }
+}
+
 export function checkCount(where: string, name: string, value: number): void {
   if (!(Number.isSafeInteger(value) && value >= 1)) {
     throw new RangeError(`${where}: ${name} is ${value}; give a whole number >= 1`);

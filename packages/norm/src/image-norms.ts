@@ -10,7 +10,7 @@ import {
   stopGradient,
   type Tensor,
 } from "@fewnorm/tensor";
-import { checkCount, checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
+import { checkChoice, checkCount, checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
 import { layeredNorm } from "./layered-norm.ts";
 import type { EpilogueOptions, Norm } from "./norm.ts";
 import { groupMean, pixelMean, type SetMean, standardize } from "./standardize.ts";
@@ -72,6 +72,7 @@ export interface LayerNormOptions extends ImageNormOptions {
 export function layerNorm(options: LayerNormOptions = {}): Norm {
   const { over = "image", affine = true, epsilon = 1e-5 } = options;
   checkEpsilon("layerNorm", epsilon);
+  checkChoice("layerNorm", "over", over, ["image", "pixel"]);
   const name = `ln${over === "pixel" ? ":pixel" : ""}${affine ? "" : ":plain"}`;
   return imageNorm(name, affine, (x, { inner }) => {
     const [n = 1, c = 1] = x.shape;

@@ -13,7 +13,7 @@ export {
 } from "./image-norms.ts";
 export { noNorm } from "./no-norm.ts";
 export type { EpilogueOptions, LayerNames, Norm, NormalizedConvolution } from "./norm.ts";
-export type { GradientMode } from "./normalize-layer.ts";
+export { type GradientMode, gradientModes } from "./normalize-layer.ts";
 export {
   type WeightStandardizationOptions,
   weightStandardization,

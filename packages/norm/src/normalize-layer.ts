@@ -26,7 +26,10 @@ import {
  * sample and applied everywhere; `sampled-all`, γ's and β's gradients estimated on it as well;
  * `detached`, the statistics as constants.
  */
-export type GradientMode = "exact" | "sampled" | "sampled-all" | "detached";
+export type GradientMode = (typeof gradientModes)[number];
+
+/** All of them. */
+export const gradientModes = ["exact", "sampled", "sampled-all", "detached"] as const;
 
 /** The affine part of a normalization. */
 export interface Affine {

@@ -36,7 +36,14 @@ function takesEveryImage(
   { strategy }: { readonly strategy: PlannedPart["strategy"] },
   map: Omit<MapShape, "rows">,
 ): boolean {
-  return strategy.virtualRows === 0 && strategy.extent({ ...map, rows: many }).rows === many;
+  if (strategy.virtualRows > 0) return false;
+  try {
+    return strategy.extent({ ...map, rows: many }).rows === many;
+  } catch (error) {
+    // A sample that is too small whatever the batch: it is reported, with its layer, where that is planned.
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
 }
 
 /** Asks for the images that the layer's statistics come from. @throws RangeError when that is impossible. */

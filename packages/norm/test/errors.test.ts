@@ -60,6 +60,10 @@ test("options out of range", (t) => {
   t.throws(() => batchNorm({ epsilon: 0 }), /epsilon is 0/);
   t.throws(() => batchNorm({ momentum: 2 }), /momentum is 2/);
   t.throws(
+    () => batchNorm({ gradient: "excat" as "exact" }),
+    /gradient is "excat"; give one of "exact", "sampled"/,
+  );
+  t.throws(
     () => batchNorm({ sampling: virtualDataset({ images: 4 }), gradient: "sampled-all" }),
     /sampled-all needs real/,
   );
@@ -119,6 +123,7 @@ test("the rivals name the layer that is too small, and what divides wrongly", (t
 test("the rivals' options out of range", (t) => {
   t.throws(() => groupNorm({ groups: 0 }), /groupNorm: groups is 0/);
   t.throws(() => layerNorm({ epsilon: -1 }), /layerNorm: epsilon is -1/);
+  t.throws(() => layerNorm({ over: "pixels" as "pixel" }), /layerNorm: over is "pixels"/);
   t.throws(() => instanceNorm({ momentum: 2 }), /instanceNorm: momentum is 2/);
   t.throws(() => ghostBatchNorm({ virtualBatchSize: 1.5 }), /virtualBatchSize is 1.5/);
   t.throws(() => batchRenorm({ rMax: 0.5 }), /rMax is 0.5/);

@@ -1,6 +1,6 @@
 // Norms by name: `none`, `bn`, `bs:4`, `vdn:2+bs:2@sampled`, …, the same wherever a user writes one.
 
-import { batchNorm, type GradientMode, type Norm, weightStandardization } from "@fewnorm/norm";
+import { batchNorm, gradientModes, type Norm, weightStandardization } from "@fewnorm/norm";
 import { fullBatch, mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
 import { parseBatchSampling, parseNaiveSampling } from "@fewnorm/sampling-batch";
 import { parseFeatureSampling } from "@fewnorm/sampling-feature";
@@ -31,8 +31,6 @@ export const normForms: readonly NormForm[] = [
   { form: "vdn:2+bs:2", meaning: "a mixture of samples; with weights, 3*vdn:2+1*bs:2" },
   ...plainForms,
 ];
-
-const gradientModes: readonly GradientMode[] = ["exact", "sampled", "sampled-all", "detached"];
 
 /** What may stand before the colon. */
 const strategies: Readonly<Record<string, (argument: string) => Strategy>> = {

@@ -170,7 +170,10 @@ function inside(where: string, inner: Shape, start: Shape, stride: Shape, outer:
     inner.every((length, axis) => {
       const first = start[axis] as number;
       const step = stride[axis] as number;
-      return first >= 0 && step >= 1 && first + (length - 1) * step < (outer[axis] as number);
+      const whole = Number.isInteger(first) && Number.isInteger(step);
+      return (
+        whole && first >= 0 && step >= 1 && first + (length - 1) * step < (outer[axis] as number)
+      );
     });
   if (!fits) {
     fail(

@@ -137,6 +137,7 @@ const errors: { readonly [P in Primitive]: readonly (readonly [() => unknown, Re
       /slice: \[3\] from \[3\] with stride \[1\] does not lie in \[5\]/,
     ],
     [() => slice(of(5), { start: [-1], shape: [3] }), /slice: .* does not lie/],
+    [() => slice(of(5), { start: [0.5], shape: [2] }), /slice: .* from \[0.5\]/],
     [() => slice(of(5), { start: [0, 0], shape: [3, 1] }), /slice: .* does not lie/],
     [() => row(of(2, 3), 2), /slice: .* does not lie in \[2, 3\]/],
   ],
