@@ -51,9 +51,10 @@ export async function readCheckpoint(
     } catch (error) {
       if (where !== candidates[1] || !(await isThere(candidates[2] as string))) throw error;
       const message = (error as Error).message;
-      throw new Error(`${message}; the one before it is ${previousCheckpointFile}`, {
-        cause: error,
-      });
+      throw new Error(
+        `${message}; delete it to go on from the one before it, ${previousCheckpointFile}`,
+        { cause: error },
+      );
     }
   }
   throw new Error(

@@ -54,7 +54,7 @@ export interface CheckpointEvent extends Position {
 /** The last event. */
 export interface DoneEvent extends Position {
   readonly type: "done";
-  /** Whether the training was interrupted before its last step. */
+  /** Whether the training was interrupted before its last step, or before the test after it. */
   readonly interrupted: boolean;
   /** Mean loss of the last completed epoch. */
   readonly trainingLoss: number | undefined;

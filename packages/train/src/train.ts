@@ -169,7 +169,7 @@ export async function* train(
     yield {
       type: "done",
       ...position(),
-      interrupted: step < steps,
+      interrupted: step < steps || progress.evaluation?.step !== step,
       trainingLoss: progress.trainingLoss,
       evaluation: progress.evaluation,
     };

@@ -1,5 +1,14 @@
 // Checkpoints as files: replaced at once, the previous one kept, clear words when something is wrong.
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  lstat,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Checkpoint } from "@fewnorm/train";
@@ -77,7 +86,7 @@ test("a damaged checkpoint is refused, and the one before it named", async (t) =
     await truncate(path, 70);
     t.match(
       await refusal(folder),
-      /70 bytes.*the one before it is checkpoint\.previous\.safetensors/,
+      /70 bytes.*to go on from the one before it, checkpoint\.previous\.safetensors/,
     );
   });
 });
@@ -125,4 +134,23 @@ test("a write that fails leaves the old file as it was", async (t) => {
     );
     t.equal(await readFile(file, "utf8"), "old");
   });
+});
+
+test("a file that a link points to is replaced, a folder or a device is not", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
+  try {
+    const [file, linked] = [join(folder, "file"), join(folder, "link")];
+    await writeFile(file, "old");
+    await symlink(file, linked);
+    await replaceFile(linked, "new");
+    t.equal(await readFile(file, "utf8"), "new");
+    t.ok((await lstat(linked)).isSymbolicLink(), "the link is still one");
+    const refusal = (path: string) => replaceFile(path, "").catch((error: Error) => error.message);
+    t.equal(await refusal(folder), `${folder} is a folder`);
+    if (process.platform !== "win32") {
+      t.equal(await refusal("/dev/null"), "/dev/null is no regular file");
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });

@@ -176,6 +176,32 @@ test("a training interrupted mid-way says so and evaluates nothing more", async 
   t.ok(done?.type === "done" && done.interrupted);
 });
 
+test("a training interrupted in its last test says so, and resumed makes up for it", async (t) => {
+  await withTrainer(async (trainer) => {
+    const saved: Checkpoint[] = [];
+    const ends = async (stop: boolean) => {
+      const controller = new AbortController();
+      const resume = saved.at(-1);
+      const events = train(trainer, tinyDataset(), {
+        epochs: 1,
+        schedule: () => 0.1,
+        signal: controller.signal,
+        save: async (checkpoint) => `${saved.push(checkpoint)}`,
+        ...(resume === undefined ? {} : { resume: { checkpoint: resume, where: "memory" } }),
+      });
+      for await (const event of events) {
+        if (event.type === "epoch" && stop) controller.abort();
+        if (event.type === "done") return event;
+      }
+      throw new Error("no end");
+    };
+    const { interrupted, step, evaluation } = await ends(true);
+    t.deepEqual([interrupted, evaluation], [true, undefined]);
+    const end = await ends(false);
+    t.deepEqual([end.interrupted, end.step, end.evaluation?.count], [false, step, 10]);
+  });
+});
+
 test("evaluations and checkpoints come as often as asked, and always at the end", async (t) => {
   const { events } = await run({ evaluateEvery: 2, checkpointEvery: 4 });
   const at = (type: string) => events.filter((event) => event.type === type).map((e) => e.step);
