@@ -1,5 +1,6 @@
 // The command from its arguments to its exit status.
 
+import { resolve } from "node:path";
 import { type Reader, readText, shape, usageError, whole } from "@fewnorm/command-line";
 import { exportOnnx } from "@fewnorm/onnx";
 import { parseModel, parseNorm } from "@fewnorm/presets";
@@ -16,6 +17,9 @@ import { type Arguments, parseArguments } from "./arguments.ts";
 export async function run(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
   const { init, onnx, foldNorms, batch } = given;
+  if (resolve(init) === resolve(onnx)) {
+    throw usageError(`--init and --onnx are both ${init}; give different files`);
+  }
   const file = await openSafetensorsFile(init);
   try {
     const { model, norm } = modelOf(given, file);

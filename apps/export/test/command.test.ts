@@ -116,3 +116,15 @@ test("files that are missing, damaged or in the way", async (t) => {
     );
   });
 });
+
+test("weights are not overwritten by what is made of them", async (t) => {
+  await inFolder(async (folder) => {
+    const init = join(folder, "a.safetensors");
+    await writeSafetensors(init, states, { metadata: { ...modelMetadata(model), norm: "bn" } });
+    const before = await readFile(init);
+    const { code, stderr } = command("--init", init, "--onnx", init);
+    t.equal(code, 2);
+    t.match(stderr, /--init and --onnx are both \S+; give different files/);
+    t.ok(before.equals(await readFile(init)));
+  });
+});

@@ -21,7 +21,12 @@ export interface Command {
  */
 export async function runCommand({ name, help, run }: Command): Promise<void> {
   // A reader that goes away, such as `head`, ends the output and not the work.
-  process.stdout.on("error", () => {});
+  process.stderr.on("error", () => {});
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") return;
+    process.stderr.write(`${name}: cannot write the output (${error.message})\n`);
+    process.exit(1);
+  });
   const [first, ...rest] = process.argv.slice(2);
   // pnpm hands a separating "--" on to the script.
   const argv = first === undefined || first === "--" ? rest : [first, ...rest];

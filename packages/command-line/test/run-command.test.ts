@@ -1,5 +1,6 @@
 // A command in a process of its own: exit status, output and signals.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import test from "tape";
 
@@ -37,6 +38,25 @@ test("the exit status is what the command returns; pnpm's -- is not handed on", 
   t.deepEqual(await command(["a", "--", "b"]), { ...ended, code: 7, stdout: "a -- b\n" });
   t.deepEqual(await command(["--", "a"]), { ...ended, code: 7, stdout: "a\n" });
   t.deepEqual(await command([]), { ...ended, code: 7, stdout: "\n" });
+});
+
+test("output that cannot be written is a failure, a reader that goes away is none", async (t) => {
+  const full = existsSync("/dev/full");
+  if (!full) t.skip("there is no /dev/full here");
+  else {
+    const { status, stderr } = spawnSync("sh", [
+      "-c",
+      `"${process.execPath}" "${echo}" a > /dev/full`,
+    ]);
+    t.equal(status, 1);
+    t.match(`${stderr}`, /^echo: cannot write the output \(.*ENOSPC.*\)\n$/);
+  }
+  const closed = spawnSync("sh", [
+    "-c",
+    `"${process.execPath}" "${echo}" mistake a 2>&- ; echo $?`,
+  ]);
+  t.equal(`${closed.stdout}`, "2\n", "a closed stderr changes no exit status");
+  t.end();
 });
 
 test("help is printed wherever it is asked for", async (t) => {

@@ -9,6 +9,9 @@ export async function inspect(
   const files = await nodeFiles();
   try {
     const found = await files.stat(path);
+    // A pipe would be waited for without end.
+    if (!found.isDirectory() && !found.isFile())
+      throw new Error("it is neither a file nor a folder");
     return { kind: found.isDirectory() ? "folder" : "file", size: found.size };
   } catch (error) {
     const { code } = error as { code?: string };

@@ -1,18 +1,20 @@
 // Files that are replaced at once, and the folders that they are in.
 
-import { link, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { link, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
  * Replaces a file at once: a reader, or the next start after a crash, finds the old or the new content.
- * Pieces are written one after another.
+ * Pieces are written one after another. Of a link it is the target that is replaced.
  * @param keep where to keep the old content
+ * @throws Error for a folder or a device.
  */
 export async function replaceFile(
-  path: string,
+  name: string,
   content: Uint8Array | string | Iterable<Uint8Array>,
   keep?: string,
 ): Promise<void> {
+  const path = await targetOf(name);
   await makeFolder(dirname(path));
   const beside = `${path}.writing`;
   try {
@@ -32,6 +34,16 @@ export async function replaceFile(
     throw error;
   }
   await syncFolder(dirname(path));
+}
+
+/** Where the file itself lies, if there is one. A device would be lost if a file took its name. */
+async function targetOf(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return path;
+  if (!found.isFile()) {
+    throw new Error(`${path} is ${found.isDirectory() ? "a folder" : "no regular file"}`);
+  }
+  return realpath(path);
 }
 
 const isWhole = (content: unknown): content is Uint8Array | string =>
