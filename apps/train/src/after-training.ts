@@ -36,22 +36,25 @@ export function checkAfterTraining(
   }
 }
 
-/** Does as `config` says. The trainer keeps the recomputed statistics. */
+/** Does as `config` says. The trainer keeps the recomputed statistics. Undefined when `signal` came before the end. */
 export async function afterTraining(
   config: Config,
   { backend, trainer, dataset, calibrated }: Prepared,
-): Promise<Pick<Summary, "recalibrated" | "batchStatistics">> {
+  signal: AbortSignal,
+): Promise<Pick<Summary, "recalibrated" | "batchStatistics"> | undefined> {
   const { recalibrate: batches, batchStatistics, batch, seed } = config;
   if (calibrated === undefined || (batches === undefined && !batchStatistics)) return {};
   const tensors = await stateDictOf(trainer);
-  const options = { dataset, batch, key: foldIn(key(seed), 3) };
+  const options = { dataset, batch, key: foldIn(key(seed), 3), signal };
   const test = batchStatistics
     ? await evaluateWithBatchStatistics(backend, calibrated, tensors, dataset.test, options)
     : undefined;
+  if (batchStatistics && test === undefined) return undefined;
   if (batches === undefined) return { batchStatistics: test };
   const all = { ...options, batches };
   const statistics = await recalibrate(backend, calibrated, tensors, dataset.train, all);
-  await trainer.write(statistics ?? new Map());
-  const evaluation = await evaluate(trainer, dataset.test, { dataset });
-  return { batchStatistics: test, recalibrated: evaluation && { ...evaluation, batches } };
+  if (statistics === undefined) return undefined;
+  await trainer.write(statistics);
+  const evaluation = await evaluate(trainer, dataset.test, { dataset, signal });
+  return evaluation && { batchStatistics: test, recalibrated: { ...evaluation, batches } };
 }

@@ -26,7 +26,7 @@ export interface Config {
   readonly schedule: (typeof scheduleNames)[number];
   /** Epochs; fractions are allowed. */
   readonly warmup: number;
-  /** Epochs after which the schedule `step` lowers the rate. */
+  /** Epochs after which the schedule `step` lowers the rate; fractions are allowed. */
   readonly milestones: readonly number[];
   readonly optimizer: OptimizerName;
   readonly momentum: number;
@@ -89,8 +89,7 @@ export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | u
   const { lr, weightDecay } = optimizers[chosen.optimizer ?? defaults.optimizer];
   const merged = { ...defaults, lr, weightDecay, ...chosen };
   const { epochs } = merged;
-  const halfway = [Math.floor(epochs / 2), Math.floor((3 * epochs) / 4)];
-  const config: Config = { milestones: halfway, ...merged };
+  const config: Config = { milestones: [epochs / 2, (3 * epochs) / 4], ...merged };
   if (config.warmup >= epochs && given.warmup === undefined) {
     // The default suits trainings of some length; a short one warms up for a part of it.
     return { ...config, warmup: epochs / 5 };
@@ -130,7 +129,8 @@ export function settingsOf(config: Config): Settings {
 
 /** What may change when a training is resumed, but by default does not. */
 export function notesOf(config: Config, engine: string, threads: number): Settings {
-  const { data, init, backend, checkpointEvery, evalEvery, epochs } = config;
+  const { data, init, save, jsonl, backend, checkpointEvery, evalEvery, epochs } = config;
+  const { recalibrate, batchStatistics } = config;
   return {
     epochs,
     backend,
@@ -140,6 +140,10 @@ export function notesOf(config: Config, engine: string, threads: number): Settin
     ...(data === undefined ? {} : { data: resolve(data) }),
     ...(init === undefined ? {} : { init: resolve(init) }),
     ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
+    ...(save === undefined ? {} : { save: resolve(save) }),
+    ...(jsonl === undefined ? {} : { jsonl: resolve(jsonl) }),
+    ...(recalibrate === undefined ? {} : { recalibrate }),
+    ...(batchStatistics ? { batchStatistics } : {}),
   };
 }
 
@@ -174,6 +178,10 @@ const kinds: Readonly<Record<string, "string" | "number" | "boolean">> = {
   threads: "number",
   checkpointEvery: "number",
   evalEvery: "number",
+  save: "string",
+  jsonl: "string",
+  recalibrate: "number",
+  batchStatistics: "boolean",
   trainImages: "number",
   testImages: "number",
 };

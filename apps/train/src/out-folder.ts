@@ -41,7 +41,18 @@ async function lock(out: string, path: string): Promise<void> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
-    const [pid, where] = (await readFile(path, "utf8")).split(" ");
+    const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return undefined;
+      throw error;
+    });
+    // The other has ended in between.
+    if (text === undefined) continue;
+    const [pid, where] = text.split(" ");
+    if (where === undefined) {
+      throw new Error(
+        `train: ${path} does not say who trains there; delete it if nobody does, or give another folder`,
+      );
+    }
     // A container's processes have the same few numbers each time.
     const ended = where === host && (Number(pid) === process.pid || !isAlive(Number(pid)));
     if (!ended) {

@@ -42,6 +42,8 @@ export async function prepare(config: Config): Promise<Prepared> {
   const optimizer = optimizerOf(config);
   const objective = objectiveOf(config);
   const dataset = await loadData(config);
+  // What the images cannot fill is told before memory for it is asked for.
+  stepsPerEpoch(dataset, batch);
   const shared = { classes: dataset.classes.length, inputShape: dataset.shape };
   const model = modelOf({ ...shared, norm });
   const whole = norm.calibration?.();
@@ -102,6 +104,6 @@ export function scheduleOf(config: Config, dataset: Dataset): Schedule {
   const warm = Math.min(Math.round(config.warmup * perEpoch), steps - 1);
   if (schedule === "cosine") return cosine({ base: lr, steps, warmUp: warm });
   if (schedule === "constant") return warmUp(constant(lr), warm);
-  const at = milestones.map((epoch) => epoch * perEpoch);
+  const at = milestones.map((epoch) => Math.round(epoch * perEpoch));
   return warmUp(stepDecay({ base: lr, milestones: at }), warm, lr);
 }

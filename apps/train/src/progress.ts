@@ -33,7 +33,11 @@ export function createBar(epochs: number, meter: Meter, terminal: NodeJS.WriteSt
   );
   let bar: cliProgress.SingleBar | undefined;
   let loss = "?";
-  const line = (text: string) => void bars.log(`${text}\n`);
+  const line = (text: string) => {
+    bars.log(`${text}\n`);
+    // Logging only keeps it for the next update, and stopping throws away what is kept.
+    bars.update();
+  };
   return {
     see(event) {
       if (event.type === "step") loss = shortNumber(event.loss);

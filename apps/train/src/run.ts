@@ -1,16 +1,18 @@
 // The command from its arguments to its exit status.
 
-import { dirname, resolve } from "node:path";
-import { usageError } from "@fewnorm/command-line";
+import { listenForInterrupt, usageError } from "@fewnorm/command-line";
+import type { Trainer } from "@fewnorm/train";
 import { readCheckpoint, saveStateDict } from "@fewnorm/train/node";
 import { afterTraining } from "./after-training.ts";
 import { parseArguments } from "./arguments.ts";
 import { type Config, resolveConfig, weightsMetadata } from "./config.ts";
-import { checkWritable, takeOut } from "./out-folder.ts";
-import { prepare } from "./prepare.ts";
+import { takeOut } from "./out-folder.ts";
+import { checkOutputs } from "./output-files.ts";
+import { type Prepared, prepare } from "./prepare.ts";
 import { createReport } from "./report.ts";
 import { describeSummary, writeSummary } from "./summary.ts";
 import { runTraining } from "./training.ts";
+import { shellWord } from "./words.ts";
 
 /**
  * Runs the command and returns its exit status.
@@ -18,18 +20,12 @@ import { runTraining } from "./training.ts";
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
-  const { out, resume = false, jsonl } = given;
+  const { out, resume = false } = given;
   if (resume && out === undefined) {
     throw usageError("--resume goes on from the checkpoint in --out, which is missing; give it");
   }
   if (resume && given.init !== undefined) {
     throw usageError("--resume has its own weights and --init begins anew; give one of them");
-  }
-  if (given.save !== undefined) {
-    await checkWritable("the folder of --save,", dirname(resolve(given.save)));
-  }
-  if (jsonl !== undefined) {
-    await checkWritable("the folder of --jsonl,", dirname(resolve(jsonl)));
   }
   const giveBack = out === undefined ? undefined : await takeOut(out, resume);
   try {
@@ -43,31 +39,56 @@ async function train(given: Partial<Config>): Promise<number> {
   const { out, resume = false } = given;
   const from = resume && out !== undefined ? await readCheckpoint(out) : undefined;
   const config = resolveConfig(given, from?.checkpoint);
+  await checkOutputs(config);
 
   const began = performance.now();
-  const prepared = await prepare(config);
+  let say = (text: string) => console.log(text);
+  const interrupt = listenForInterrupt({
+    onFirst: () => say("interrupted: finishing the step (once more to end at once)"),
+  });
+  const interrupted = (step: number) => {
+    console.log(
+      out === undefined
+        ? `interrupted after step ${step}; nothing was saved, since there is no --out`
+        : `interrupted after step ${step}; to go on: pnpm train --out ${shellWord(out)} --resume`,
+    );
+    return interrupt.exitCode() ?? 1;
+  };
+  let prepared: Prepared | undefined;
   try {
+    prepared = await prepare(config);
     const report = createReport(config, prepared, from);
-    const result = await runTraining(config, prepared, from, report);
-    if (result.type === "interrupted") {
-      console.log(
-        out === undefined
-          ? `interrupted after step ${result.step}; nothing was saved, since there is no --out`
-          : `interrupted after step ${result.step}; to go on: pnpm train --out ${out} --resume`,
-      );
-      return result.exitCode;
-    }
-    const after = await afterTraining(config, prepared);
+    say = report.line;
+    const result = await runTraining(config, prepared, from, report, interrupt.signal);
+    if (result.type === "interrupted") return interrupted(result.step);
+    const after = await afterTraining(config, prepared, interrupt.signal);
+    if (after === undefined) return interrupted(result.summary.steps);
+    const failure = await saveWeights(config, prepared.trainer);
     const seconds = (performance.now() - began) / 1000;
-    const summary = { ...result.summary, ...after, seconds };
-    if (config.save !== undefined) {
-      const { trainer } = prepared;
-      await saveStateDict(config.save, trainer, weightsMetadata(config, trainer.model));
-    }
+    const weights = failure === undefined ? config.save : undefined;
+    const summary = { ...result.summary, ...after, seconds, weights };
     if (out !== undefined) await writeSummary(out, summary);
     console.log(describeSummary(summary));
+    if (failure !== undefined) throw failure;
     return 0;
   } finally {
-    await prepared.backend.dispose();
+    interrupt.dispose();
+    await prepared?.backend.dispose();
+  }
+}
+
+/** Writes what `--save` asks for, and returns why that was not possible. */
+async function saveWeights(config: Config, trainer: Trainer): Promise<Error | undefined> {
+  const { save, out } = config;
+  if (save === undefined) return undefined;
+  try {
+    await saveStateDict(save, trainer, weightsMetadata(config, trainer.model));
+    return undefined;
+  } catch (error) {
+    const remedy = `--out ${shellWord(out ?? "DIR")} --resume --save ANOTHER writes them elsewhere`;
+    return new Error(
+      `train: cannot write --save ${save} (${(error as Error).message})${out === undefined ? "" : `; ${remedy}`}`,
+      { cause: error },
+    );
   }
 }

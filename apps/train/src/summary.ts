@@ -35,20 +35,14 @@ export interface Summary {
   readonly weights: string | undefined;
 }
 
-/** The summary of a training that is done, but for the time that it took. */
+/** The summary of a training that is done, but for what comes after it and the time that it took. */
 export function summarize(
   done: DoneEvent,
   rest: Pick<
     Summary,
-    | "settings"
-    | "parameters"
-    | "imagesPerSecond"
-    | "workspaceBytes"
-    | "engine"
-    | "checkpoint"
-    | "weights"
+    "settings" | "parameters" | "imagesPerSecond" | "workspaceBytes" | "engine" | "checkpoint"
   >,
-): Omit<Summary, "seconds" | "recalibrated" | "batchStatistics"> {
+): Omit<Summary, "seconds" | "recalibrated" | "batchStatistics" | "weights"> {
   const { evaluation, trainingLoss, epoch, step } = done;
   return {
     epochs: epoch,

@@ -1,6 +1,5 @@
 // The training itself: the loop, and who is shown its events.
 
-import { listenForInterrupt } from "@fewnorm/command-line";
 import { type TrainEvent, train } from "@fewnorm/train";
 import { type readCheckpoint, writeCheckpoint } from "@fewnorm/train/node";
 import { type Config, notesOf, settingsOf, weightsMetadata } from "./config.ts";
@@ -15,23 +14,21 @@ export type Resume = Awaited<ReturnType<typeof readCheckpoint>>;
 /** How a training ended. */
 export type Result =
   | { readonly type: "done"; readonly summary: ReturnType<typeof summarize> }
-  | { readonly type: "interrupted"; readonly step: number; readonly exitCode: number };
+  | { readonly type: "interrupted"; readonly step: number };
 
-/** Trains as `config` says and shows `report` all events. @throws Error as `train`. */
+/** Trains as `config` says, until `signal` comes, and shows `report` all events. @throws Error as `train`. */
 export async function runTraining(
   config: Config,
   prepared: Prepared,
   from: Resume | undefined,
   report: Report,
+  signal: AbortSignal,
 ): Promise<Result> {
   const { backend, trainer, dataset, initial } = prepared;
   const { out, epochs, seed, augment, checkpointEvery } = config;
   const settings = settingsOf(config);
   const metadata = weightsMetadata(config, trainer.model);
   const record = config.jsonl === undefined ? () => {} : await createJsonl(config.jsonl);
-  const interrupt = listenForInterrupt({
-    onFirst: () => report.line("interrupted: finishing the step (once more to end at once)"),
-  });
   let done: (TrainEvent & { readonly type: "done" }) | undefined;
   let parameters = 0;
   let checkpoint = from?.where;
@@ -48,7 +45,7 @@ export async function runTraining(
       ...(initial === undefined ? {} : { initial }),
       settings,
       notes: notesOf(config, backend.description, backend.limits.threads),
-      signal: interrupt.signal,
+      signal,
     });
     for await (const event of events) {
       report.see(event);
@@ -59,12 +56,9 @@ export async function runTraining(
     }
   } finally {
     report.stop();
-    interrupt.dispose();
   }
   if (done === undefined) throw new Error("train: the training ended without a result");
-  if (done.interrupted) {
-    return { type: "interrupted", step: done.step, exitCode: interrupt.exitCode() ?? 1 };
-  }
+  if (done.interrupted) return { type: "interrupted", step: done.step };
   const { model } = config;
   const { batch, micro, workspaceBytes } = trainer;
   const summary = summarize(done, {
@@ -74,7 +68,6 @@ export async function runTraining(
     imagesPerSecond: report.imagesPerSecond(),
     engine: backend.description,
     checkpoint,
-    weights: config.save,
   });
   return { type: "done", summary };
 }

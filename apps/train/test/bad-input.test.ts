@@ -114,7 +114,7 @@ test("an output that cannot be written to", async (t) => {
     const jsonl = join(file, "x");
     await refuses(t, ["--jsonl", jsonl, ...small], /cannot write to the folder of --jsonl/);
     // A folder is in the place of the file.
-    await refuses(t, ["--jsonl", folder, ...small], /cannot write to --jsonl .*EISDIR/);
+    await refuses(t, ["--jsonl", folder, ...small], /--jsonl \S+ is a folder; give a file/);
     t.deepEqual(await readdir(folder), ["file"], "nothing was left behind");
     t.equal(await readFile(file, "utf8"), "mine", "the file in the way is as it was");
   });
@@ -210,4 +210,21 @@ test("FEWNORM_DEBUG shows where an error came from", async (t) => {
   const { code, stderr } = await command(["--norm", "bz:4"], { FEWNORM_DEBUG: "1" });
   t.equal(code, 1);
   t.match(stderr, /\n\s+at .*norms/);
+});
+
+test("files that something else is in the way of, and batches that the images cannot fill", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const out = join(folder, "out");
+    const run = (more: readonly string[], expected: RegExp) =>
+      refuses(t, ["--data", data, "--out", out, ...small, ...more], expected);
+    await run(["--save", folder], /--save \S+ is a folder; give a file/);
+    await run(["--save", "/dev/null"], /--save \/dev\/null is no regular file/);
+    await run(["--save", join(out, "checkpoint.safetensors")], /is a checkpoint of --out/);
+    const both = join(folder, "both");
+    await run(["--save", both, "--jsonl", both], /--save and --jsonl are both/);
+    const many = ["--batch", "1000000000", "--data", data, "--out", out, "--quiet"];
+    await refuses(t, many, /the batch is 1000000000, but mnist has 32 training images/);
+    t.notOk((await readdir(folder)).includes("out"), "no folder was made for any of them");
+  });
 });

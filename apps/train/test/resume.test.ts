@@ -1,5 +1,5 @@
 // Trainings that are stopped by a signal, at any moment, go on as if nothing had happened.
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { key, uniform } from "@fewnorm/tensor";
@@ -123,5 +123,28 @@ test("a folder that a training runs in is refused, one whose training was killed
     t.ok(await exists(join(out, "training.lock")), "nobody was left to take it away");
     t.equal((await command(["--out", out, "--resume"])).code, 0);
     t.notOk(await exists(join(out, "training.lock")));
+  });
+});
+
+test("what comes after the training is remembered as well", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [out, save, jsonl] = ["an out", "a.safetensors", "a.jsonl"].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
+    const more = ["--save", save, "--jsonl", jsonl, "--recalibrate", "2", "--batch-statistics"];
+    const running = start([...argumentsFor(data, out), ...more]);
+    await untilSaid(running, "epoch 1/6");
+    running.child.kill("SIGINT");
+    const { code, stdout } = await running.ended;
+    t.equal(code, 130);
+    t.match(stdout, /pnpm train --out '\S+an out' --resume\n$/, "as a shell takes it");
+    t.notOk(await exists(save));
+    const resumed = await command(["--out", out, "--resume"]);
+    t.equal(resumed.code, 0, resumed.stderr);
+    t.match(resumed.stdout, /recalibrated: .* 2 training batches/);
+    t.match(resumed.stdout, /batch stats: /);
+    t.ok(await exists(save));
+    t.match(await readFile(jsonl, "utf8"), /"type":"done".*"interrupted":false.*\n$/);
   });
 });
