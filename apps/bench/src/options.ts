@@ -11,6 +11,7 @@ import {
   several,
   shape,
   text,
+  usageError,
   whole,
 } from "@fewnorm/command-line";
 import { backendNames, modelNames, parseNorm } from "@fewnorm/presets";
@@ -65,11 +66,14 @@ const known = {
 
 /**
  * @param suiteNames what a suite may be called
- * @throws a usage error for suites and options that there are not, or whose value cannot be.
+ * @throws a usage error for suites and options that there are not, that do not go together, or whose value cannot be.
  */
 export function parseOptions(argv: readonly string[], suiteNames: readonly string[]): Options {
   const { values, positionals } = parseArguments(argv, known, oneOf("suite", suiteNames));
   checkExclusive(values, "norm", "norms");
+  if (values.data !== undefined && positionals.includes("gpu")) {
+    throw usageError("gpu measures with the images that pages have, too; leave out --data");
+  }
   return {
     suites: suiteNames.filter((name) => positionals.includes(name)),
     json: values.json,

@@ -59,7 +59,17 @@ export async function run(argv: readonly string[]): Promise<number> {
     },
   };
 
-  try {
+  /** Writes down what has been measured; `whole` if nothing is missing. */
+  async function keep(whole: boolean): Promise<void> {
+    if (options.json === undefined) return;
+    const record = makeRecord({ began, options, backend, interrupted: !whole, suites: records });
+    await writeRecord(options.json, `${JSON.stringify(record, null, 1)}\n`);
+  }
+
+  /** Runs one suite after another, until interrupted. */
+  async function measure(): Promise<void> {
+    // What cannot be opened is told before minutes have been spent on what does not need it.
+    if (options.data !== undefined) await shared.dataset();
     for (const [i, suite] of chosen.entries()) {
       if (interrupt.signal.aborted) break;
       const now = performance.now();
@@ -83,11 +93,17 @@ export async function run(argv: readonly string[]): Promise<number> {
         bar.stop();
       }
     }
-    const interrupted = interrupt.signal.aborted;
-    if (options.json !== undefined) {
-      const record = makeRecord({ began, options, backend, interrupted, suites: records });
-      await writeRecord(options.json, `${JSON.stringify(record, null, 1)}\n`);
+  }
+
+  try {
+    try {
+      await measure();
+    } catch (error) {
+      if (records.some(({ sections }) => sections.length > 0)) await keep(false);
+      throw error;
     }
+    const interrupted = interrupt.signal.aborted;
+    await keep(!interrupted);
     if (interrupted) console.log("interrupted: the tables show what was measured until then");
   } finally {
     interrupt.dispose();

@@ -1,3 +1,6 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import test from "tape";
 import { bench } from "./command.ts";
 
@@ -81,5 +84,24 @@ test("bench: what cannot be done is said in one line, with exit status 1", async
     t.equal(status, 1, args.join(" "));
     t.match(stderr, message);
     t.match(stderr, /^[^\n]+\n$/, "one line");
+  }
+});
+
+test("bench: what was measured before a failure is kept, and a wrong --data comes first", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
+  try {
+    const json = join(folder, "a.json");
+    const quick = ["norm", "--threads", "1", "--time", "1", "--json", json];
+    const failing = await bench([...quick, "--shapes", "4x4x32x32,4x4x8x8", "--norms", "fs:20x20"]);
+    t.equal(failing.status, 1);
+    const { interrupted, suites } = JSON.parse(await readFile(json, "utf8"));
+    t.equal(interrupted, true);
+    t.equal(suites[0].sections.length, 1, "the first layer");
+    const missing = await bench([...quick, "--shapes", "4x4x8x8", "--data", join(folder, "none")]);
+    t.equal(missing.status, 1);
+    t.match(missing.stderr, /none does not exist/);
+    t.equal(missing.stdout, "", "nothing was measured");
+  } finally {
+    await rm(folder, { recursive: true });
   }
 });

@@ -1,7 +1,6 @@
 // Layer, block and step on every mode of gpu.js that runs here, in Node and in a browser.
 
 import { createGpuBackend, type GpuMode, gpuModes } from "@fewnorm/backend-gpu";
-import { usageError } from "@fewnorm/command-line";
 import { foldIn } from "@fewnorm/tensor";
 import { allModes } from "../gpu/all-modes.ts";
 import { type Chromium, openChromium } from "../gpu/chromium.ts";
@@ -24,9 +23,6 @@ export const gpu: Suite = {
   summary: "layer, block and step on every mode of gpu.js, in Node and in Chromium",
   byDefault: false,
   async *run(context) {
-    if (context.options.data !== undefined) {
-      throw usageError("gpu measures with the images that pages have, too; leave out --data");
-    }
     let chromium: Chromium | undefined;
     try {
       const opened: OpenedMode[] = [];
