@@ -42,7 +42,10 @@ async function train(given: Partial<Config>): Promise<number> {
   await checkOutputs(config);
 
   const began = performance.now();
-  let say = (text: string) => console.log(text);
+  const print = (text: string) => {
+    if (!config.quiet) console.log(text);
+  };
+  let say = print;
   const interrupt = listenForInterrupt({
     onFirst: () => say("interrupted: finishing the step (once more to end at once)"),
   });
@@ -60,6 +63,7 @@ async function train(given: Partial<Config>): Promise<number> {
     const report = createReport(config, prepared, from);
     say = report.line;
     const result = await runTraining(config, prepared, from, report, interrupt.signal);
+    say = print;
     if (result.type === "interrupted") return interrupted(result.step);
     const after = await afterTraining(config, prepared, interrupt.signal);
     if (after === undefined) return interrupted(result.summary.steps);
@@ -85,10 +89,12 @@ async function saveWeights(config: Config, trainer: Trainer): Promise<Error | un
     await saveStateDict(save, trainer, weightsMetadata(config, trainer.model));
     return undefined;
   } catch (error) {
-    const remedy = `--out ${shellWord(out ?? "DIR")} --resume --save ANOTHER writes them elsewhere`;
-    return new Error(
-      `train: cannot write --save ${save} (${(error as Error).message})${out === undefined ? "" : `; ${remedy}`}`,
-      { cause: error },
-    );
+    const go =
+      out === undefined
+        ? ""
+        : `; pnpm train --out ${shellWord(out)} --resume --save FILE tries another`;
+    return new Error(`train: cannot write --save ${save} (${(error as Error).message})${go}`, {
+      cause: error,
+    });
   }
 }
