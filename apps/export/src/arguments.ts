@@ -1,6 +1,7 @@
 // The command line, as typed values.
 
 import {
+  name,
   parseArguments as parse,
   type Shapes,
   shape,
@@ -8,6 +9,7 @@ import {
   usageError,
   whole,
 } from "@fewnorm/command-line";
+import { parseModel, parseNorm } from "@fewnorm/presets";
 
 /** What was given on the command line. */
 export interface Arguments {
@@ -25,8 +27,8 @@ export interface Arguments {
 const options = {
   init: text,
   onnx: text,
-  model: text,
-  norm: text,
+  model: name(parseModel),
+  norm: name(parseNorm),
   shape: shape("CxHxW"),
   classes: whole(1),
   batch: whole(1),

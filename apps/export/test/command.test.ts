@@ -74,7 +74,7 @@ test("a file of PyTorch is described by options", async (t) => {
       [["--model", "resnet20"], /give --classes; see/, 2],
       [["--model", "resnet20", "--classes", "3"], /give --shape, such as 3x32x32; see/, 2],
       [["--model", "resnet32", ...size], /does not fit resnet32 \(missing: layer1\.3/, 1],
-      [["--model", "resnet21", ...size], /no model "resnet21"/, 1],
+      [["--model", "resnet21", ...size], /--model: there is no model "resnet21"/, 2],
       [
         ["--model", "resnet20", "--shape", "8x8"],
         /--shape 8x8 is not a shape CxHxW; give e\.g\./,

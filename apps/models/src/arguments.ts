@@ -1,6 +1,7 @@
 // The command line, as typed values.
 
-import { parseArguments as parse, shape, text, whole } from "@fewnorm/command-line";
+import { name, oneOf, parseArguments as parse, shape, whole } from "@fewnorm/command-line";
+import { modelNames, parseNorm } from "@fewnorm/presets";
 
 export interface Arguments {
   /** Models to tell of in detail; none: all of them, a line each. */
@@ -15,7 +16,7 @@ export interface Arguments {
 }
 
 const options = {
-  norm: text,
+  norm: name(parseNorm),
   input: shape("CxHxW"),
   classes: whole(1),
   batch: whole(1),
@@ -23,7 +24,7 @@ const options = {
 
 /** @throws a usage error for options that there are not, or whose value cannot be. */
 export function parseArguments(argv: readonly string[]): Arguments {
-  const { values, positionals } = parse(argv, options, text);
+  const { values, positionals } = parse(argv, options, oneOf("model", modelNames));
   const { norm = "bn", input, classes, batch = 32 } = values;
   return {
     names: positionals,

@@ -39,8 +39,8 @@ test("with a name: its layers", (t) => {
 
 test("mistakes are one line, with exit status 2 for the command line's", (t) => {
   for (const [args, status, words] of [
-    [["resnet21"], 1, /^parseModel: there is no model "resnet21", did you mean .*\n$/],
-    [["resnet20", "--norm", "bz:4"], 1, /^parseNorm: there is no norm "bz:4", did you .*\n$/],
+    [["resnet21"], 2, /^models: there is no model "resnet21", did you mean .*\n$/],
+    [["resnet20", "--norm", "bz:4"], 2, /^models: --norm: there is no norm "bz:4", did you .*\n$/],
     [
       ["--input", "32x32"],
       2,

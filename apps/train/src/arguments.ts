@@ -4,16 +4,18 @@ import {
   atLeast,
   checkExclusive,
   list,
+  name,
   parseArguments as parse,
   text,
   whole,
 } from "@fewnorm/command-line";
+import { parseBackend, parseModel, parseNorm } from "@fewnorm/presets";
 import { type Config, optimizerName, scheduleName } from "./config.ts";
 
 const options = {
   data: text,
-  model: text,
-  norm: text,
+  model: name(parseModel),
+  norm: name(parseNorm),
   epochs: whole(1),
   batch: whole(1),
   micro: whole(1),
@@ -35,7 +37,7 @@ const options = {
   save: text,
   out: text,
   resume: "flag",
-  backend: text,
+  backend: name(parseBackend),
   threads: whole(1),
   checkpointEvery: whole(1),
   evalEvery: whole(1),

@@ -61,15 +61,21 @@ test("names that there are not", async (t) => {
   await refuses(
     t,
     ["--norm", "bz:4"],
-    /^parseNorm: there is no norm "bz:4", did you mean "bs:4"\?/,
+    /^train: --norm: there is no norm "bz:4", did you mean "bs:4"\?/,
+    2,
   );
-  await refuses(t, ["--norm", "bs:4@exat"], /no gradient "exat", did you mean "exact"/);
-  await refuses(t, ["--model", "resnet21"], /no model "resnet21".*resnet20, resnet32/);
+  await refuses(t, ["--norm", "bs:4@exat"], /no gradient "exat", did you mean "exact"/, 2);
+  await refuses(
+    t,
+    ["--model", "resnet21"],
+    /--model: .*no model "resnet21".*resnet20, resnet32/,
+    2,
+  );
   const optimizers = /no optimizer "adam", did you mean "adamw"\? .*sgd, nesterov, adamw, lars/;
   await refuses(t, ["--optimizer", "adam"], optimizers, 2);
   await refuses(t, ["--ema", "1"], /averaged: decay is 1/);
   await refuses(t, ["--label-smoothing", "1"], /labelSmoothing is 1/);
-  await refuses(t, ["--backend", "wasn"], /no backend "wasn", did you mean "wasm"/);
+  await refuses(t, ["--backend", "wasn"], /no backend "wasn", did you mean "wasm"/, 2);
 });
 
 test("recalibration that is not possible", async (t) => {
@@ -208,7 +214,7 @@ test("mistakes in the command line have exit status 2", async (t) => {
 
 test("FEWNORM_DEBUG shows where an error came from", async (t) => {
   const { code, stderr } = await command(["--norm", "bz:4"], { FEWNORM_DEBUG: "1" });
-  t.equal(code, 1);
+  t.equal(code, 2);
   t.match(stderr, /\n\s+at .*norms/);
 });
 

@@ -15,6 +15,7 @@ export {
   above,
   atLeast,
   list,
+  name,
   names,
   oneOf,
   type Reader,

@@ -57,25 +57,28 @@ export const list =
     value.split(",").map((part) => read(part, what));
 
 /**
- * Names with commas between; those that are repeated count once.
+ * A name.
  * @param parse throws RangeError for a name that there is not, as the presets' functions do
  */
+export const name =
+  (parse: (name: string) => unknown): Reader<string> =>
+  (value, what) => {
+    try {
+      parse(value);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      // Which function refuses it is of no use here.
+      const problem = error.message.replace(/^\w+: /, "");
+      throw new RangeError(`${what}: ${problem}`, { cause: error });
+    }
+    return value;
+  };
+
+/** Names with commas between, each as `name` reads it; those that are repeated count once. */
 export const names =
   (parse: (name: string) => unknown): Reader<readonly string[]> =>
-  (value, what) => {
-    const all = [...new Set(value.split(","))];
-    for (const name of all) {
-      try {
-        parse(name);
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error;
-        // Which function refuses it is of no use here.
-        const problem = error.message.replace(/^\w+: /, "");
-        throw new RangeError(`${what}: ${problem}`, { cause: error });
-      }
-    }
-    return all;
-  };
+  (value, what) =>
+    [...new Set(value.split(","))].map((one) => name(parse)(one, what));
 
 /** Shapes by how they are written: of an image and of a batch. */
 export interface Shapes {
