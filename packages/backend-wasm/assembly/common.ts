@@ -1,5 +1,9 @@
 // What every kernel uses: multiply-add, row maps, division of work between threads.
 
+/** Sixteen floats each, for where there is no bias or scale: V8 does not make one of vectors that come from branches. */
+export const ZEROS = memory.data<f32>([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 16);
+export const ONES = memory.data<f32>([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], 16);
+
 /** a·b + c; fused where the build has relaxed SIMD. */
 // @ts-ignore: decorator
 @inline
@@ -15,11 +19,11 @@ export function relu4(v: v128): v128 {
   return f32x4.pmax(v, f32x4.splat(0));
 }
 
-/** v where what is at `mask` is positive, else 0. */
+/** v where `mask` is positive, else 0. */
 // @ts-ignore: decorator
 @inline
-export function masked(v: v128, mask: usize): v128 {
-  return v128.and(v, f32x4.gt(v128.load(mask), f32x4.splat(0)));
+export function masked(v: v128, mask: v128): v128 {
+  return v128.and(v, f32x4.gt(mask, f32x4.splat(0)));
 }
 
 /** The sum of the four lanes. */

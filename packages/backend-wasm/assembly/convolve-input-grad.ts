@@ -93,7 +93,7 @@ function addTo(out: usize, base: usize, bytes: i32): void {
 
 function maskBy(out: usize, mask: usize, bytes: i32): void {
   let i = 0;
-  for (; i <= bytes - 16; i += 16) v128.store(out + i, masked(v128.load(out + i), mask + i));
+  for (; i <= bytes - 16; i += 16) v128.store(out + i, masked(v128.load(out + i), v128.load(mask + i)));
   for (; i < bytes; i += 4) if (!(f32.load(mask + i) > 0)) f32.store(out + i, 0);
 }
 

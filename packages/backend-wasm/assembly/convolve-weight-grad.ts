@@ -8,6 +8,7 @@ import { Geometry } from "./convolve";
 import { depthwiseWeightGrad, isDepthwise } from "./depthwise";
 import { copy, copyWindow, zero } from "./padding";
 import { awaitChunks, claim, finish, offer, partOf } from "./sync";
+import { fourth, put4, third, WIDE } from "./width";
 
 @unmanaged
 class WeightGrad extends Geometry {
@@ -80,33 +81,22 @@ function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch
         );
       }
       for (let o = 0; o < outputs; ) {
-        const wide = outputs - o >= 4;
+        const four = outputs - o >= 4;
         const channel = group * outputs + o;
         const gp = g + y * gRow + channel * 4;
         let to = sums + channel * filterBytes;
         for (let ky = 0; ky < c.kernelHeight; ky++) {
-          let xp = window + ky * row;
-          let v = 0;
-          if (wide) {
-            for (; v + 2 <= vectors; v += 2) {
-              accumulate4x2(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to, filterBytes);
-              xp += 32;
-              to += 32;
-            }
-            for (; v < vectors; v++) {
-              accumulate4x1(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to, filterBytes);
-              xp += 16;
-              to += 16;
-            }
+          const xp = window + ky * row;
+          if (four) {
+            accumulateRow(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to, filterBytes, vectors * 16);
           } else {
-            for (; v < vectors; v++) {
-              accumulate1x1(gp, gRow, c.outputs * 4, xp, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to);
-              xp += 16;
-              to += 16;
+            for (let v = 0; v < vectors * 16; v += 16) {
+              accumulate1x4(gp, gRow, c.outputs * 4, xp + v, c.strideY * row, c.strideX * inputs * 4, rows, c.outWidth, to + v);
             }
           }
+          to += vectors * 16;
         }
-        o += wide ? 4 : 1;
+        o += four ? 4 : 1;
       }
     }
   }
@@ -147,17 +137,14 @@ function divideFilters(c: WeightGrad, thread: i32, threads: i32): void {
       const g = gs + y * gRow + x * c.images * gCol;
       const to = c.sums + first * filterBytes + (ky * c.kernelWidth + kx) * pixel;
       for (let o = 0; o < last - first; ) {
-        const wide = last - first - o >= 4;
+        const four = last - first - o >= 4;
         const gp = g + o * 4;
         const sums = to + o * filterBytes;
-        for (let v = 0; v < pixel; ) {
-          const two = wide && pixel - v >= 32;
-          if (two) accumulate4x2(gp, gRow, gCol, xs + v, count * xCol, xCol, rows, count, sums + v, filterBytes);
-          else if (wide) accumulate4x1(gp, gRow, gCol, xs + v, count * xCol, xCol, rows, count, sums + v, filterBytes);
-          else accumulate1x1(gp, gRow, gCol, xs + v, count * xCol, xCol, rows, count, sums + v);
-          v += two ? 32 : 16;
+        if (four) accumulateRow(gp, gRow, gCol, xs, count * xCol, xCol, rows, count, sums, filterBytes, pixel);
+        else {
+          for (let v = 0; v < pixel; v += 16) accumulate1x4(gp, gRow, gCol, xs + v, count * xCol, xCol, rows, count, sums + v);
         }
-        o += wide ? 4 : 1;
+        o += four ? 4 : 1;
       }
     }
   }
@@ -189,56 +176,88 @@ function firstInside(offset: i32, stride: i32): i32 {
   return offset >= 0 ? 0 : (stride - 1 - offset) / stride;
 }
 
-/** sums[o][0 … 7] += Σ over pixels of g[o]·x[0 … 7], for 4 neighbouring o. Strides in bytes. */
-function accumulate4x2(
-  g: usize, gRow: i32, gCol: i32, x: usize, xRow: i32, xCol: i32, rows: i32, cols: i32, sums: usize, next: i32,
+/** sums[o][0 … 7] += Σ over pixels of g[o]·x[0 … 7], for 4 neighbouring o; 0 … 15, `wide`. Strides in bytes. */
+// @ts-ignore: decorator
+@inline
+function accumulate4x8(
+  g: usize, gRow: i32, gCol: i32, x: usize, xRow: i32, xCol: i32, rows: i32, cols: i32, sums: usize, next: i32, wide: bool,
 ): void {
   const s1 = sums + next;
   const s2 = s1 + next;
   const s3 = s2 + next;
   let a00 = v128.load(sums);
   let a01 = v128.load(sums, 16);
+  let a02 = third(sums, wide);
+  let a03 = fourth(sums, wide);
   let a10 = v128.load(s1);
   let a11 = v128.load(s1, 16);
+  let a12 = third(s1, wide);
+  let a13 = fourth(s1, wide);
   let a20 = v128.load(s2);
   let a21 = v128.load(s2, 16);
+  let a22 = third(s2, wide);
+  let a23 = fourth(s2, wide);
   let a30 = v128.load(s3);
   let a31 = v128.load(s3, 16);
+  let a32 = third(s3, wide);
+  let a33 = fourth(s3, wide);
   for (let r = 0; r < rows; r++) {
     let gp = g;
     let xp = x;
     for (let i = 0; i < cols; i++) {
       const x0 = v128.load(xp);
       const x1 = v128.load(xp, 16);
+      const x2 = third(xp, wide);
+      const x3 = fourth(xp, wide);
       const g0 = v128.load32_splat(gp);
       a00 = madd(g0, x0, a00);
       a01 = madd(g0, x1, a01);
+      if (wide) a02 = madd(g0, x2, a02);
+      if (wide) a03 = madd(g0, x3, a03);
       const g1 = v128.load32_splat(gp, 4);
       a10 = madd(g1, x0, a10);
       a11 = madd(g1, x1, a11);
+      if (wide) a12 = madd(g1, x2, a12);
+      if (wide) a13 = madd(g1, x3, a13);
       const g2 = v128.load32_splat(gp, 8);
       a20 = madd(g2, x0, a20);
       a21 = madd(g2, x1, a21);
+      if (wide) a22 = madd(g2, x2, a22);
+      if (wide) a23 = madd(g2, x3, a23);
       const g3 = v128.load32_splat(gp, 12);
       a30 = madd(g3, x0, a30);
       a31 = madd(g3, x1, a31);
+      if (wide) a32 = madd(g3, x2, a32);
+      if (wide) a33 = madd(g3, x3, a33);
       gp += gCol;
       xp += xCol;
     }
     g += gRow;
     x += xRow;
   }
-  v128.store(sums, a00);
-  v128.store(sums, a01, 16);
-  v128.store(s1, a10);
-  v128.store(s1, a11, 16);
-  v128.store(s2, a20);
-  v128.store(s2, a21, 16);
-  v128.store(s3, a30);
-  v128.store(s3, a31, 16);
+  put4(sums, a00, a01, a02, a03, wide);
+  put4(s1, a10, a11, a12, a13, wide);
+  put4(s2, a20, a21, a22, a23, wide);
+  put4(s3, a30, a31, a32, a33, wide);
 }
 
-function accumulate4x1(
+/** The sums of all vectors of a filter's row, from the widest tiles on. */
+function accumulateRow(
+  g: usize, gRow: i32, gCol: i32, x: usize, xRow: i32, xCol: i32, rows: i32, cols: i32, sums: usize, next: i32, bytes: i32,
+): void {
+  let v = 0;
+  if (WIDE) {
+    for (; v <= bytes - 64; v += 64) {
+      accumulate4x8(g, gRow, gCol, x + v, xRow, xCol, rows, cols, sums + v, next, true);
+    }
+  }
+  for (; v <= bytes - 32; v += 32) {
+    accumulate4x8(g, gRow, gCol, x + v, xRow, xCol, rows, cols, sums + v, next, false);
+  }
+  for (; v < bytes; v += 16) accumulate4x4(g, gRow, gCol, x + v, xRow, xCol, rows, cols, sums + v, next);
+}
+
+function accumulate4x4(
   g: usize, gRow: i32, gCol: i32, x: usize, xRow: i32, xCol: i32, rows: i32, cols: i32, sums: usize, next: i32,
 ): void {
   const s1 = sums + next;
@@ -269,7 +288,7 @@ function accumulate4x1(
   v128.store(s3, a3);
 }
 
-function accumulate1x1(
+function accumulate1x4(
   g: usize, gRow: i32, gCol: i32, x: usize, xRow: i32, xCol: i32, rows: i32, cols: i32, sums: usize,
 ): void {
   let a = v128.load(sums);

@@ -5,6 +5,7 @@
 // float32: the largest error is a quarter of that with the usual points 0, ±1, ±2, ∞ at the same cost.
 
 import { madd } from "./common";
+import { put, second } from "./width";
 
 const A: f32 = 0.625;
 const B: f32 = 1.5;
@@ -23,66 +24,86 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
   return f32x4.sub(c, f32x4.mul(a, b));
 }
 
-/** Bᵀd: from six addresses to `to`, `to` + step, … */
+/** Bᵀd: from six addresses to `to`, `to` + step, …, one vector or, `wide`, two. */
 // @ts-ignore: decorator
 @inline
 export function transformInput(
-  p0: usize, p1: usize, p2: usize, p3: usize, p4: usize, p5: usize, to: usize, step: i32,
+  p0: usize, p1: usize, p2: usize, p3: usize, p4: usize, p5: usize, to: usize, step: i32, wide: bool,
 ): void {
   const a = f32x4.splat(A);
   const b = f32x4.splat(B);
   const a2 = f32x4.splat(A2);
   const b2 = f32x4.splat(B2);
   const d0 = v128.load(p0);
+  const e0 = second(p0, wide);
   const d1 = v128.load(p1);
+  const e1 = second(p1, wide);
   const d2 = v128.load(p2);
+  const e2 = second(p2, wide);
   const d3 = v128.load(p3);
+  const e3 = second(p3, wide);
   const d4 = v128.load(p4);
+  const e4 = second(p4, wide);
   const d5 = v128.load(p5);
-  const even = nmadd(b2, d2, d4);
-  const odd = nmadd(b2, d1, d3);
-  v128.store(to, nmadd(a2, nmadd(b2, d0, d2), even));
+  const e5 = second(p5, wide);
+  const dEven = nmadd(b2, d2, d4);
+  const eEven = nmadd(b2, e2, e4);
+  const dOdd = nmadd(b2, d1, d3);
+  const eOdd = nmadd(b2, e1, e3);
+  put(to, nmadd(a2, nmadd(b2, d0, d2), dEven), nmadd(a2, nmadd(b2, e0, e2), eEven), wide);
   to += step;
-  v128.store(to, madd(a, odd, even));
+  put(to, madd(a, dOdd, dEven), madd(a, eOdd, eEven), wide);
   to += step;
-  v128.store(to, nmadd(a, odd, even));
+  put(to, nmadd(a, dOdd, dEven), nmadd(a, eOdd, eEven), wide);
   to += step;
-  const evenB = nmadd(a2, d2, d4);
-  const oddB = nmadd(a2, d1, d3);
-  v128.store(to, madd(b, oddB, evenB));
+  const dEvenB = nmadd(a2, d2, d4);
+  const eEvenB = nmadd(a2, e2, e4);
+  const dOddB = nmadd(a2, d1, d3);
+  const eOddB = nmadd(a2, e1, e3);
+  put(to, madd(b, dOddB, dEvenB), madd(b, eOddB, eEvenB), wide);
   to += step;
-  v128.store(to, nmadd(b, oddB, evenB));
+  put(to, nmadd(b, dOddB, dEvenB), nmadd(b, eOddB, eEvenB), wide);
   to += step;
-  v128.store(to, nmadd(a2, odd, nmadd(b2, d3, d5)));
+  put(to, nmadd(a2, dOdd, nmadd(b2, d3, d5)), nmadd(a2, eOdd, nmadd(b2, e3, e5)), wide);
 }
 
 /** A g: from four addresses to six. */
 // @ts-ignore: decorator
 @inline
-export function transformGradient(p0: usize, p1: usize, p2: usize, p3: usize, to: usize, step: i32): void {
+export function transformGradient(
+  p0: usize, p1: usize, p2: usize, p3: usize, to: usize, step: i32, wide: bool,
+): void {
   const a = f32x4.splat(A);
   const b = f32x4.splat(B);
   const a2 = f32x4.splat(A2);
   const b2 = f32x4.splat(B2);
   const g0 = v128.load(p0);
+  const h0 = second(p0, wide);
   const g1 = v128.load(p1);
+  const h1 = second(p1, wide);
   const g2 = v128.load(p2);
+  const h2 = second(p2, wide);
   const g3 = v128.load(p3);
-  const even = madd(a2, g2, g0);
-  const odd = madd(a2, g3, g1);
-  const evenB = madd(b2, g2, g0);
-  const oddB = madd(b2, g3, g1);
-  v128.store(to, g0);
+  const h3 = second(p3, wide);
+  const gEven = madd(a2, g2, g0);
+  const hEven = madd(a2, h2, h0);
+  const gOdd = madd(a2, g3, g1);
+  const hOdd = madd(a2, h3, h1);
+  const gEvenB = madd(b2, g2, g0);
+  const hEvenB = madd(b2, h2, h0);
+  const gOddB = madd(b2, g3, g1);
+  const hOddB = madd(b2, h3, h1);
+  put(to, g0, h0, wide);
   to += step;
-  v128.store(to, madd(a, odd, even));
+  put(to, madd(a, gOdd, gEven), madd(a, hOdd, hEven), wide);
   to += step;
-  v128.store(to, nmadd(a, odd, even));
+  put(to, nmadd(a, gOdd, gEven), nmadd(a, hOdd, hEven), wide);
   to += step;
-  v128.store(to, madd(b, oddB, evenB));
+  put(to, madd(b, gOddB, gEvenB), madd(b, hOddB, hEvenB), wide);
   to += step;
-  v128.store(to, nmadd(b, oddB, evenB));
+  put(to, nmadd(b, gOddB, gEvenB), nmadd(b, hOddB, hEvenB), wide);
   to += step;
-  v128.store(to, g3);
+  put(to, g3, h3, wide);
 }
 
 /** The four outputs Aᵀm of six products, each by itself since a function returns one value. */

@@ -6,6 +6,7 @@ import { madd, mapFirst, rowOf, share, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
 import { zero } from "./padding";
 import { awaitChunks, claim, finish, offer, partOf } from "./sync";
+import { fourth, put4, third, WIDE } from "./width";
 import { lineOf, planeBytes, roundUp, transformStrip } from "./winograd";
 import { tap0, tap1, tap2, transformGradient } from "./winograd-transform";
 
@@ -110,22 +111,35 @@ function gradientStrip(
   // Pixels lie together, so that all of their channels are one run.
   const run = all ? bytes : (to - from) * 4;
   for (let start = from * 4; start < bytes; start += all ? bytes : pixel) {
-    for (let i = start; i <= start + run - 16; i += 16) {
-      transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes);
+    let i = start;
+    if (WIDE) {
+      for (; i <= start + run - 32; i += 32) {
+        transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes, true);
+      }
+    }
+    for (; i <= start + run - 16; i += 16) {
+      transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes, false);
     }
   }
   if (bytes & 15) {
     const i = bytes - 16;
-    transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes);
+    transformGradient(p0 + i, p1 + i, p2 + i, p3 + i, lines + i, lineBytes, false);
   }
   for (let i = 0; i < 6; i++) {
     let tile = w;
     let line = lines;
     for (let t = 0; t < across; t++) {
-      for (let k = from * 4; k < min(to * 4, pixel); k += 16) {
-        const p = line + k;
-        const p2 = p + pixel * 2;
-        transformGradient(p, p + pixel, p2, p2 + pixel, tile + k, plane);
+      const l1 = line + pixel;
+      const l2 = l1 + pixel;
+      const l3 = l2 + pixel;
+      let k = from * 4;
+      if (WIDE) {
+        for (; k <= min(to * 4, pixel) - 32; k += 32) {
+          transformGradient(line + k, l1 + k, l2 + k, l3 + k, tile + k, plane, true);
+        }
+      }
+      for (; k < min(to * 4, pixel); k += 16) {
+        transformGradient(line + k, l1 + k, l2 + k, l3 + k, tile + k, plane, false);
       }
       line += pixel * 4;
       tile += tileBytes;
@@ -143,58 +157,76 @@ function accumulate(
   for (let o = from * 4; o < to * 4; o += 16) {
     if (fresh) zero(sums, xRow * 4);
     let k = 0;
-    for (; k <= xRow - 32; k += 32) accumulate4x2(g + o, gRow, x + k, xRow, tiles, sums + k);
-    if (k < xRow) accumulate4x1(g + o, gRow, x + k, xRow, tiles, sums + k);
+    if (WIDE) {
+      for (; k <= xRow - 64; k += 64) accumulate4x8(g + o, gRow, x + k, xRow, tiles, sums + k, true);
+    }
+    for (; k <= xRow - 32; k += 32) accumulate4x8(g + o, gRow, x + k, xRow, tiles, sums + k, false);
+    if (k < xRow) accumulate4x4(g + o, gRow, x + k, xRow, tiles, sums + k);
     sums += xRow * 4;
   }
 }
 
+/** Four filters by 8 channels or, `wide`, 16. */
 // @ts-ignore: decorator
 @inline
-function accumulate4x2(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0: usize): void {
+function accumulate4x8(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0: usize, wide: bool): void {
   const s1 = s0 + xRow;
   const s2 = s1 + xRow;
   const s3 = s2 + xRow;
   let a00 = v128.load(s0);
   let a01 = v128.load(s0, 16);
+  let a02 = third(s0, wide);
+  let a03 = fourth(s0, wide);
   let a10 = v128.load(s1);
   let a11 = v128.load(s1, 16);
+  let a12 = third(s1, wide);
+  let a13 = fourth(s1, wide);
   let a20 = v128.load(s2);
   let a21 = v128.load(s2, 16);
+  let a22 = third(s2, wide);
+  let a23 = fourth(s2, wide);
   let a30 = v128.load(s3);
   let a31 = v128.load(s3, 16);
+  let a32 = third(s3, wide);
+  let a33 = fourth(s3, wide);
   const end = x + tiles * xRow;
   do {
     const x0 = v128.load(x);
     const x1 = v128.load(x, 16);
+    const x2 = third(x, wide);
+    const x3 = fourth(x, wide);
     const g0 = v128.load32_splat(g);
     a00 = madd(g0, x0, a00);
     a01 = madd(g0, x1, a01);
+    if (wide) a02 = madd(g0, x2, a02);
+    if (wide) a03 = madd(g0, x3, a03);
     const g1 = v128.load32_splat(g, 4);
     a10 = madd(g1, x0, a10);
     a11 = madd(g1, x1, a11);
+    if (wide) a12 = madd(g1, x2, a12);
+    if (wide) a13 = madd(g1, x3, a13);
     const g2 = v128.load32_splat(g, 8);
     a20 = madd(g2, x0, a20);
     a21 = madd(g2, x1, a21);
+    if (wide) a22 = madd(g2, x2, a22);
+    if (wide) a23 = madd(g2, x3, a23);
     const g3 = v128.load32_splat(g, 12);
     a30 = madd(g3, x0, a30);
     a31 = madd(g3, x1, a31);
+    if (wide) a32 = madd(g3, x2, a32);
+    if (wide) a33 = madd(g3, x3, a33);
     g += gRow;
     x += xRow;
   } while (x != end);
-  v128.store(s0, a00);
-  v128.store(s0, a01, 16);
-  v128.store(s1, a10);
-  v128.store(s1, a11, 16);
-  v128.store(s2, a20);
-  v128.store(s2, a21, 16);
-  v128.store(s3, a30);
-  v128.store(s3, a31, 16);
+  put4(s0, a00, a01, a02, a03, wide);
+  put4(s1, a10, a11, a12, a13, wide);
+  put4(s2, a20, a21, a22, a23, wide);
+  put4(s3, a30, a31, a32, a33, wide);
 }
 
 // @ts-ignore: decorator
 @inline
-function accumulate4x1(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0: usize): void {
+function accumulate4x4(g: usize, gRow: i32, x: usize, xRow: i32, tiles: i32, s0: usize): void {
   const s1 = s0 + xRow;
   const s2 = s1 + xRow;
   const s3 = s2 + xRow;

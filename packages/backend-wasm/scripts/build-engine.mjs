@@ -1,5 +1,6 @@
-// Compiles assembly/ into dist/src/engine/binaries.js: the engine with and without relaxed SIMD, as base64 in a module, so
-// that neither Node nor a bundler has a file to find at run time. Does nothing while the sources are unchanged.
+// Compiles assembly/ into dist/src/engine/binaries.js: the engine with and without relaxed SIMD, and for vectors of 8
+// floats, as base64 in a module, so that neither Node nor a bundler has a file to find at run time. Does nothing while
+// the sources are unchanged.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ const target = join(folder, "binaries.js");
 const builds = {
   plain: ["simd", "threads"],
   relaxed: ["simd", "threads", "relaxed-simd"],
+  wide: ["simd", "threads", "relaxed-simd"],
 };
 const options = [
   "assembly/index.ts",
@@ -28,18 +30,26 @@ function sourceHash() {
   return hash.digest("hex");
 }
 
-async function compile(features) {
+function widened(text) {
+  const wide = text.replace("WIDE: bool = false", "WIDE: bool = true");
+  if (wide === text) throw new Error("build-engine: assembly/width.ts does not define WIDE");
+  return wide;
+}
+
+async function compile(name, features) {
   let binary;
   const args = [
     ...options,
-    ...features.flatMap((name) => ["--enable", name]),
+    ...features.flatMap((feature) => ["--enable", feature]),
     "--outFile",
     "e.wasm",
   ];
   const { error, stderr } = await main(args, {
-    readFile: (name, base) => {
-      const file = join(base, name);
-      return existsSync(file) ? readFileSync(file, "utf8") : null;
+    readFile: (path, base) => {
+      const file = join(base, path);
+      if (!existsSync(file)) return null;
+      const text = readFileSync(file, "utf8");
+      return name === "wide" && path === "assembly/width.ts" ? widened(text) : text;
     },
     writeFile: (_, contents) => {
       binary = contents;
@@ -56,7 +66,7 @@ if (!current) {
   process.chdir(root);
   const lines = [`// ${hash}`];
   for (const [name, features] of Object.entries(builds)) {
-    const binary = await compile(features);
+    const binary = await compile(name, features);
     lines.push(`export const ${name} = "${Buffer.from(binary).toString("base64")}";`);
   }
   mkdirSync(folder, { recursive: true });

@@ -12,7 +12,10 @@ import { createEngineState, type EngineState } from "./state.ts";
 export interface WasmBackendOptions {
   /** Threads that share the work, this one included in Node and in workers. Default: the number of cores. */
   readonly threads?: number;
-  /** Default "auto": relaxed SIMD (fused multiply-add) where there is any, plain SIMD otherwise. */
+  /**
+   * Default "auto": "wide" (vectors of 8 floats) in Node 24 and 26 on x64 with AVX2, else "relaxed" (fused multiply-add)
+   * where there is any, else "plain".
+   */
   readonly simd?: Simd | "auto";
 }
 

@@ -77,6 +77,7 @@ test(`${COUNT} random convolutions`, async (t) => {
     await createWasmBackend({ threads: 1 }),
     await createWasmBackend({ threads: 2, simd: "plain" }),
     await createWasmBackend({ threads: 3 }),
+    await createWasmBackend({ threads: 2, simd: "relaxed" }),
   ];
   for (let i = 0; i < COUNT; i++) {
     const geometry = randomGeometry(foldIn(key(7), i));

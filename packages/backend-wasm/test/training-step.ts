@@ -1,6 +1,6 @@
 // A small training step whose results threads must agree on.
 
-import { createWasmBackend } from "@fewnorm/backend-wasm";
+import { createWasmBackend, type WasmBackendOptions } from "@fewnorm/backend-wasm";
 import {
   type Builder,
   conv2d,
@@ -16,6 +16,8 @@ import {
   type Tensor,
   trace,
 } from "@fewnorm/tensor";
+
+type Simd = NonNullable<WasmBackendOptions["simd"]>;
 
 const SPECS = [
   { name: "w", shape: [16, 3, 3, 3] },
@@ -47,8 +49,8 @@ function step(batch: number): Graph {
 }
 
 /** The step, twice, on a backend of its own. */
-export async function runStep(threads: number, batch: number) {
-  const backend = await createWasmBackend({ threads });
+export async function runStep(threads: number, batch: number, simd: Simd = "auto") {
+  const backend = await createWasmBackend({ threads, simd });
   const state = await backend.createState(SPECS);
   for (const [i, { name, shape }] of SPECS.entries()) {
     const size = shape.reduce((product, length) => product * length, 1);

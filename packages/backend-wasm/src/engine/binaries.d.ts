@@ -2,3 +2,4 @@
 
 export declare const plain: string;
 export declare const relaxed: string;
+export declare const wide: string;

@@ -1,27 +1,22 @@
 // Finds out what WebAssembly can do here, and makes the engine's module for it.
 
-import { plain, relaxed } from "./binaries.js";
+import { plain, relaxed, wide } from "./binaries.js";
 import { isNode, nodeV8 } from "./platform.ts";
+import { compileWide, wideNeeds } from "./wide.ts";
 
-/** Which instructions the engine uses: relaxed SIMD multiplies and adds in one. */
-export type Simd = "plain" | "relaxed";
+/**
+ * Which instructions the engine uses, on vectors of 4 floats: relaxed SIMD multiplies and adds in one. "wide" is relaxed
+ * SIMD on vectors of 8 floats.
+ */
+export type Simd = "plain" | "relaxed" | "wide";
+
+const binaries: Readonly<Record<Simd, string>> = { plain, relaxed, wide };
 
 /** A compiled engine: the module takes shared memory or memory of its own. */
 export interface EngineBinary {
   readonly simd: Simd;
   readonly shared: boolean;
   readonly module: WebAssembly.Module;
-}
-
-/** Node 20 knows relaxed SIMD, but hides it behind a flag. */
-async function enableRelaxedSimd(): Promise<void> {
-  if (!isNode) return;
-  try {
-    const v8 = await nodeV8();
-    v8.setFlagsFromString("--experimental-wasm-relaxed-simd");
-  } catch {
-    // An engine without the flag either has relaxed SIMD anyway or does without.
-  }
 }
 
 function decode(base64: string): Uint8Array<ArrayBuffer> {
@@ -47,20 +42,37 @@ function withOwnMemory(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> 
 
 const ascii = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
 
+/** Node 20 knows relaxed SIMD, but hides it behind a flag. */
+async function enableRelaxedSimd(): Promise<void> {
+  if (isNode) (await nodeV8()).setFlagsFromString("--experimental-wasm-relaxed-simd");
+}
+
+/** Undefined where these instructions can't be had. */
+async function compile(
+  simd: Simd,
+  binary: Uint8Array<ArrayBuffer>,
+): Promise<WebAssembly.Module | undefined> {
+  if (simd === "wide") return compileWide(binary);
+  if (simd === "relaxed" && !WebAssembly.validate(binary)) await enableRelaxedSimd();
+  return WebAssembly.validate(binary) ? WebAssembly.compile(binary) : undefined;
+}
+
 /**
- * The engine for `simd` ("auto": relaxed where there is any).
+ * The engine for `simd` ("auto": the first of wide, relaxed and plain that there is).
  * @throws Error when this environment cannot run it.
  */
 export async function loadEngine(simd: Simd | "auto", shared: boolean): Promise<EngineBinary> {
-  if (simd !== "plain") await enableRelaxedSimd();
-  const candidates: Simd[] = simd === "auto" ? ["relaxed", "plain"] : [simd];
+  const candidates: Simd[] = simd === "auto" ? ["wide", "relaxed", "plain"] : [simd];
   for (const candidate of candidates) {
-    const bytes = decode(candidate === "relaxed" ? relaxed : plain);
-    const binary = shared ? bytes : withOwnMemory(bytes);
-    if (!WebAssembly.validate(binary)) continue;
-    return { simd: candidate, shared, module: await WebAssembly.compile(binary) };
+    const bytes = decode(binaries[candidate]);
+    const module = await compile(candidate, shared ? bytes : withOwnMemory(bytes));
+    if (module !== undefined) return { simd: candidate, shared, module };
   }
+  const advice =
+    simd === "wide"
+      ? `it takes ${wideNeeds}; choose "auto"`
+      : "use another engine or a newer browser";
   throw new Error(
-    `createWasmBackend: WebAssembly with ${candidates.at(-1)} SIMD is not supported here; use another engine or a newer browser`,
+    `createWasmBackend: WebAssembly with ${candidates.at(-1)} SIMD is not supported here; ${advice}`,
   );
 }

@@ -1,7 +1,7 @@
-// Where threads meet in the engine's memory, and what they find there.
+// Where threads meet in the engine's memory, and what they find there. The engine's constants come before, from 1024 on.
 
 /** A job for the workers, as int32: epoch, plan, from, count. An epoch's change wakes them. */
-export const JOB = 1024;
+export const JOB = 2048;
 /** Where threads meet: stopped, sleepers, then what each thread has done, a line apart (see assembly/sync.ts). */
 export const MEETING = 4096;
 const LINE = 64;

@@ -29,6 +29,8 @@ export async function coreCount(): Promise<number> {
 
 export const nodeThreads = () => load<typeof import("node:worker_threads")>("node:worker_threads");
 
+export const nodeFiles = () => load<typeof import("node:fs/promises")>("node:fs/promises");
+
 export const nodeV8 = () => load<typeof import("node:v8")>("node:v8");
 
 /** The import holds no literal, so that bundlers for browsers leave Node's modules alone. */
