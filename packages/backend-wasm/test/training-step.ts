@@ -1,6 +1,6 @@
 // A small training step whose results threads must agree on.
 
-import { createWasmBackend, type WasmBackendOptions } from "@fewnorm/backend-wasm";
+import { createWasmBackend, type Simd } from "@fewnorm/backend-wasm";
 import {
   type Builder,
   conv2d,
@@ -16,8 +16,6 @@ import {
   type Tensor,
   trace,
 } from "@fewnorm/tensor";
-
-type Simd = NonNullable<WasmBackendOptions["simd"]>;
 
 const SPECS = [
   { name: "w", shape: [16, 3, 3, 3] },
@@ -49,7 +47,7 @@ function step(batch: number): Graph {
 }
 
 /** The step, twice, on a backend of its own. */
-export async function runStep(threads: number, batch: number, simd: Simd = "auto") {
+export async function runStep(threads: number, batch: number, simd: Simd | "auto" = "auto") {
   const backend = await createWasmBackend({ threads, simd });
   const state = await backend.createState(SPECS);
   for (const [i, { name, shape }] of SPECS.entries()) {
