@@ -4,7 +4,7 @@ import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Backend } from "@fewnorm/backend";
-import { listenForInterrupt } from "@fewnorm/command-line";
+import { listenForInterrupt, newerNode } from "@fewnorm/command-line";
 import { type Dataset, loadEmbedded, openDataset } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { foldIn, key as keyOf } from "@fewnorm/tensor";
@@ -115,7 +115,9 @@ export async function run(argv: readonly string[]): Promise<number> {
 function headline(backend: Backend): string {
   const { cpu, cores, memory } = describeMachine();
   const size = `${(memory / 2 ** 30).toFixed(0)} GiB`;
-  return `${backend.description} on ${cpu}, ${cores} cores, ${size}, Node ${process.versions.node}`;
+  const line = `${backend.description} on ${cpu}, ${cores} cores, ${size}, Node ${process.versions.node}`;
+  const hint = newerNode(backend.description);
+  return hint === undefined ? line : `${line}\n${hint}`;
 }
 
 const unwritable = (file: string, reason: string): Error =>

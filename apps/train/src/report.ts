@@ -1,5 +1,6 @@
 // What the user sees of a training: how it begins, and its progress.
 
+import { newerNode } from "@fewnorm/command-line";
 import type { TrainEvent } from "@fewnorm/train";
 import type { Config } from "./config.ts";
 import { createMeter } from "./meter.ts";
@@ -37,6 +38,9 @@ export function createReport(config: Config, prepared: Prepared, from?: Resume):
   };
 }
 
+/** An engine, as far as it decides on rounding: vectors of 8 floats give the bits of vectors of 4. */
+const rounding = (engine: unknown) => String(engine).replace("wide SIMD", "relaxed SIMD");
+
 function beginning(
   config: Config,
   { dataset, backend, trainer }: Prepared,
@@ -50,6 +54,8 @@ function beginning(
     `${config.model} with ${config.norm} on ${dataset.name}${origin}: ${train.count} + ${test.count} images of ${shape.join("×")}`,
     `${backend.description}, batch ${batch}${micro === batch ? "" : ` in micro-batches of ${micro}`}, ${config.epochs} ${config.epochs === 1 ? "epoch" : "epochs"}, seed ${config.seed}`,
   ];
+  const hint = newerNode(backend.description);
+  if (hint !== undefined) lines.push(hint);
   if (config.init !== undefined && from === undefined) lines.push(`beginning with ${config.init}`);
   if (config.out === undefined) {
     const what = config.save === undefined ? "nothing" : "no checkpoint";
@@ -58,7 +64,7 @@ function beginning(
   if (from !== undefined) {
     const { step, notes } = from.checkpoint;
     lines.push(`going on from ${from.where}, after step ${step}`);
-    if (notes.engine !== backend.description) {
+    if (rounding(notes.engine) !== rounding(backend.description)) {
       lines.push(
         `note: it was ${notes.engine} before and is ${backend.description}: results differ in rounding`,
       );

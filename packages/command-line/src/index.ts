@@ -2,6 +2,7 @@
 
 export { formatNorms, wrapNames } from "./help.ts";
 export { type Interrupt, listenForInterrupt } from "./interrupt.ts";
+export { newerNode } from "./newer-node.ts";
 export {
   checkExclusive,
   type Option,
