@@ -1,6 +1,6 @@
 // What every kernel uses: multiply-add, row maps, division of work between threads.
 
-/** Sixteen floats each, for where there is no bias or scale: V8 does not make one of vectors that come from branches. */
+/** Sixteen floats each, for where there is no bias or scale: V8 does not join vectors that come from branches (see width.ts). */
 export const ZEROS = memory.data<f32>([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 16);
 export const ONES = memory.data<f32>([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1], 16);
 

@@ -1,7 +1,7 @@
 // The products of Winograd's transforms.
 
 import { madd } from "./common";
-import { WIDE } from "./width";
+import { put4, WIDE } from "./width";
 
 /** m[36][tiles][columns] = v[36][tiles][depth]·weights[36][columns/8][depth][8]. */
 export function multiply(
@@ -169,25 +169,13 @@ function multiplyColumns(
       u += 128;
       if (w == end) break;
     }
-    v128.store(to, a00);
-    v128.store(to, a01, 16);
-    if (wide) v128.store(to, a02, 32);
-    if (wide) v128.store(to, a03, 48);
+    put4(to, a00, a01, a02, a03, wide);
     to += outRow;
-    v128.store(to, a10);
-    v128.store(to, a11, 16);
-    if (wide) v128.store(to, a12, 32);
-    if (wide) v128.store(to, a13, 48);
+    put4(to, a10, a11, a12, a13, wide);
     to += outRow;
-    v128.store(to, a20);
-    v128.store(to, a21, 16);
-    if (wide) v128.store(to, a22, 32);
-    if (wide) v128.store(to, a23, 48);
+    put4(to, a20, a21, a22, a23, wide);
     to += outRow;
-    v128.store(to, a30);
-    v128.store(to, a31, 16);
-    if (wide) v128.store(to, a32, 32);
-    if (wide) v128.store(to, a33, 48);
+    put4(to, a30, a31, a32, a33, wide);
     to += outRow;
     p0 = next;
   }

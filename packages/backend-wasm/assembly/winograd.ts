@@ -60,7 +60,7 @@ export function convolveWinograd(args: usize, thread: i32, threads: i32): void {
   const outPlane = planeBytes(most, columns);
   const lineBytes = roundUp((across * 4 + 2) * c.channels * 4 + 16, 16);
   const zeros = c.scratch + thread * c.scratchBytes;
-  const zeroBytes = roundUp(max(rowBytes, c.outputs * 4), 16);
+  const zeroBytes = roundUp(rowBytes, 16);
   const lines = zeros + zeroBytes;
   const v = lines + 6 * lineBytes;
   const m = v + 36 * inPlane;

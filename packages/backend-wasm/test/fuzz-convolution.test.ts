@@ -62,6 +62,15 @@ function graphOf({ x, w, relu, ...geometry }: Geometry): Graph {
   });
 }
 
+function feedsOf(graph: Graph, from: Key): Record<string, Float32Array> {
+  return Object.fromEntries(
+    Object.entries(graph.inputs).map(([name, id], j) => {
+      const size = sizeOf(graph.nodes[id]?.shape ?? []);
+      return [name, Float32Array.from(normal(foldIn(from, j), size))];
+    }),
+  );
+}
+
 async function evaluate(backend: Backend, graph: Graph, feeds: Record<string, Float32Array>) {
   const executable = await backend.compile(graph);
   const results = await executable.run(feeds);
@@ -82,12 +91,7 @@ test(`${COUNT} random convolutions`, async (t) => {
   for (let i = 0; i < COUNT; i++) {
     const geometry = randomGeometry(foldIn(key(7), i));
     const graph = graphOf(geometry);
-    const feeds = Object.fromEntries(
-      Object.entries(graph.inputs).map(([name, id], j) => {
-        const size = sizeOf(graph.nodes[id]?.shape ?? []);
-        return [name, Float32Array.from(normal(foldIn(key(8), 3 * i + j), size))];
-      }),
-    );
+    const feeds = feedsOf(graph, foldIn(key(8), i));
     const expected = await evaluate(reference, graph, feeds);
     const engine = engines[i % engines.length] as Backend;
     const actual = await evaluate(engine, graph, feeds);
@@ -104,5 +108,25 @@ test(`${COUNT} random convolutions`, async (t) => {
     t.equal(faults.join("; "), "", `${engine.description}: ${JSON.stringify(geometry)}`);
   }
   for (const backend of [reference, ...engines]) await backend.dispose();
+  t.end();
+});
+
+const wide = await createWasmBackend({ threads: 2, simd: "wide" }).catch(
+  ({ message }: Error) => message,
+);
+
+const skip = typeof wide === "string" ? wide : false;
+test(`wide SIMD gives the bits of relaxed SIMD in ${COUNT} random convolutions`, {
+  skip,
+}, async (t) => {
+  const relaxed = await createWasmBackend({ threads: 2, simd: "relaxed" });
+  for (let i = 0; i < COUNT; i++) {
+    const geometry = randomGeometry(foldIn(key(9), i));
+    const graph = graphOf(geometry);
+    const feeds = feedsOf(graph, foldIn(key(10), i));
+    const actual = await evaluate(wide as Backend, graph, feeds);
+    t.deepEqual(actual, await evaluate(relaxed, graph, feeds), JSON.stringify(geometry));
+  }
+  for (const backend of [relaxed, wide as Backend]) await backend.dispose();
   t.end();
 });

@@ -5,8 +5,8 @@ import { isNode, nodeV8 } from "./platform.ts";
 import { compileWide, wideNeeds } from "./wide.ts";
 
 /**
- * Which instructions the engine uses, on vectors of 4 floats: relaxed SIMD multiplies and adds in one. "wide" is relaxed
- * SIMD on vectors of 8 floats.
+ * Which instructions the engine uses: "plain" ones on vectors of 4 floats, "relaxed" ones, which multiply and add in
+ * one, or "wide" ones, the same on vectors of 8.
  */
 export type Simd = "plain" | "relaxed" | "wide";
 
@@ -44,7 +44,12 @@ const ascii = (text: string): number[] => [...text].map((letter) => letter.charC
 
 /** Node 20 knows relaxed SIMD, but hides it behind a flag. */
 async function enableRelaxedSimd(): Promise<void> {
-  if (isNode) (await nodeV8()).setFlagsFromString("--experimental-wasm-relaxed-simd");
+  if (!isNode) return;
+  try {
+    (await nodeV8()).setFlagsFromString("--experimental-wasm-relaxed-simd");
+  } catch {
+    // Where flags can't be set there is plain SIMD.
+  }
 }
 
 /** Undefined where these instructions can't be had. */
