@@ -15,6 +15,7 @@ export {
 export {
   above,
   atLeast,
+  fraction,
   list,
   name,
   names,

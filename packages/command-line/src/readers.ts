@@ -32,6 +32,10 @@ export const atLeast = (least: number, example: string): Reader<number> =>
 export const above = (limit: number, example: string, kind = "number"): Reader<number> =>
   number((value) => value > limit, `${kind} above ${limit}; give e.g. ${example}`);
 
+/** A number from 0 to below 1. */
+export const fraction = (example: string): Reader<number> =>
+  number((value) => value >= 0 && value < 1, `number from 0 to below 1; give e.g. ${example}`);
+
 const number =
   (fits: (value: number) => boolean, wanted: string): Reader<number> =>
   (value, what) => {
