@@ -12,7 +12,6 @@ import {
   type State,
 } from "@fewnorm/backend";
 import {
-  checkShape,
   elementsOf,
   type Graph,
   type Shape,
@@ -75,7 +74,6 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
       const values = new Map<string, Values>();
       const shapes = new Map<string, Shape>();
       for (const { name, shape } of specs) {
-        checkShape(`createState: "${name}"`, shape);
         checkSize(`createState: "${name}"`, shape);
         values.set(name, new Floats(sizeOf(shape)));
         shapes.set(name, shape);

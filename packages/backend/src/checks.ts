@@ -1,6 +1,7 @@
 // Checks that every backend makes alike, with the same words.
 
 import {
+  checkShape,
   elementsOf,
   type Graph,
   type HostValue,
@@ -10,10 +11,11 @@ import {
 } from "@fewnorm/tensor";
 import type { Feeds, StateSpec } from "./backend.ts";
 
-/** @throws Error when a name occurs twice. */
+/** @throws Error when a name occurs twice, RangeError for a shape that is none. */
 export function checkSpecs(specs: readonly StateSpec[]): void {
   const seen = new Set<string>();
-  for (const { name } of specs) {
+  for (const { name, shape } of specs) {
+    checkShape(`createState: "${name}"`, shape);
     if (seen.has(name)) throw new Error(`createState: "${name}" occurs twice; names must differ`);
     seen.add(name);
   }

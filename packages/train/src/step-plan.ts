@@ -2,7 +2,6 @@
 
 import {
   type Backend,
-  createQueue,
   type Executable,
   type Feeds,
   type Fetches,
@@ -26,7 +25,7 @@ export interface StepPlan {
   compile(backend: Backend, state: State): Promise<CompiledStep>;
 }
 
-/** A compiled training step. */
+/** A compiled training step. One runs at a time, and its feeds stay what they are meanwhile. */
 export interface CompiledStep {
   /** Bytes of intermediate results, of the run that has most. */
   readonly workspaceBytes: number;
@@ -121,18 +120,16 @@ function planSplit(model: Model, options: TraceMicroTrainingOptions): StepPlan {
       const all = [...executables.values()];
       const run: Run = (traced, feeds) =>
         (executables.get(traced) as Executable).run(neededBy(traced, feeds));
-      const queue = createQueue();
       let halfway = false;
       return {
         workspaceBytes: Math.max(...all.map(({ workspaceBytes }) => workspaceBytes)),
-        run: (feeds) =>
-          queue.enter(async () => {
-            if (halfway) await clear(state, carried);
-            halfway = true;
-            const result = await step(feeds, run);
-            halfway = false;
-            return result;
-          }),
+        async run(feeds) {
+          if (halfway) await clear(state, carried);
+          halfway = true;
+          const result = await step(feeds, run);
+          halfway = false;
+          return result;
+        },
         async dispose() {
           for (const executable of all) await executable.dispose();
         },

@@ -1,6 +1,6 @@
 // A model on a backend: its states, and the compiled steps that share them.
 
-import type { Backend } from "@fewnorm/backend";
+import { type Backend, copyOf, createQueue } from "@fewnorm/backend";
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import {
   elementsOf,
@@ -118,6 +118,12 @@ export async function createTrainer(
     throw error;
   });
 
+  // A step may be several runs, and the states are read and written one by one: nothing comes between.
+  const queue = createQueue();
+  /** What a caller may change before it is needed: by what waits, or by the later runs of a step. */
+  const kept = (elements: ArrayLike<number>, later = queue.busy) =>
+    later ? copyOf(elements) : elements;
+
   let stepped = false;
   /** What evaluation takes in the place of states: until the first step there is nothing else to take. */
   const standIns = <V>(values: ReadonlyMap<string, V>): readonly (readonly [string, V])[] => {
@@ -136,46 +142,68 @@ export async function createTrainer(
     workspaceBytes: step.workspaceBytes,
     async initialize(key) {
       const first = initializeStates(states, key);
-      stepped = false;
-      for (const [name, values] of [...first, ...standIns(first)]) await state.write(name, values);
+      await queue.enter(async () => {
+        stepped = false;
+        for (const [name, values] of [...first, ...standIns(first)]) {
+          await state.write(name, values);
+        }
+      });
     },
-    step(feeds) {
-      stepped = true;
-      return step.run(feeds);
+    async step({ images, labels, ...rest }) {
+      const later = queue.busy || micro < batch;
+      const feeds = {
+        images: kept(elementsOf("step: images", images, [batch, ...model.inputShape]), later),
+        labels: kept(elementsOf("step: labels", labels, [batch], "int32"), later),
+        ...rest,
+      };
+      return queue.enter(async () => {
+        const result = await step.run(feeds);
+        stepped = true;
+        return result;
+      });
     },
     async logits(images) {
-      const fetches = await evaluationStep.run({ images });
+      const shape = [evaluationBatch, ...model.inputShape];
+      const feeds = { images: kept(elementsOf("logits: images", images, shape)) };
+      const fetches = await queue.enter(() => evaluationStep.run(feeds));
       return elementsOf("logits", fetches.logits as HostValue, [evaluationBatch, classes]);
     },
-    async read() {
-      const tensors = new Map<string, HostTensor>();
-      for (const { name, shape } of states) {
-        const values = Float32Array.from(elementsOf("read", await state.read(name), shape));
-        tensors.set(name, { shape, values });
-      }
-      return tensors;
+    read() {
+      return queue.enter(async () => {
+        const tensors = new Map<string, HostTensor>();
+        for (const { name, shape } of states) {
+          const values = Float32Array.from(elementsOf("read", await state.read(name), shape));
+          tensors.set(name, { shape, values });
+        }
+        return tensors;
+      });
     },
     async write(tensors) {
       const shapes = new Map(states.map(({ name, shape }) => [name, shape]));
-      for (const [name, { shape: given, values }] of tensors) {
+      const given = new Map<string, ArrayLike<number>>();
+      for (const [name, { shape: found, values }] of tensors) {
         const shape = shapes.get(name);
         if (shape === undefined) {
           throw new Error(`write: ${model.name} has no state "${name}"; see states for its names`);
         }
-        if (!sameShape(given, shape)) {
+        if (!sameShape(found, shape)) {
           throw new RangeError(
-            `write: "${name}" is ${showShape(given)}, but ${model.name} expects ${showShape(shape)}`,
+            `write: "${name}" is ${showShape(found)}, but ${model.name} expects ${showShape(shape)}`,
           );
         }
-        elementsOf(`write: "${name}"`, values, shape);
+        given.set(name, kept(elementsOf(`write: "${name}"`, values, shape), true));
       }
-      const all = new Map([...standIns(tensors), ...tensors]);
-      for (const [name, { values }] of all) await state.write(name, values);
+      await queue.enter(async () => {
+        const all = new Map([...standIns(given), ...given]);
+        for (const [name, values] of all) await state.write(name, values);
+      });
     },
-    async dispose() {
-      await step.dispose();
-      await evaluationStep.dispose();
-      await state.dispose();
+    dispose() {
+      return queue.enter(async () => {
+        await step.dispose();
+        await evaluationStep.dispose();
+        await state.dispose();
+      });
     },
   };
 }

@@ -24,7 +24,8 @@ function largest(
       const [y, x] = [e.name(`${top} + ${ky}`), e.name(`${left} + ${kx}`)];
       e.when(`${y} >= 0 && ${y} < ${h} && ${x} >= 0 && ${x} < ${w}`, () => {
         const pixel = e.read(of, [n, c, y, x]);
-        e.when(`${pixel} > ${value}`, () => {
+        // NaN is largest: what follows is not.
+        e.when(`${pixel} > ${value} || ${pixel} !== ${pixel}`, () => {
           e.statement(`${value} = ${pixel};`);
           e.statement(`${tap} = ${ky} * ${kernel[1]} + ${kx};`);
         });

@@ -268,7 +268,7 @@ export function findMaskedGradients(
     if (parts.length === 0 || ends.has(id)) continue;
     const taken = users[id] as readonly Node[];
     const found = maskOf(graph, id, taken) ?? maskOfRows(graph, users, taken, placed);
-    if (found === undefined) continue;
+    if (found === undefined || parts.some((part) => part < found.results)) continue;
     const joins = new Set(found.by.map((one) => placed.get(one)?.join));
     const [join, ...others] = joins;
     // Their results lie in the gradient's memory, so they can be parts of no join but one that equals it, or in which

@@ -108,6 +108,10 @@ export const stateContract: readonly ContractCase[] = [
       const turned = toNdArray(countTo(6), [3, 2]);
       await rejects(t, () => state.write("w", turned), RangeError, /"w".*\[3, 2\]/, "other shape");
       equalValues(t, await state.read("w"), countTo(6), "the value is as before");
+      for (const shape of [[0], [-1], [1.5], [Number.NaN]]) {
+        const create = () => backend.createState([{ name: "w", shape }]);
+        await rejects(t, create, RangeError, /createState: "w"/, `a state of [${shape}]`);
+      }
       const twice = [1, 2].map((n) => ({ name: "w", shape: [n] }));
       await rejects(t, () => backend.createState(twice), Error, /"w"/, "a name that occurs twice");
     },

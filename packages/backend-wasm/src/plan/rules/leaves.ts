@@ -1,5 +1,6 @@
 // Inputs, states, constants.
 
+import { sizeOf } from "@fewnorm/tensor";
 import { copyRowMajor, needsTransposition } from "../elementwise.ts";
 import { toStored } from "../layout.ts";
 import { bytesOf } from "../lowering.ts";
@@ -19,12 +20,12 @@ export const leafRules: Rules<"input" | "state" | "constant"> = {
   },
   state: (low, { shape, attributes }) => ({ shape, place: low.state(attributes.name) }),
   constant(low, { shape, dtype, attributes: { values } }) {
-    if (typeof values === "number") {
+    if (typeof values === "number" && dtype === "float32") {
       return { shape, place: low.constant([values], dtype), uniform: values };
     }
-    const stored =
-      dtype === "int32" ? new Int32Array(values.length) : new Float32Array(values.length);
-    toStored(values, shape, stored);
+    const all = typeof values === "number" ? new Array<number>(sizeOf(shape)).fill(values) : values;
+    const stored = dtype === "int32" ? new Int32Array(all.length) : new Float32Array(all.length);
+    toStored(all, shape, stored);
     return { shape, place: low.constant(stored, dtype) };
   },
 };

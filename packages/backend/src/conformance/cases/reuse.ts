@@ -15,6 +15,7 @@ import {
   reshape,
   row,
   rows,
+  softmaxCrossEntropy,
   sqrt,
   subtract,
   sum,
@@ -25,6 +26,36 @@ import { range, sampled, window } from "./ranges.ts";
 
 /** Values that are needed again. */
 export const reuseCases: readonly Case[] = [
+  {
+    name: "a gradient with the mask of a ReLU that comes after it",
+    build(r) {
+      const attributes = {
+        stride: [1, 1],
+        padding: [1, 1],
+        groups: 1,
+        shape: [2, 4, 6, 6],
+      } as const;
+      const [g, w] = [r.values([2, 8, 6, 6]), r.values([8, 4, 3, 3])];
+      const gradient = r.builder.append("conv2dInputGrad", [g, w], attributes);
+      const [mean, scale, shift] = [r.values([4]), r.values([4]), r.values([4])];
+      const results = normalize(r.values([2, 4, 6, 6]), mean, scale, shift, { relu: true });
+      return reluGrad(gradient, results);
+    },
+  },
+  {
+    name: "int32 constants given as one number",
+    build(r) {
+      const x = r.values([4, 3]);
+      const { builder } = r;
+      const maps = r.values([3, 4, 6, 7]);
+      const labels = builder.constant(1, [4], "int32");
+      return {
+        loss: softmaxCrossEntropy(x, labels),
+        same: softmaxCrossEntropy(x, reshape(builder.constant(2, [2, 2], "int32"), [4])),
+        part: crop(maps, builder.constant(1, [6], "int32"), { ...window, index: 2 }),
+      };
+    },
+  },
   {
     name: "rows added into something that is still needed",
     build(r) {

@@ -1,0 +1,89 @@
+// What is asked of a trainer is done in that order, on what the feeds were, in however many runs a step is.
+import { createReferenceBackend } from "@fewnorm/backend-reference";
+import { batchNorm } from "@fewnorm/norm";
+import { key, normal } from "@fewnorm/tensor";
+import { averaged, createTrainer, type HostTensor, sgd, type Trainer } from "@fewnorm/train";
+import test from "tape";
+import { tinyModel } from "./tiny.ts";
+
+const batch = 12;
+const feedsOf = (seed: number) => ({
+  images: Float32Array.from(normal(key(seed), batch * 36)),
+  labels: Int32Array.from({ length: batch }, (_, i) => (i * i) % 3),
+  key: key(9),
+  learningRate: 0.1,
+});
+
+const create = async (micro: number, optimizer = sgd()): Promise<Trainer> => {
+  const backend = await createReferenceBackend({ precision: "float64" });
+  const trainer = await createTrainer(backend, tinyModel("tiny", batchNorm()), {
+    batch,
+    micro,
+    optimizer,
+  });
+  await trainer.initialize(key(1));
+  return trainer;
+};
+
+const valuesOf = (tensors: ReadonlyMap<string, HostTensor>) =>
+  [...tensors].map(([name, { values }]) => [name, Array.from(values)]);
+
+for (const micro of [batch, 4]) {
+  test(`feeds that change while steps run or wait, ${micro} images at a time`, async (t) => {
+    const trainer = await create(micro);
+    const expected = [await trainer.step(feedsOf(2)), await trainer.step(feedsOf(3))];
+    await trainer.initialize(key(1));
+    const feeds = [feedsOf(2), feedsOf(3)];
+    const running = feeds.map((one) => trainer.step(one));
+    for (const { images, labels } of feeds) {
+      images.fill(0);
+      labels.fill(0);
+    }
+    t.deepEqual(await Promise.all(running), expected);
+    await trainer.dispose();
+  });
+
+  test(`states are read and written before or after a step, ${micro} images at a time`, async (t) => {
+    const trainer = await create(micro);
+    const before = await trainer.read();
+    const first = trainer.read();
+    trainer.step(feedsOf(2));
+    const second = trainer.read();
+    const logits = trainer.logits(feedsOf(3).images.subarray(0, micro * 36));
+    t.deepEqual(valuesOf(await first), valuesOf(before), "before");
+    const after = await trainer.read();
+    t.deepEqual(valuesOf(await second), valuesOf(after), "after");
+    t.notDeepEqual(valuesOf(before), valuesOf(after), "the step changes something");
+    t.deepEqual(await logits, await trainer.logits(feedsOf(3).images.subarray(0, micro * 36)));
+    const step = trainer.step(feedsOf(3));
+    const back = trainer.write(before);
+    await Promise.all([step, back]);
+    t.deepEqual(valuesOf(await trainer.read()), valuesOf(before), "written after the step");
+    await Promise.all([trainer.step(feedsOf(2)), trainer.dispose()]);
+  });
+}
+
+test("after a first step that failed, evaluation still takes what is written", async (t) => {
+  const trainer = await create(batch, averaged(sgd(), 0.9));
+  const { images } = feedsOf(2);
+  const weights = new Map(
+    [...(await trainer.read())].filter(([name]) => /^(conv|fc)[^ ]*(weight|bias)$/.test(name)),
+  );
+  const triple = new Map(
+    [...weights].map(([name, { shape, values }]) => [
+      name,
+      { shape, values: values.map((x) => 3 * x) },
+    ]),
+  );
+  await trainer.write(triple);
+  const expected = Array.from(await trainer.logits(images));
+  await trainer.write(weights);
+  const failing = { ...feedsOf(2), labels: new Int32Array(batch).fill(99) };
+  await trainer.step(failing).then(
+    () => t.fail("labels that there are not must be an error"),
+    () => t.pass("the step fails"),
+  );
+  await trainer.write(triple);
+  t.deepEqual(Array.from(await trainer.logits(images)), expected);
+  await trainer.dispose();
+});
