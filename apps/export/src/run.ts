@@ -1,5 +1,6 @@
 // The command from its arguments to its exit status.
 
+import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type Reader, readText, shape, usageError, whole } from "@fewnorm/command-line";
 import { exportOnnx } from "@fewnorm/onnx";
@@ -10,6 +11,9 @@ import { readStateDict } from "@fewnorm/train";
 import { replaceFile } from "@fewnorm/train/node";
 import { type Arguments, parseArguments } from "./arguments.ts";
 
+/** Where a file lies, behind all links. */
+const placeOf = (name: string): Promise<string> => realpath(name).catch(() => resolve(name));
+
 /**
  * Runs the command and returns its exit status.
  * @throws Error with a message for the user: a usage error where the command line is at fault.
@@ -17,7 +21,7 @@ import { type Arguments, parseArguments } from "./arguments.ts";
 export async function run(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
   const { init, onnx, foldNorms, batch } = given;
-  if (resolve(init) === resolve(onnx)) {
+  if ((await placeOf(init)) === (await placeOf(onnx))) {
     throw usageError(`--init and --onnx are both ${init}; give different files`);
   }
   const file = await openSafetensorsFile(init);

@@ -1,6 +1,6 @@
 // The command: what it writes is what the weights compute, and what is wrong is one line.
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -125,6 +125,10 @@ test("weights are not overwritten by what is made of them", async (t) => {
     const { code, stderr } = command("--init", init, "--onnx", init);
     t.equal(code, 2);
     t.match(stderr, /--init and --onnx are both \S+; give different files/);
+    t.ok(before.equals(await readFile(init)));
+    const onnx = join(folder, "a.onnx");
+    await symlink(init, onnx);
+    t.equal(command("--init", init, "--onnx", onnx).code, 2, "under another name");
     t.ok(before.equals(await readFile(init)));
   });
 });

@@ -31,6 +31,9 @@ export async function readCifar10Archive(
       await collect(who, path, body, false);
       continue;
     }
+    if (files.has(base)) {
+      throw new Error(`${who}: ${path} holds ${base} twice; leave out the one that is not meant`);
+    }
     wanted.check(base, size, path);
     files.set(base, await collect(who, path, body, true));
   }

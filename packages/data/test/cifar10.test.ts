@@ -242,3 +242,12 @@ test(
     t.ok(bytes.subarray(1, recordSize).equals(data.train.images.subarray(0, 3072)), "first image");
   },
 );
+
+test("loadCifar10: an archive with two files of one name is refused", async (t) => {
+  const folder = await temporaryFolder(t);
+  const files = cifarFiles(2);
+  const second = { "backup/data_batch_1.bin": files["test_batch.bin"] as Uint8Array };
+  await writeFiles(folder, { "c.tar.gz": await cifarArchive({ ...files, ...second }) });
+  const loading = loadCifar10(join(folder, "c.tar.gz"));
+  await rejects(t, loading, [/data_batch_1\.bin twice/], "twice");
+});

@@ -10,6 +10,8 @@ import {
   pad,
   relu,
   type Shape,
+  sameShape,
+  showShape,
   sizeOf,
   subtract,
   type Tensor,
@@ -37,9 +39,17 @@ export function averagePool(x: Tensor, size: number): Tensor {
   );
 }
 
-/** The channels of a, then those of b: [N, A, H, W] and [N, B, H, W] → [N, A + B, H, W]. */
+/**
+ * The channels of a, then those of b: [N, A, H, W] and [N, B, H, W] → [N, A + B, H, W].
+ * @throws RangeError where something but the channels differs.
+ */
 export function joinChannels(a: Tensor, b: Tensor): Tensor {
   const [n = 1, channels = 1, ...map] = a.shape;
+  if (!sameShape([n, ...map], [...b.shape.slice(0, 1), ...b.shape.slice(2)])) {
+    throw new RangeError(
+      `joinChannels: ${showShape(a.shape)} and ${showShape(b.shape)} differ in more than their channels; bring them to the same size first`,
+    );
+  }
   const shape: Shape = [n, channels + (b.shape[1] ?? 1), ...map];
   return a.builder.labelled("join channels", () =>
     add(pad(a, { before: [0, 0, 0, 0], shape }), pad(b, { before: [0, channels, 0, 0], shape })),

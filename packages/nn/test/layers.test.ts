@@ -8,6 +8,7 @@ import {
   dense,
   globalAveragePool,
   heNormal,
+  joinChannels,
   uniformFanIn,
 } from "@fewnorm/nn";
 import { key, normal, type Shape, sizeOf, type Tensor, trace } from "@fewnorm/tensor";
@@ -130,5 +131,22 @@ test("initial values have the stated spread", (t) => {
     uniform.every((value) => Math.abs(value) <= 1 / 12),
     "within the bound",
   );
+  t.end();
+});
+
+test("joinChannels: only channels may differ", (t) => {
+  trace((builder) => {
+    const a = builder.input("a", [2, 1, 4, 4]);
+    t.deepEqual(joinChannels(a, builder.input("b", [2, 3, 4, 4])).shape, [2, 4, 4, 4]);
+    for (const shape of [
+      [1, 1, 4, 4],
+      [2, 1, 3, 4],
+      [2, 1, 4, 5],
+    ]) {
+      const b = builder.input(`b ${shape}`, shape);
+      t.throws(() => joinChannels(a, b), /joinChannels: \[2, 1, 4, 4\] and \[.* differ/);
+    }
+    builder.output("y", a);
+  });
   t.end();
 });

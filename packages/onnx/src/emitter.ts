@@ -59,7 +59,14 @@ export function emitGraph(
   const known = new Map<string, { id: number; shape: Shape }>();
   const integers = new Map<string, readonly number[]>();
   const repeated = new Map<string, { value: number; size: number }>();
-  const taken = new Map<string, number>([[options.outputName, 1]]);
+  const ends = [options.outputName, ...Object.keys(graph.inputs)];
+  const taken = new Map([...ends, ...Object.keys(graph.states)].map((name) => [name, 1]));
+  const both = ends.find((name) => Object.hasOwn(graph.states, name));
+  if (both !== undefined) {
+    throw new Error(
+      `exportOnnx: a parameter is called "${both}", as an input or output is; give it another name`,
+    );
+  }
 
   const unique = (wanted: string): string => {
     const times = taken.get(wanted) ?? 0;

@@ -14,7 +14,7 @@ import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
 import { batchNorm, type Norm, noNorm } from "@fewnorm/norm";
 import { exportOnnx } from "@fewnorm/onnx";
 import { normForms, parseNorm } from "@fewnorm/presets";
-import { mean, reshape, subtract } from "@fewnorm/tensor";
+import { mean, multiply, reshape, subtract } from "@fewnorm/tensor";
 import test from "tape";
 import { runOnnx } from "./onnxruntime.ts";
 import { compare, imagesOf, logitsHere, randomStates } from "./trained.ts";
@@ -223,4 +223,23 @@ test("what cannot be exported is named", async (t) => {
   t.match(await message(exportOnnx(model, other)), /"fc.bias" \[5\], which is \[4\]/);
   const short = new Map(states).set("fc.bias", { shape: [5], values: new Float32Array(4) });
   t.match(await message(exportOnnx(model, short)), /"fc.bias" has 4 values/);
+});
+
+test("a parameter that is called like the input or the output is an error", async (t) => {
+  for (const name of ["images", "logits"]) {
+    const model: Model = {
+      ...lenet({ norm: noNorm() }),
+      logits(scope, images) {
+        const x = dense(scope, "fc", globalAveragePool(images), { units: 10 });
+        return multiply(
+          x,
+          scope.parameter(name, [10], (_, shape) => new Float32Array(shape[0] ?? 0)),
+        );
+      },
+    };
+    await exportOnnx(model, randomStates(model)).then(
+      () => t.fail("must be refused"),
+      ({ message }: Error) => t.match(message, new RegExp(`a parameter is called "${name}"`)),
+    );
+  }
 });

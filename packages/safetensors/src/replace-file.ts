@@ -15,6 +15,23 @@ export async function replaceFile(
   keep?: string,
 ): Promise<void> {
   const path = await targetOf(name);
+  const before = writers.get(path);
+  const own = (before ?? Promise.resolve()).then(() => replaceNow(path, content, keep));
+  const done = own.catch(() => {});
+  writers.set(path, done);
+  await own.finally(() => {
+    if (writers.get(path) === done) writers.delete(path);
+  });
+}
+
+/** Who writes a file last of those in this process: one after another, or they would write into each other's. */
+const writers = new Map<string, Promise<void>>();
+
+async function replaceNow(
+  path: string,
+  content: Uint8Array | string | Iterable<Uint8Array>,
+  keep?: string,
+): Promise<void> {
   await makeFolder(dirname(path));
   const beside = `${path}.writing`;
   try {

@@ -63,6 +63,13 @@ export function headerTextOf(
 ): string {
   // Members are written one by one: an object would move names that are numbers to the front.
   const members: string[] = [];
+  for (const [key, value] of Object.entries(metadata)) {
+    if (typeof value !== "string" || !isWellFormed(key) || !isWellFormed(value)) {
+      throw new RangeError(
+        `encodeSafetensors: the metadata's ${show(key)} must be a string of whole characters`,
+      );
+    }
+  }
   if (Object.keys(metadata).length > 0) {
     members.push(`${JSON.stringify(metadataName)}:${JSON.stringify(metadata)}`);
   }
@@ -70,6 +77,14 @@ export function headerTextOf(
   for (const [name, { shape, values }] of tensors) {
     if (name === metadataName || !isWellFormed(name)) {
       throw new RangeError(`encodeSafetensors: ${show(name)} cannot be a tensor's name; rename it`);
+    }
+    if (
+      !(values instanceof Float32Array) ||
+      !shape.every((n) => Number.isSafeInteger(n) && n >= 0)
+    ) {
+      throw new RangeError(
+        `encodeSafetensors: ${show(name)} of shape [${shape.join(", ")}] must have whole extents >= 0, and its values in a Float32Array`,
+      );
     }
     const size = shape.reduce((product, extent) => product * extent, 1);
     if (size !== values.length) {

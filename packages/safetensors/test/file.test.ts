@@ -94,3 +94,17 @@ test("a file that cannot be written leaves nothing behind", async (t) => {
     await file.dispose();
   });
 });
+
+test("of several writers of one file the last one's is whole", async (t) => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "a.safetensors");
+    const sizes = [300_000, 100_000, 200_000];
+    await Promise.all(sizes.map((size, i) => writeSafetensors(path, tensorsOf(i, size))));
+    const file = await openSafetensorsFile(path);
+    const { values } = await file.readFloat32("a");
+    await file.dispose();
+    t.equal(values.length, 200_000);
+    t.ok(values.every((value) => value === 2));
+    t.deepEqual(await readdir(folder), ["a.safetensors"], "nothing is left beside it");
+  });
+});

@@ -119,3 +119,21 @@ test("what could not be read again is not written", (t) => {
   t.throws(() => encodeSafetensors(many), /100001 tensors need/);
   t.end();
 });
+
+test("what no reader would take is not written", (t) => {
+  const values = new Float32Array(6);
+  const three = (tensor: object) => new Map([["a", tensor as FloatTensor]]);
+  for (const tensor of [
+    { shape: [3], values: [1, 2, 3] },
+    { shape: [3], values: new Float64Array(3) },
+    { shape: [-2, -3], values },
+    { shape: [1.5, 4], values },
+  ]) {
+    t.throws(() => encodeSafetensors(three(tensor)), /"a" of shape .* Float32Array/);
+  }
+  for (const metadata of [{ e: 3 }, { e: "\ud800" }, { "\ud800": "e" }]) {
+    const options = { metadata: metadata as unknown as Record<string, string> };
+    t.throws(() => encodeSafetensors(three({ shape: [6], values }), options), /metadata's/);
+  }
+  t.end();
+});

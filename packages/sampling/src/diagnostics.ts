@@ -44,6 +44,9 @@ export function samplingError(
   { draws = 256 }: SamplingErrorOptions = {},
 ): SamplingError {
   const where = "samplingError";
+  if (!Number.isSafeInteger(draws) || draws < 1) {
+    throw new RangeError(`${where}: draws is ${draws}; give a whole number >= 1`);
+  }
   const map = featureMap(where, values, shape);
   const parts = planParts(where, sampling, map.shape);
   const virtual = parts.find(({ strategy }) => strategy.virtualRows > 0);
@@ -55,7 +58,7 @@ export function samplingError(
   const full = Array.from({ length: map.channels }, (_, channel) => ({
     channel,
     ...blockMoments(map, channel, map.shape, start),
-  })).filter(({ variance }) => variance > 0);
+  })).filter(({ variance }) => variance !== 0);
   if (full.length === 0)
     throw new RangeError(`${where}: all ${map.channels} channels are constant`);
 

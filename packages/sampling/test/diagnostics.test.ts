@@ -109,3 +109,14 @@ test("effectiveSampleSize: values of independent and of equal pixels", (t) => {
   t.equal(effectiveSampleSize(extent, 1), 4);
   t.end();
 });
+
+test("samplingError: NaN is not left out, and draws are whole", (t) => {
+  const shape = [8, 2, 4, 4] as const;
+  const values = Float32Array.from(normal(key(1), 256));
+  values[0] = Number.NaN;
+  t.ok(Number.isNaN(samplingError(values, shape, images(2), key(2)).mean.rms));
+  for (const draws of [0, 1.5]) {
+    t.throws(() => samplingError(values, shape, images(2), key(2), { draws }), /draws is/);
+  }
+  t.end();
+});
