@@ -15,8 +15,8 @@ export async function replaceFile(
   keep?: string,
 ): Promise<void> {
   const path = await targetOf(name);
-  const before = writers.get(path);
-  const own = (before ?? Promise.resolve()).then(() => replaceNow(path, content, keep));
+  const before = writers.get(path) ?? Promise.resolve();
+  const own = before.then(() => replaceNow(path, content, keep));
   const done = own.catch(() => {});
   writers.set(path, done);
   await own.finally(() => {

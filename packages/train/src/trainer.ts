@@ -191,7 +191,7 @@ export async function createTrainer(
             `write: "${name}" is ${showShape(found)}, but ${model.name} expects ${showShape(shape)}`,
           );
         }
-        given.set(name, kept(elementsOf(`write: "${name}"`, values, shape), true));
+        given.set(name, copyOf(elementsOf(`write: "${name}"`, values, shape)));
       }
       await queue.enter(async () => {
         const all = new Map([...standIns(given), ...given]);
