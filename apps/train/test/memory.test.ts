@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import test from "tape";
 
-test("the resident set stays within 2% from step 100 to step 1,000", async (t) => {
+test("the resident set stays within 2% of a real training's from step 100 to step 1,000", async (t) => {
   // What Node itself gathers, at its own pace and more on a busy machine, is kept out of the measurement: V8
   // fills its young generation, 2 × 16 MB, once before it begins to reuse it (with 1 MB that is over before
   // step 100), compiles JavaScript late (3 or 4 MB, none without its optimizing compiler), and its threads
@@ -16,5 +16,7 @@ test("the resident set stays within 2% from step 100 to step 1,000", async (t) =
     { env: { ...process.env, MALLOC_ARENA_MAX: "1" } },
   );
   const { early, late } = JSON.parse(stdout) as { early: number; late: number };
-  t.ok(late - early < 0.02 * early, `${early} bytes at step 100, ${late} at step 1,000`);
+  // ResNet-20 at batch 128 takes 293 MiB; this small training, made to be quick, 90, most of them Node's own.
+  const allowed = 0.02 * 293 * 2 ** 20;
+  t.ok(late - early < allowed, `${early} bytes at step 100, ${late} at step 1,000`);
 });
