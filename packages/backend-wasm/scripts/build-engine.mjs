@@ -1,6 +1,6 @@
-// Compiles assembly/ into dist/src/engine/binaries.js: the engine with and without relaxed SIMD, and for vectors of 8
-// floats, as base64 in a module, so that neither Node nor a bundler has a file to find at run time. Does nothing while
-// the sources are unchanged.
+// Compiles assembly/ into dist/src/engine: the engine with and without relaxed SIMD in binaries.js, and for vectors of 8
+// floats in wide-binary.js, which bundles for browsers leave out. They are base64 in modules, so that neither Node nor a
+// bundler has a file to find at run time. Does nothing while the sources are unchanged.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { main } from "assemblyscript/asc";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, "dist", "src", "engine");
-const target = join(folder, "binaries.js");
+const modules = { "binaries.js": ["plain", "relaxed"], "wide-binary.js": ["wide"] };
 const builds = {
   plain: ["simd", "threads"],
   relaxed: ["simd", "threads", "relaxed-simd"],
@@ -61,12 +61,13 @@ async function compile(name, features) {
 }
 
 const hash = sourceHash();
-const current = existsSync(target) && readFileSync(target, "utf8").startsWith(`// ${hash}\n`);
-if (!current) {
+for (const [file, names] of Object.entries(modules)) {
+  const target = join(folder, file);
+  if (existsSync(target) && readFileSync(target, "utf8").startsWith(`// ${hash}\n`)) continue;
   process.chdir(root);
   const lines = [`// ${hash}`];
-  for (const [name, features] of Object.entries(builds)) {
-    const binary = await compile(name, features);
+  for (const name of names) {
+    const binary = await compile(name, builds[name]);
     lines.push(`export const ${name} = "${Buffer.from(binary).toString("base64")}";`);
   }
   mkdirSync(folder, { recursive: true });

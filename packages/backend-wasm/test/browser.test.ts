@@ -1,10 +1,19 @@
 // The engine in headless Chromium, with shared memory and without, called by a page and by a worker.
 
 import test from "tape";
-import { openBrowser, whyNoBrowser } from "./browser.ts";
+import { relaxed } from "../src/engine/binaries.js";
+import { wide } from "../src/engine/wide-binary.js";
+import { bundle, openBrowser, whyNoBrowser } from "./browser.ts";
 import { runStep } from "./training-step.ts";
 
 const skip = whyNoBrowser ?? false;
+
+test("a bundle for browsers leaves out the binary that only Node can run", async (t) => {
+  const scripts = await bundle();
+  const holds = (binary: string) => scripts.some((script) => script.includes(binary));
+  t.ok(holds(relaxed), "relaxed SIMD is in it");
+  t.notOk(holds(wide as string), "vectors of 8 floats are not");
+});
 
 test("in a page and in a worker, isolated or not", { skip }, async (t) => {
   const browser = await openBrowser();

@@ -1,7 +1,7 @@
 // Headless Chromium with this package in it, bundled by Vite as it comes.
 
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { build, preview } from "vite";
@@ -31,14 +31,22 @@ const isolation = {
 /** The compiled package, below which this file lies. */
 const dist = fileURLToPath(new URL("..", import.meta.url));
 
-export async function openBrowser(): Promise<Browser> {
+const outDir = `${dist}/page`;
+const shared = { root: dist, configFile: false, logLevel: "error" } as const;
+
+/** The scripts of the bundle. */
+export async function bundle(): Promise<readonly string[]> {
   // An icon of its own, or else the browser misses one and says so.
   const html =
     '<!doctype html><link rel="icon" href="data:,"><script type="module" src="/test/page.js"></script>';
   await writeFile(`${dist}/index.html`, html);
-  const shared = { root: dist, configFile: false, logLevel: "error" } as const;
-  const outDir = `${dist}/page`;
   await build({ ...shared, build: { outDir, emptyOutDir: true } });
+  const files = await readdir(`${outDir}/assets`);
+  return Promise.all(files.map((file) => readFile(`${outDir}/assets/${file}`, "utf8")));
+}
+
+export async function openBrowser(): Promise<Browser> {
+  await bundle();
   const serve = (headers: Record<string, string>) =>
     preview({ ...shared, build: { outDir }, preview: { headers } });
   const servers = { plain: await serve({}), isolated: await serve(isolation) };

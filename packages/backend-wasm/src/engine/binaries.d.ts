@@ -2,4 +2,3 @@
 
 export declare const plain: string;
 export declare const relaxed: string;
-export declare const wide: string;

@@ -1,8 +1,9 @@
 // Finds out what WebAssembly can do here, and makes the engine's module for it.
 
-import { plain, relaxed, wide } from "./binaries.js";
+import { plain, relaxed } from "./binaries.js";
 import { isNode, nodeV8 } from "./platform.ts";
 import { compileWide, wideNeeds } from "./wide.ts";
+import { wide } from "./wide-binary.js";
 
 /**
  * Which instructions the engine uses: "plain" ones on vectors of 4 floats, "relaxed" ones, which multiply and add in
@@ -10,7 +11,7 @@ import { compileWide, wideNeeds } from "./wide.ts";
  */
 export type Simd = "plain" | "relaxed" | "wide";
 
-const binaries: Readonly<Record<Simd, string>> = { plain, relaxed, wide };
+const binaries: Readonly<Record<Simd, string | undefined>> = { plain, relaxed, wide };
 
 /** A compiled engine: the module takes shared memory or memory of its own. */
 export interface EngineBinary {
@@ -69,7 +70,9 @@ async function compile(
 export async function loadEngine(simd: Simd | "auto", shared: boolean): Promise<EngineBinary> {
   const candidates: Simd[] = simd === "auto" ? ["wide", "relaxed", "plain"] : [simd];
   for (const candidate of candidates) {
-    const bytes = decode(binaries[candidate]);
+    const base64 = binaries[candidate];
+    if (base64 === undefined) continue;
+    const bytes = decode(base64);
     const module = await compile(candidate, shared ? bytes : withOwnMemory(bytes));
     if (module !== undefined) return { simd: candidate, shared, module };
   }
