@@ -13,7 +13,9 @@ const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
  * @throws Error if the name or the layer is not valid, or the package exists
  */
 export function createPackage(root, { name, layer, description }) {
-  if (!NAME.test(name)) {
+  const kind = name.replace(/^sampling-/, "");
+  // What follows "sampling-" becomes the name of a function, which cannot begin with a digit.
+  if (!NAME.test(kind)) {
     throw new Error(`new-package: "${name}" is not a name in kebab-case, such as sampling-mine`);
   }
   if (!Number.isInteger(layer) || layer < 0) {
@@ -25,7 +27,6 @@ export function createPackage(root, { name, layer, description }) {
   }
   const isStrategy = name.startsWith("sampling-");
   const template = join(TEMPLATES, isStrategy ? "strategy" : "package");
-  const kind = name.replace(/^sampling-/, "");
   // As in batchSampling of the package sampling-batch.
   const camel = isStrategy ? `${camelCase(kind)}Sampling` : camelCase(name);
   const pascal = `${camel.charAt(0).toUpperCase()}${camel.slice(1)}`;
@@ -35,7 +36,9 @@ export function createPackage(root, { name, layer, description }) {
   return filesBelow(template).map((path) => {
     const target = join(folder, fill(path, values).replace(/\.template$/, ""));
     mkdirSync(dirname(join(root, target)), { recursive: true });
-    writeFileSync(join(root, target), fill(readFileSync(join(template, path), "utf8"), values));
+    const escaped = { ...values, description: JSON.stringify(text).slice(1, -1) };
+    const filling = target.endsWith(".json") ? escaped : values;
+    writeFileSync(join(root, target), fill(readFileSync(join(template, path), "utf8"), filling));
     return target;
   });
 }
