@@ -44,13 +44,16 @@ export interface CosineOptions {
 /**
  * final + (base − final)·(1 + cos(π·(step − w)/(T − w)))/2, after the first w steps (see
  * {@link warmUp}). Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
- * @throws RangeError unless 0 ≤ warmUp < steps.
+ * @throws RangeError unless steps is a whole number ≥ 1 and 0 ≤ warmUp < steps.
  */
 export function cosine(options: CosineOptions): Schedule {
   const { base, steps, warmUp: warm = 0, final = 0 } = options;
   checkRate("cosine", "base", base);
   checkRate("cosine", "final", final);
-  if (!(Number.isInteger(steps) && steps >= 1 && warm >= 0 && warm < steps)) {
+  if (!(Number.isInteger(steps) && steps >= 1)) {
+    throw new RangeError(`cosine: steps is ${steps}; give a whole number >= 1`);
+  }
+  if (!(warm >= 0 && warm < steps)) {
     throw new RangeError(
       `cosine: ${warm} of ${steps} steps are warm-up; the warm-up must be shorter than the training`,
     );

@@ -34,7 +34,13 @@ test("cosine rises linearly, peaks at the end of the warm-up, and falls to the f
   t.end();
 });
 
-test("cosine refuses a warm-up that fills the training", (t) => {
+test("cosine refuses a training of no whole number of steps, and a warm-up that fills it", (t) => {
+  for (const steps of [0, -31, 46.5, Number.NaN]) {
+    t.throws(
+      () => cosine({ base: 0.1, steps }),
+      new RegExp(`steps is ${steps}; give a whole number`),
+    );
+  }
   t.throws(() => cosine({ base: 0.1, steps: 10, warmUp: 10 }), /10 of 10 steps are warm-up/);
   t.throws(() => cosine({ base: Number.NaN, steps: 10 }), /base is NaN/);
   t.end();
