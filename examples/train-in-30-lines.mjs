@@ -8,6 +8,10 @@ import { batchSampling } from "@fewnorm/sampling-batch";
 import { cosine, createTrainer, stepsPerEpoch, train } from "@fewnorm/train";
 
 const epochs = Number(process.argv[2] ?? 5);
+if (!Number.isInteger(epochs) || epochs < 1) {
+  console.error(`epochs is ${process.argv[2]}; give a whole number >= 1`);
+  process.exit(1);
+}
 const dataset = await loadEmbedded();
 const model = resnet({
   depth: 8,

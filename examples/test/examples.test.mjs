@@ -36,6 +36,13 @@ test("train-in-30-lines", async (t) => {
   t.ok(Number(accuracy) >= 0 && Number(accuracy) <= 1);
 });
 
+test("train-in-30-lines: one line on a number of epochs that is none", async (t) => {
+  for (const epochs of ["many", "0", "1.5"]) {
+    const stderr = await run("train-in-30-lines.mjs", epochs).catch((error) => error.stderr);
+    t.equal(stderr, `epochs is ${epochs}; give a whole number >= 1\n`);
+  }
+});
+
 test("own-strategy", async (t) => {
   const { lines, stderr } = await run("own-strategy.mjs");
   t.equal(stderr, "");
