@@ -43,7 +43,13 @@ export async function startWorker(url: URL | undefined): Promise<WorkerPort> {
 
 async function startThread(url: URL | undefined): Promise<WorkerPort> {
   const { Worker } = await nodeThreads();
-  const worker = new Worker(url ?? new URL("./prefetch-worker.js", import.meta.url));
+  // Bundlers, which are for pages, shall see the worker's script in startWebWorker alone.
+  const own = new URL(
+    /* @vite-ignore */ /* webpackIgnore: true */ "./prefetch-worker.js",
+    import.meta.url,
+  );
+  // Without this process's own options: some, such as --input-type, are refused for a file.
+  const worker = new Worker(url ?? own, { execArgv: [] });
   let ending = false;
   return {
     send: (message, transfer = []) => worker.postMessage(message, transfer as ArrayBuffer[]),
@@ -76,14 +82,13 @@ interface WebWorker {
   terminate(): void;
 }
 
+declare const Worker: (new (url: URL, options: { type: "module" }) => WebWorker) | undefined;
+
 async function startWebWorker(url: URL | undefined): Promise<WorkerPort> {
-  const { Worker } = globalThis as unknown as {
-    Worker?: new (url: URL, options: { type: "module" }) => WebWorker;
-  };
-  if (Worker === undefined) throw new Error("this platform has no workers");
+  if (typeof Worker === "undefined") throw new Error("this platform has no workers");
   const worker = url
     ? new Worker(url, { type: "module" })
-    : // In one expression, since this is how bundlers find the worker's script.
+    : // In one expression, with the global's own name, since this is how bundlers find the worker's script.
       new Worker(new URL("./prefetch-worker.js", import.meta.url), { type: "module" });
   return {
     send: (message, transfer = []) => worker.postMessage(message, [...transfer]),

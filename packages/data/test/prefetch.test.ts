@@ -1,7 +1,9 @@
 // Prefetching: the same batches as made directly, failures, and how the worker ends.
+import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import {
   type Batch,
   type BatchesOptions,
@@ -196,6 +198,21 @@ test("prefetch: where the worker does not start, batches are made directly", asy
     await prefetch.dispose();
     await fails(t, prefetch.batch(0, 0), Error, /disposed/);
   }
+});
+
+test("prefetch: a worker in a process whose own options are refused for files", async (t) => {
+  const script = `
+    import { createPrefetch, loadEmbedded } from ${JSON.stringify(import.meta.resolve("@fewnorm/data"))};
+    const data = await loadEmbedded();
+    const prefetch = await createPrefetch(data.train, { dataset: data, batchSize: 8 });
+    console.log(prefetch.mode, prefetch.reason);
+    await prefetch.dispose();`;
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "--input-type=module",
+    "--eval",
+    script,
+  ]);
+  t.equal(stdout, "worker undefined\n");
 });
 
 test("prefetch: after dispose, calls fail, also one that waits; disposing twice is fine", async (t) => {
