@@ -26,7 +26,7 @@ const MAX_TENSOR_BYTES = 2 ** 31 - 1;
  * The CPU engine: WebAssembly SIMD on all cores. A run with one number of threads is bit-identical every time;
  * different numbers of threads agree up to the rounding of sums over the batch. Without shared memory (pages
  * that are not cross-origin isolated) it runs on one thread.
- * @throws RangeError for an impossible number of threads, Error without WebAssembly SIMD.
+ * @throws RangeError for an impossible number of threads or an unknown `simd`, Error without WebAssembly SIMD.
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
   const wanted = options.threads ?? (await coreCount());

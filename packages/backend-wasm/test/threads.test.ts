@@ -41,6 +41,18 @@ test("an impossible number of threads", async (t) => {
   t.end();
 });
 
+test("a word for SIMD that there is not", async (t) => {
+  try {
+    await createWasmBackend({ simd: "fast" as "plain" });
+    t.fail("it must be refused");
+  } catch (error) {
+    t.ok(
+      error instanceof RangeError && /simd is "fast"; give "auto"/.test(error.message),
+      `${error}`,
+    );
+  }
+});
+
 test("two backends at once, and a run after the other's end", async (t) => {
   const [a, b] = [await createWasmBackend({ threads: 2 }), await createWasmBackend({ threads: 2 })];
   const graph = trace((builder) => {

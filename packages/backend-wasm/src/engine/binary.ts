@@ -65,9 +65,14 @@ async function compile(
 
 /**
  * The engine for `simd` ("auto": the first of wide, relaxed and plain that there is).
- * @throws Error when this environment cannot run it.
+ * @throws RangeError for another word, Error when this environment cannot run it.
  */
 export async function loadEngine(simd: Simd | "auto", shared: boolean): Promise<EngineBinary> {
+  if (simd !== "auto" && !Object.hasOwn(binaries, simd)) {
+    throw new RangeError(
+      `createWasmBackend: simd is "${simd}"; give "auto", "wide", "relaxed" or "plain"`,
+    );
+  }
   const candidates: Simd[] = simd === "auto" ? ["wide", "relaxed", "plain"] : [simd];
   for (const candidate of candidates) {
     const base64 = binaries[candidate];
