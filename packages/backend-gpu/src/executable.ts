@@ -15,7 +15,7 @@ import { type Graph, type Node, sizeOf, toNdArray, type Values } from "@fewnorm/
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
 import type { ThreadLayout } from "./kernel/threads.ts";
 import { computeIntegers } from "./lower/integers.ts";
-import type { Lowered } from "./lowered.ts";
+import type { Lowered, Place } from "./lowered.ts";
 import { createPlanPipeline, flatten, workspaceBytes } from "./pipeline.ts";
 import { plan as planOf } from "./plan.ts";
 import { createResidents, type ResidentState, type Residents, takeOver } from "./resident.ts";
@@ -69,7 +69,10 @@ export function createGpuExecutable(
   const [outputs, updates] = [Object.entries(graph.outputs), Object.entries(graph.updates)];
   const ends = new Set([...outputs, ...updates].map(([, id]) => resultOf(id)));
   const computed = [...ends].filter(({ kind }) => kind !== "argument" && kind !== "number");
-  const made = plan.kernels.length === 0 ? undefined : createPlanPipeline(gpu, plan, computed);
+  const placeOf = (of: Lowered) => plan.places.get(of) as Place;
+  /** The arrays in which these lie. */
+  const arrays = [...new Set(computed.map((of) => placeOf(of).array))];
+  const made = plan.kernels.length === 0 ? undefined : createPlanPipeline(gpu, plan, arrays);
   const stateValue = (name: string): StateValue => (state as GpuState).value(name);
   let residents: Residents | undefined;
   const lifetime = createLifetime("the executable", "compile the graph again", context.lifetime);
@@ -119,7 +122,7 @@ export function createGpuExecutable(
       fetches[name] = toNdArray(copyOfResult(id), (graph.nodes[id] as Node).shape);
     }
     const carried = new Set(
-      residents?.states.filter(({ result }) => result !== undefined).map(({ value }) => value),
+      residents?.states.filter(({ next }) => next !== undefined).map(({ value }) => value),
     );
     const changes = updates
       .filter(([name]) => !carried.has(stateValue(name)))
@@ -183,9 +186,11 @@ export function createGpuExecutable(
         backend: backend ?? undefined,
         fallbackReason: fallbackReason ?? undefined,
       };
-      for (const [i, of] of computed.entries()) {
-        const result = rows[`r${i}`];
-        if (result) results.set(of, flatten(result, sizeOf(of.shape)));
+      for (const of of computed) {
+        const { array, offset } = placeOf(of);
+        const result = rows[`r${arrays.indexOf(array)}`];
+        const end = offset + sizeOf(of.shape);
+        if (result) results.set(of, flatten(result, end).subarray(offset));
       }
     } catch (error) {
       residents?.spoil();
@@ -201,18 +206,19 @@ export function createGpuExecutable(
     const states = plan.arguments.flatMap(({ source }, argument): ResidentState[] => {
       if (source?.from !== "state") return [];
       const { name } = source;
-      const next = graph.updates[name];
-      const result = next === undefined ? -1 : computed.indexOf(resultOf(next));
-      return [{ value: stateValue(name), argument, result: result < 0 ? undefined : result }];
+      const id = graph.updates[name];
+      const place = id === undefined ? undefined : plan.places.get(resultOf(id));
+      const next = place && { result: arrays.indexOf(place.array), offset: place.offset };
+      return [{ value: stateValue(name), argument, next }];
     });
     const staying = new Set(states.map(({ value }) => value));
-    const elsewhere = new Set([
+    const elsewhere = [
       ...outputs.map(([, id]) => resultOf(id)),
       ...updates.filter(([name]) => !staying.has(stateValue(name))).map(([, id]) => resultOf(id)),
-    ]);
+    ].map((of) => plan.places.get(of)?.array);
     const memory = takeOver(made.pipeline, {
       argumentList: states.map(({ argument }) => argument),
-      results: [...computed.keys()].filter((i) => !elsewhere.has(computed[i] as Lowered)),
+      results: [...arrays.keys()].filter((i) => !elsewhere.includes(arrays[i])),
     });
     return memory && createResidents(memory, states, context.explain);
   }

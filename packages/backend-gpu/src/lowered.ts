@@ -47,3 +47,9 @@ export interface Lowered {
   /** The expression of the element at these coordinates; what it needs first goes to the emitter. */
   emit(e: Emitter, at: Coordinates): string;
 }
+
+/** Where a result lies: from which element on, in the array that begins with the result of `array`. */
+export interface Place {
+  readonly array: Lowered;
+  readonly offset: number;
+}

@@ -11,7 +11,7 @@ export interface PlanPipeline {
   destroy(): Promise<void>;
 }
 
-/** A pipeline that takes the plan's arguments in their order and gives `wanted` as r0, r1, … */
+/** A pipeline that takes the plan's arguments in their order and gives the arrays `wanted` as r0, r1, … */
 export function createPlanPipeline(
   gpu: GpuInstance,
   plan: Plan,
@@ -27,9 +27,9 @@ export function createPlanPipeline(
   });
   const body = (...given: readonly unknown[]) => {
     const handles = new Map(plan.arguments.map((of, i) => [of, given[i]]));
-    for (const [i, { inputs, result }] of plan.kernels.entries()) {
+    for (const [i, { inputs, results }] of plan.kernels.entries()) {
       const kernel = functions[i] as KernelFunction;
-      handles.set(result, kernel(...inputs.map((of) => handles.get(of))));
+      handles.set(results[0], kernel(...inputs.map((of) => handles.get(of))));
     }
     return Object.fromEntries(wanted.map((of, i) => [`r${i}`, handles.get(of)]));
   };
@@ -76,13 +76,13 @@ export function workspaceBytes({ kernels }: Plan): number {
   const free = new Map<string, number>();
   const releases = new Map<number, string[]>();
   let bytes = 0;
-  for (const [i, { threads, result }] of kernels.entries()) {
+  for (const [i, { threads, results }] of kernels.entries()) {
     const identity = String(threads);
     for (const released of releases.get(i) ?? []) free.set(released, (free.get(released) ?? 0) + 1);
     const spare = free.get(identity) ?? 0;
     if (spare > 0) free.set(identity, spare - 1);
     else bytes += 4 * sizeOf(threads);
-    const last = lastUse.get(result);
+    const last = lastUse.get(results[0]);
     if (last !== undefined) releases.set(last + 1, [...(releases.get(last + 1) ?? []), identity]);
   }
   return bytes;

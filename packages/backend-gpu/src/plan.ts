@@ -1,19 +1,22 @@
-// Which operations become kernels, and what these are: a kernel computes one operation, and within it those that
-// only it needs, element by element.
+// Which operations become kernels, and what these are: a kernel computes one operation, or some small ones that do not
+// need each other, and within each those that only it needs, element by element.
 
 import { type Graph, sizeOf } from "@fewnorm/tensor";
+import { groupsOf } from "./groups.ts";
 import { type Arrays, createEmitter } from "./kernel/emitter.ts";
-import { type ThreadLayout, threadCoordinates, threadsOf } from "./kernel/threads.ts";
+import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./kernel/threads.ts";
 import { type LoweredGraph, lower } from "./lower/lower.ts";
-import type { Access, Lowered } from "./lowered.ts";
+import type { Access, Lowered, Place } from "./lowered.ts";
 
 export interface Kernel {
   /** A function of the arrays, in gpu.js's subset of JavaScript. */
   readonly source: string;
-  /** Sizes of the threads, x first; row-major, they enumerate the result's elements. */
+  /** Sizes of the threads, x first; row-major, they enumerate the results' elements. */
   readonly threads: readonly number[];
+  /** The arrays that it reads, each by the result that it begins with. */
   readonly inputs: readonly Lowered[];
-  readonly result: Lowered;
+  /** What it computes, one after the other into one array. */
+  readonly results: readonly [Lowered, ...Lowered[]];
 }
 
 export interface Plan extends Pick<LoweredGraph, "results" | "slots"> {
@@ -21,6 +24,8 @@ export interface Plan extends Pick<LoweredGraph, "results" | "slots"> {
   readonly kernels: readonly Kernel[];
   /** The arrays that come from outside. */
   readonly arguments: readonly Lowered[];
+  /** Where the kernels' results lie. */
+  readonly places: ReadonlyMap<Lowered, Place>;
 }
 
 export interface PlanOptions {
@@ -40,25 +45,45 @@ export function plan(graph: Graph, { layout, mostArrays }: PlanOptions): Plan {
   const forced = new Set<Lowered>();
   for (;;) {
     const held = heldOf(order, roots, forced);
-    const kernels = order
+    const alone = {
+      placeOf: (of: Lowered) => (held.has(of) ? { array: of, offset: 0 } : undefined),
+    };
+    const single = order
       .filter((of) => held.has(of) && !isGiven(of.kind))
-      .map((result) => kernelOf(result, { held, slotArray, layout }));
-    const crowded = kernels.filter(({ inputs }) => inputs.length > mostArrays);
+      .map((result) => kernelOf([result], { ...alone, slotArray, layout }));
+    const crowded = single.filter(({ inputs }) => inputs.length > mostArrays);
     if (crowded.length === 0) {
+      const fetched = new Set(Object.values(graph.outputs).map((id) => results[id] as Lowered));
+      const groups = groupsOf(single, { fetched, mostArrays, layout });
+      const places = placesIn(groups);
+      const placeOf = (of: Lowered) => places.get(of) ?? alone.placeOf(of);
+      const kernels = groups.map((group) => kernelOf(group, { placeOf, slotArray, layout }));
       const read = new Set(kernels.flatMap(({ inputs }) => inputs));
       const given = [...read].filter(({ kind }) => kind === "argument");
-      return { results, slots, kernels, arguments: given };
+      return { results, slots, kernels, places, arguments: given };
     }
-    for (const { result, inputs } of crowded) {
-      const relief = smallestInside(result, held);
-      if (relief === undefined) {
+    for (const { results, inputs } of crowded) {
+      const reliefs = reliefsOf(results[0], held, inputs.length - mostArrays);
+      if (reliefs === undefined) {
         throw new Error(
           `compile: an operation reads ${inputs.length} arrays; the device allows ${mostArrays}`,
         );
       }
-      forced.add(relief);
+      for (const of of reliefs) forced.add(of);
     }
   }
+}
+
+function placesIn(groups: readonly Kernel["results"][]): Map<Lowered, Place> {
+  const places = new Map<Lowered, Place>();
+  for (const group of groups) {
+    let offset = 0;
+    for (const of of group) {
+      places.set(of, { array: group[0], offset });
+      offset += sizeOf(of.shape);
+    }
+  }
+  return places;
 }
 
 const isGiven = (kind: Lowered["kind"]): boolean => kind === "argument" || kind === "number";
@@ -85,7 +110,7 @@ function inOrder(roots: Iterable<Lowered>): Lowered[] {
 const ranks: Readonly<Record<Access, number>> = { once: 0, spread: 1, often: 2 };
 
 /** Vectors of no more elements and operations than this are computed wherever they are read: it saves kernels. */
-const SMALL = { elements: 2048, operations: 3 };
+const SMALL = { elements: 2048, operations: 5 };
 
 /**
  * The operations whose results lie in arrays. An operation is computed inside of what reads it if only one kernel does,
@@ -133,8 +158,32 @@ function smallOf(order: readonly Lowered[], roots: ReadonlySet<Lowered>): Set<Lo
   return small;
 }
 
-/** The smallest operation computed inside of a kernel that reads several arrays. */
-function smallestInside(result: Lowered, held: ReadonlySet<Lowered>): Lowered | undefined {
+/** The operations inside of a kernel that are to be held so that it reads fewer arrays, none of them in vain. */
+function reliefsOf(
+  result: Lowered,
+  heldNow: ReadonlySet<Lowered>,
+  surplus: number,
+): Lowered[] | undefined {
+  const held = new Set(heldNow);
+  const allowed = insideOf(result, held).arrays.size - surplus;
+  const reliefs: Lowered[] = [];
+  for (;;) {
+    const { arrays, smallest } = insideOf(result, held);
+    if (arrays.size <= allowed) break;
+    if (smallest === undefined) return undefined;
+    reliefs.push(smallest);
+    held.add(smallest);
+  }
+  return reliefs.filter((of) => {
+    held.delete(of);
+    if (insideOf(result, held).arrays.size <= allowed) return false;
+    held.add(of);
+    return true;
+  });
+}
+
+/** The arrays that a kernel reads, but for that of slots, and the smallest operation inside that reads several. */
+function insideOf(result: Lowered, held: ReadonlySet<Lowered>) {
   let smallest: Lowered | undefined;
   const arraysOf = (of: Lowered): Set<Lowered> => {
     const arrays = new Set<Lowered>();
@@ -152,28 +201,52 @@ function smallestInside(result: Lowered, held: ReadonlySet<Lowered>): Lowered | 
     }
     return arrays;
   };
-  arraysOf(result);
-  return smallest;
+  return { arrays: arraysOf(result), smallest };
 }
 
 interface KernelContext {
-  readonly held: ReadonlySet<Lowered>;
+  placeOf(of: Lowered): Place | undefined;
   readonly slotArray: Lowered;
   readonly layout: ThreadLayout;
 }
 
-function kernelOf(result: Lowered, { held, slotArray, layout }: KernelContext): Kernel {
+function kernelOf(
+  results: Kernel["results"],
+  { placeOf, slotArray, layout }: KernelContext,
+): Kernel {
   const { emitter, arrays, statements } = createEmitter({
-    isHeld: (of) => of !== result && (held.has(of) || of === slotArray),
+    placeOf(of) {
+      if (results.includes(of)) return undefined;
+      return of === slotArray ? { array: of, offset: 0 } : placeOf(of);
+    },
     slots: slotArray,
   });
-  const value = result.emit(emitter, threadCoordinates(emitter, result.shape, layout));
+  const [first, ...others] = results;
+  let threads = threadsOf(first.shape, layout);
+  let value: string;
+  if (others.length === 0) {
+    value = first.emit(emitter, threadCoordinates(emitter, first.shape, layout));
+  } else {
+    const thread = emitter.name("this.thread.x");
+    let end = 0;
+    const cases = results.map((of, i) => {
+      const begin = end;
+      end += sizeOf(of.shape);
+      const emit = () => {
+        const position = begin === 0 ? thread : emitter.name(`${thread} - ${begin}`);
+        return of.emit(emitter, unflatten(emitter, position, of.shape));
+      };
+      return i < others.length ? { when: `${thread} < ${end}`, value: emit } : { value: emit };
+    });
+    value = emitter.choose(cases);
+    threads = [end];
+  }
   // A kernel reads something.
   if (arrays.size === 0) emitter.slot(0);
   return {
     source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\nreturn ${value};\n}`,
-    threads: threadsOf(result.shape, layout),
+    threads,
     inputs: [...(arrays as Arrays).keys()],
-    result,
+    results,
   };
 }

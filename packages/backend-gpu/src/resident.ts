@@ -20,8 +20,10 @@ export interface PipelineMemory {
   free(): void;
 }
 
+/** From a part of a result, which begins at `offset`. */
 export interface Move {
   readonly result: number;
+  readonly offset: number;
   readonly argument: number;
 }
 
@@ -115,16 +117,18 @@ function takeEncoder(executor: EncoderExecutor, { argumentList, results }: Taken
     write: (index, values) => device.queue.writeBuffer(bufferOf(index).buffer, 0, values),
     carry(moves) {
       const encoder = device.createCommandEncoder();
-      for (const { result, argument } of moves) {
+      for (const { result, offset, argument } of moves) {
         const { buffer, bytes } = bufferOf(argument);
-        encoder.copyBufferToBuffer((sources[result] as EncoderRead).buffer, 0, buffer, 0, bytes);
+        const source = (sources[result] as EncoderRead).buffer;
+        encoder.copyBufferToBuffer(source, 4 * offset, buffer, 0, bytes);
       }
       device.queue.submit([encoder.finish()]);
     },
     async read(moves) {
       if (spoilt) throw new Error("a run failed on the device, and the states in it are lost");
-      const wanted = moves.map(({ result, argument }) => ({
+      const wanted = moves.map(({ result, offset, argument }) => ({
         buffer: (sources[result] as EncoderRead).buffer,
+        from: 4 * offset,
         bytes: bufferOf(argument).bytes,
       }));
       const size = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -132,10 +136,10 @@ function takeEncoder(executor: EncoderExecutor, { argumentList, results }: Taken
       const staging = device.createBuffer({ size, usage: READ_BACK });
       try {
         const encoder = device.createCommandEncoder();
-        let offset = 0;
-        for (const { buffer, bytes } of wanted) {
-          encoder.copyBufferToBuffer(buffer, 0, staging, offset, bytes);
-          offset += bytes;
+        let to = 0;
+        for (const { buffer, from, bytes } of wanted) {
+          encoder.copyBufferToBuffer(buffer, from, staging, to, bytes);
+          to += bytes;
         }
         device.queue.submit([encoder.finish()]);
         await staging.mapAsync(MAP_READ);
@@ -199,9 +203,9 @@ function takeWasm(executor: WasmExecutor, { argumentList, results }: Taken) {
   const memory: PipelineMemory = {
     write: (index, values) => places.get(index)?.set(values),
     carry(moves) {
-      for (const { result, argument } of moves) {
+      for (const { result, offset, argument } of moves) {
         const place = places.get(argument) as Float32Array;
-        const { base } = sources[result] as WasmRead;
+        const base = (sources[result] as WasmRead).base + offset;
         place.set(f32.subarray(base, base + place.length));
       }
     },
@@ -218,8 +222,8 @@ function takeWasm(executor: WasmExecutor, { argumentList, results }: Taken) {
 export interface ResidentState {
   readonly value: StateValue;
   readonly argument: number;
-  /** The result that is its next value, where it has one. */
-  readonly result: number | undefined;
+  /** The result that its next value is a part of, where it has one, and from which element on. */
+  readonly next: Pick<Move, "result" | "offset"> | undefined;
 }
 
 /** States in a pipeline's memory, and which of them is the newest value. */
@@ -242,8 +246,8 @@ export function createResidents(
   explain: (error: unknown) => Error,
 ): Residents {
   const versions = new Map<StateValue, number>();
-  const moving = states.flatMap(({ value, argument, result }) =>
-    result === undefined ? [] : [{ value, argument, result }],
+  const moving = states.flatMap(({ value, argument, next }) =>
+    next === undefined ? [] : [{ value, argument, ...next }],
   );
   const isStale = (value: StateValue) => versions.get(value) !== value.version;
   const residents: Residents = {

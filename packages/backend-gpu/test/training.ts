@@ -6,8 +6,8 @@ import { batchNorm, type Norm } from "@fewnorm/norm";
 import { parseBatchSampling } from "@fewnorm/sampling-batch";
 import { parseFeatureSampling } from "@fewnorm/sampling-feature";
 import { parseVirtualDataset } from "@fewnorm/sampling-virtual";
-import { foldIn, key, normal } from "@fewnorm/tensor";
-import { createTrainer, type HostTensor, sgd } from "@fewnorm/train";
+import { foldIn, type Graph, key, normal } from "@fewnorm/tensor";
+import { createTrainer, type HostTensor, sgd, traceTraining } from "@fewnorm/train";
 
 /** Full BN, folded sampling of every kind with the exact gradient, and a layer of its own with the sampled gradient. */
 const normsByName: Readonly<Record<string, () => Norm>> = {
@@ -30,14 +30,20 @@ export interface Training {
   readonly after: ReadonlyMap<string, HostTensor>;
 }
 
-export async function trainResnet(backend: Backend, norm: string, steps = 3): Promise<Training> {
+const optimizer = sgd({ momentum: 0.9, weightDecay: 5e-4 });
+
+function resnetWith(norm: string) {
   const makeNorm = normsByName[norm];
-  if (makeNorm === undefined) throw new Error(`trainResnet: there is no norm ${norm}`);
-  const model = resnet({ depth: 20, norm: makeNorm(), classes, inputShape: [3, size, size] });
-  const trainer = await createTrainer(backend, model, {
-    batch,
-    optimizer: sgd({ momentum: 0.9, weightDecay: 5e-4 }),
-  });
+  if (makeNorm === undefined) throw new Error(`resnetWith: there is no norm ${norm}`);
+  return resnet({ depth: 20, norm: makeNorm(), classes, inputShape: [3, size, size] });
+}
+
+/** What a step computes. */
+export const stepOf = (norm: string): Graph =>
+  traceTraining(resnetWith(norm), { batch, optimizer }).graph;
+
+export async function trainResnet(backend: Backend, norm: string, steps = 3): Promise<Training> {
+  const trainer = await createTrainer(backend, resnetWith(norm), { batch, optimizer });
   await trainer.initialize(key(1));
   const before = await trainer.read();
   const losses: number[] = [];

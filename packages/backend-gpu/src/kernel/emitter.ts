@@ -1,7 +1,7 @@
 // Writes the text of one kernel. Every value gets a name once, as far out of the loops as it can stand.
 
 import { sizeOf, stridesOf } from "@fewnorm/tensor";
-import type { Coordinates, Lowered } from "../lowered.ts";
+import type { Coordinates, Lowered, Place } from "../lowered.ts";
 
 /** A block of statements that is being written. */
 interface Block {
@@ -31,19 +31,19 @@ export interface Emitter {
   divide(a: string, b: number, largest: number): readonly [quotient: string, rest: string];
 }
 
-/** The arrays that a kernel reads, by the operation whose result they hold, and their names in the text. */
+/** The arrays that a kernel reads, by the operation whose result they begin with, and their names in the text. */
 export type Arrays = Map<Lowered, string>;
 
 export interface EmitterOptions {
-  /** Whether an operation's result lies in an array. */
-  isHeld(of: Lowered): boolean;
+  /** Where an operation's result lies; undefined if no array holds it. */
+  placeOf(of: Lowered): Place | undefined;
   readonly slots: Lowered;
 }
 
 /** Numbers are exact up to here in a division; beyond, its result has to be put right. */
 const SAFE_DIVIDEND = 2 ** 20;
 
-export function createEmitter({ isHeld, slots }: EmitterOptions) {
+export function createEmitter({ placeOf, slots }: EmitterOptions) {
   const arrays: Arrays = new Map();
   const blocks: Block[] = [{ kind: "kernel", statements: [], known: new Map() }];
   /** How many blocks enclose a name's definition. */
@@ -114,13 +114,12 @@ export function createEmitter({ isHeld, slots }: EmitterOptions) {
 
   const emitter: Emitter = {
     read(of, at) {
-      if (of.kind === "number" || !isHeld(of)) return of.emit(emitter, at);
-      let array = arrays.get(of);
-      if (array === undefined) {
-        array = `a${arrays.size}`;
-        arrays.set(of, array);
-      }
-      const expression = `${array}[${sizeOf(of.shape) === 1 ? "0" : position(at, of)}]`;
+      const place = of.kind === "number" ? undefined : placeOf(of);
+      if (place === undefined) return of.emit(emitter, at);
+      const array = arrays.get(place.array) ?? `a${arrays.size}`;
+      arrays.set(place.array, array);
+      const index = sizeOf(of.shape) === 1 ? "0" : position(at, of);
+      const expression = `${array}[${place.offset === 0 ? index : `${index} + ${place.offset}`}]`;
       return nameAt(expression, Math.max(depthOf(expression), innermostBranch()));
     },
     slot: (index) => emitter.read(slots, [String(index)]),

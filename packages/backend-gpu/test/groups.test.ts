@@ -1,0 +1,76 @@
+// Which small results one kernel computes together.
+
+import { add, type Graph, multiply, trace } from "@fewnorm/tensor";
+import test from "tape";
+import { type Plan, plan } from "../src/plan.ts";
+import { stepOf } from "./training.ts";
+
+const planned = (graph: Graph, layout: "grid" | "flat" = "grid"): Plan =>
+  plan(graph, { layout, mostArrays: 7 });
+
+/** Twice every state. */
+const doubled = (states: number): Graph =>
+  trace((builder) => {
+    for (let i = 0; i < states; i++) {
+      builder.update(`s${i}`, multiply(builder.state(`s${i}`, [i + 1]), 2));
+    }
+  });
+
+test("small kernels that do not need each other are one on a GPU, as far as arrays go", (t) => {
+  const { kernels, places } = planned(doubled(7));
+  t.deepEqual(
+    kernels.map(({ threads }) => threads),
+    [[1 + 2 + 3 + 4 + 5 + 6 + 7]],
+  );
+  t.deepEqual(
+    [...places.values()].map(({ offset }) => offset),
+    [0, 1, 3, 6, 10, 15, 21],
+  );
+  t.equal(planned(doubled(8)).kernels.length, 2, "a kernel reads seven arrays");
+  t.equal(planned(doubled(7), "flat").kernels.length, 7, "not on processors");
+  t.end();
+});
+
+test("what is fetched, and what is large, has a kernel of its own", (t) => {
+  const graph = trace((builder) => {
+    const [a, b] = [builder.state("a", [4]), builder.state("b", [4])];
+    const large = builder.state("large", [2 ** 17 + 1]);
+    builder.output("fetched", multiply(a, 3));
+    for (const [name, of] of Object.entries({ a, b, large })) builder.update(name, add(of, 1));
+  });
+  t.deepEqual(
+    planned(graph)
+      .kernels.map(({ results }) => results.length)
+      .sort(),
+    [1, 1, 2],
+  );
+  t.end();
+});
+
+test("a whole step: inputs precede their uses, and nothing is computed twice or not at all", (t) => {
+  for (const norm of ["bn", "bs:4"]) {
+    const graph = stepOf(norm);
+    for (const layout of ["grid", "flat"] as const) {
+      const { kernels, arguments: given, places, results } = planned(graph, layout);
+      const there = new Set(given);
+      let tooEarly = 0;
+      for (const kernel of kernels) {
+        tooEarly += kernel.inputs.filter((of) => !there.has(of)).length;
+        there.add(kernel.results[0]);
+      }
+      t.equal(tooEarly, 0, `${norm}, ${layout}: order`);
+      const computed = kernels.flatMap((kernel) => kernel.results);
+      t.equal(new Set(computed).size, computed.length, "none twice");
+      const ends = Object.values(graph.updates).map((id) => results[id]);
+      t.ok(
+        ends.every((of) => of !== undefined && places.has(of)),
+        "all there",
+      );
+      t.ok(
+        kernels.every(({ inputs }) => inputs.length <= 7),
+        "few arrays",
+      );
+    }
+  }
+  t.end();
+});
