@@ -57,22 +57,31 @@ export async function loadMnist(path: string, options: MnistOptions = {}): Promi
       `${who}: ${path} holds none of ${files.map(({ names }) => names[0]).join(", ")} (.gz or not); give the folder with these files`,
     );
   }
-  const present = await listFolder(who, folder);
-  const { join } = await nodePath();
-  const found = files.map(({ part, names }) => {
-    const all = names.flatMap((base) => [base, `${base}.gz`]);
-    const file = all.find((each) => present.includes(each));
-    if (file === undefined) {
-      throw new Error(`${who}: the ${part} are missing in ${folder}; looked for ${all.join(", ")}`);
-    }
-    return join(folder, file);
-  });
   const contents: [string, Uint8Array][] = [];
-  for (const file of found) {
+  for (const file of await findFiles(folder)) {
     const bytes = await readBytes(who, file);
     contents.push([file, isGzip(bytes) ? await gunzip(who, file, bytes) : bytes]);
   }
   return mnistFromBytes(who, name, classes, contents);
+}
+
+/** The paths of the four files, in their order. Archives may unpack each into a folder of its own name beside it. */
+async function findFiles(folder: string): Promise<string[]> {
+  const { join } = await nodePath();
+  const found: string[] = [];
+  for (const { part, names } of files) {
+    const all = names.flatMap((base) => [base, `${base}.gz`]);
+    let file: string | undefined;
+    for (const one of all) {
+      if (file !== undefined) break;
+      if ((await inspect(who, join(folder, one))).kind === "file") file = join(folder, one);
+    }
+    if (file === undefined) {
+      throw new Error(`${who}: the ${part} are missing in ${folder}; looked for ${all.join(", ")}`);
+    }
+    found.push(file);
+  }
+  return found;
 }
 
 /** The folder at or below `path` that has at least one of the four files. */

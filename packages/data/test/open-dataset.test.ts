@@ -1,4 +1,6 @@
 // Finding out which data set a path holds, and the embedded one.
+import { execFileSync } from "node:child_process";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createDataset, loadEmbedded, openDataset } from "@fewnorm/data";
 import test from "tape";
@@ -27,6 +29,26 @@ test("openDataset: knows each layout", async (t) => {
   ] as const) {
     t.equal((await openDataset(join(folder, path))).name, name, path);
   }
+});
+
+test("openDataset: MNIST's names may be those of folders, and of no pipes", async (t) => {
+  const folder = await temporaryFolder(t);
+  const image = "train-images-idx3-ubyte";
+  const { [image]: images = new Uint8Array(), ...others } = mnistFiles();
+  // As one that unpacks each file into a folder leaves it.
+  await writeFiles(folder, {
+    ...others,
+    [`${image}/${image}`]: images,
+    "train-images.idx3-ubyte": images,
+  });
+  t.equal((await openDataset(folder)).name, "mnist", "a folder beside the file");
+  await rm(join(folder, image), { recursive: true });
+  try {
+    execFileSync("mkfifo", [join(folder, image)]);
+  } catch {
+    return t.skip("there are no named pipes here");
+  }
+  await rejects(t, openDataset(folder), [image, "neither a file nor a folder"], "a pipe");
 });
 
 test("openDataset: says what it looked for", async (t) => {
