@@ -1,6 +1,6 @@
 // What the user sees of a training: how it begins, and its progress.
 
-import { newerNode } from "@fewnorm/command-line";
+import { newerNode, printable } from "@fewnorm/command-line";
 import type { TrainEvent } from "@fewnorm/train";
 import type { Config } from "./config.ts";
 import { createMeter } from "./meter.ts";
@@ -66,7 +66,7 @@ function beginning(
     lines.push(`going on from ${from.where}, after step ${step}`);
     if (rounding(notes.engine) !== rounding(backend.description)) {
       lines.push(
-        `note: it was ${notes.engine} before and is ${backend.description}: results differ in rounding`,
+        `note: it was ${printable(`${notes.engine}`)} before and is ${backend.description}: results differ in rounding`,
       );
     }
   }

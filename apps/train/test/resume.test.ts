@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { key, uniform } from "@fewnorm/tensor";
 import { encodeCheckpoint } from "@fewnorm/train";
-import { checkpointFile, readCheckpoint } from "@fewnorm/train/node";
+import { checkpointFile, readCheckpoint, writeCheckpoint } from "@fewnorm/train/node";
 import test from "tape";
 import { command, inFolder, type Running, start, writeMnist } from "./command.ts";
 
@@ -146,5 +146,19 @@ test("what comes after the training is remembered as well", async (t) => {
     t.match(resumed.stdout, /batch stats: /);
     t.ok(await exists(save));
     t.match(await readFile(jsonl, "utf8"), /"type":"done".*"interrupted":false.*\n$/);
+  });
+});
+
+test("what a checkpoint says cannot command the terminal", async (t) => {
+  await inFolder(async (folder) => {
+    const out = join(folder, "out");
+    const data = await writeMnist(folder);
+    await command(["--data", data, "--out", out, "--batch", "4", "--epochs", "1"]);
+    const { checkpoint } = await readCheckpoint(out);
+    const notes = { ...checkpoint.notes, engine: "wasm\x1b[2J" };
+    await writeCheckpoint(out, { ...checkpoint, notes });
+    const { stdout } = await command(["--out", out, "--resume"]);
+    t.ok(stdout.includes("note: it was wasm\\x1b[2J before"), "spelt out");
+    t.notOk(stdout.includes("\x1b"));
   });
 });

@@ -12,6 +12,7 @@ export {
   several,
   type Values,
 } from "./parse-arguments.ts";
+export { printable } from "./printable.ts";
 export {
   above,
   atLeast,

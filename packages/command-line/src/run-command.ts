@@ -1,6 +1,7 @@
 // A command from the process's arguments to its exit status; failures are one line each.
 
 import { withChoices } from "@fewnorm/presets";
+import { printable } from "./printable.ts";
 
 /** What an app is made of. */
 export interface Command {
@@ -37,7 +38,7 @@ export async function runCommand({ name, help, run }: Command): Promise<void> {
   try {
     process.exitCode = await run(argv);
   } catch (error) {
-    process.stderr.write(`${describeError(error, name)}\n`);
+    process.stderr.write(`${printable(describeError(error, name))}\n`);
     process.exitCode = exitCodeOf(error);
   }
 }

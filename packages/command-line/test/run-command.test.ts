@@ -79,6 +79,18 @@ test("a failure is one line; a mistake names the help", async (t) => {
   }
 });
 
+test("what a terminal would obey is spelt out", async (t) => {
+  const message = "a\x1b[2Jb\rc\x9bd\u202ee\tä";
+  const shown = "a\\x1b[2Jb\\x0dc\\x9bd\\u202ee\tä";
+  const { stderr } = await command(["mistake", message]);
+  t.equal(stderr, `echo: ${shown}; see pnpm echo --help\n`);
+  t.match(
+    `${(await command(["mistake", message], { debug: "1" })).stderr}`,
+    /^Error: a\\x1b\[2Jb\\x0dc\\x9bd\\u202ee\tä\n\s+at /,
+    "in stacks, too",
+  );
+});
+
 test("FEWNORM_DEBUG shows the stack and the causes", async (t) => {
   const { code, stderr } = await command(["mistake", "--a"], { debug: "1" });
   t.equal(code, 2);
