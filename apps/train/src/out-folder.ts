@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { checkpointFile, makeFolder, previousCheckpointFile } from "@fewnorm/train/node";
 
 /** Says in the output folder which process trains there. */
-const lockFile = "training.lock";
+export const lockFile = "training.lock";
 
 /**
  * Takes `--out` for this process. The function that is returned gives it back, and leaves no folder that stayed empty.

@@ -55,9 +55,11 @@ export function summarize(
   };
 }
 
-/** Writes summary.json, beside and renamed, and returns its path. */
+export const summaryFile = "summary.json";
+
+/** Writes the summary, beside and renamed, and returns its path. */
 export async function writeSummary(folder: string, summary: Summary): Promise<string> {
-  const path = join(folder, "summary.json");
+  const path = join(folder, summaryFile);
   await replaceFile(path, `${JSON.stringify(summary, null, 2)}\n`);
   return path;
 }

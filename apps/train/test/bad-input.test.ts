@@ -1,5 +1,5 @@
 // Whatever is wrong with what the command is given: one clear line, the right exit status, no harm.
-import { mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { encodeSafetensors } from "@fewnorm/safetensors";
 import test, { type Test } from "tape";
@@ -228,8 +228,16 @@ test("files that something else is in the way of, and batches that the images ca
       refuses(t, ["--data", data, "--out", out, ...small, ...more], expected);
     await run(["--save", folder], /--save \S+ is a folder; give a file/);
     await run(["--save", "/dev/null"], /--save \/dev\/null is no regular file/);
-    await run(["--save", join(out, "checkpoint.safetensors")], /is a checkpoint of --out/);
+    const link = join(folder, "link");
+    await symlink(out, link);
+    for (const option of ["--save", "--jsonl"]) {
+      for (const name of ["checkpoint.safetensors", "summary.json", "training.lock"]) {
+        await run([option, join(out, name)], /is a file that --out has for itself; give another/);
+        await run([option, join(link, name)], /is a file that --out has for itself; give another/);
+      }
+    }
     const both = join(folder, "both");
+    await run(["--init", both, "--jsonl", both], /--init and --jsonl are both/);
     await run(["--save", both, "--jsonl", both], /--save and --jsonl are both/);
     const many = ["--batch", "1000000000", "--data", data, "--out", out, "--quiet"];
     await refuses(t, many, /the batch is 1000000000, but mnist has 32 training images/);
