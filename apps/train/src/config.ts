@@ -90,6 +90,11 @@ export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | u
   const merged = { ...defaults, lr, weightDecay, ...chosen };
   const { epochs } = merged;
   const config: Config = { milestones: [epochs / 2, (3 * epochs) / 4], ...merged };
+  if (given.milestones !== undefined && config.schedule !== "step") {
+    throw usageError(
+      `--milestones are those of --schedule step, and it is ${config.schedule}; leave them out, or add --schedule step`,
+    );
+  }
   if (config.warmup >= epochs && given.warmup === undefined) {
     // The default suits trainings of some length; a short one warms up for a part of it.
     return { ...config, warmup: epochs / 5 };

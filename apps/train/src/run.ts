@@ -24,6 +24,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   if (resume && out === undefined) {
     throw usageError("--resume goes on from the checkpoint in --out, which is missing; give it");
   }
+  if (given.checkpointEvery !== undefined && out === undefined) {
+    throw usageError("--checkpoint-every needs a folder for checkpoints; add --out");
+  }
   if (resume && given.init !== undefined) {
     throw usageError("--resume has its own weights and --init begins anew; give one of them");
   }

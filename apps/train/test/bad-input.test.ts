@@ -207,6 +207,8 @@ test("mistakes in the command line have exit status 2", async (t) => {
     [["--resume"], /--resume goes on from the checkpoint in --out/],
     [["--schedule", "cosinus"], /did you mean "cosine"\? Schedules are cosine, step, constant/],
     [["--epochs", "2", "--warmup", "2"], /--warmup 2 is not shorter than the training of 2/],
+    [["--checkpoint-every", "5"], /--checkpoint-every needs a folder for checkpoints; add --out/],
+    [["--milestones", "3"], /--milestones are those of --schedule step, and it is cosine; leave/],
     [["--data"], /--data/],
     [["somewhere"], /somewhere/],
   ] as const) {
