@@ -18,17 +18,27 @@ export function run(argv: readonly string[]): number {
   return 0;
 }
 
-/** All models, a line each. */
+/** All models, a line each, and below it why some cannot be had so. @throws Error when none can. */
 function overview(options: Arguments): string {
+  const problems: Error[] = [];
   const rows = modelNames.map((name) => {
-    const { model, summary } = summaryOf(name, options);
+    let made: ReturnType<typeof summaryOf>;
+    try {
+      made = summaryOf(name, options);
+    } catch (error) {
+      problems.push(error as Error);
+      return [name, ...Array<string>(6).fill("–")];
+    }
+    const { model, summary } = made;
     const { parameters, flops, activationBytes, layers } = summary;
     const size = [model.inputShape.join("×"), `${model.classes}`];
     const needs = [`${layers.length}`, grouped(parameters), grouped(flops / 1e6)];
     return [name, ...size, ...needs, mebibytes(activationBytes)];
   });
   const head = ["model", "image", "classes", "layers", "parameters", "Mflop", "kept MiB"];
-  return `${table(head, rows)}${footnote(options)}`;
+  if (problems.length === modelNames.length) throw problems[0];
+  const lines = problems.map(({ message }) => `${message}\n`);
+  return `${table(head, rows)}${lines.join("")}${footnote(options)}`;
 }
 
 /** One model, layer by layer. */
@@ -48,9 +58,14 @@ function details(name: string, options: Arguments): string {
   return `${title}\n${table(head, [...rows, total])}${kept}\n${footnote(options)}`;
 }
 
+/** @throws Error that names the model, where norm, image or batch do not fit it. */
 function summaryOf(name: string, { norm, batch, sizes }: Arguments) {
-  const model = parseModel(name)({ norm: parseNorm(norm), ...sizes });
-  return { model, summary: summarize(model, { batch }) };
+  try {
+    const model = parseModel(name)({ norm: parseNorm(norm), ...sizes });
+    return { model, summary: summarize(model, { batch }) };
+  } catch (error) {
+    throw new Error(`${name}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** `layer1.0.conv1 + bn1`: the owners of the layer's states, their common path once. */

@@ -37,6 +37,24 @@ test("with a name: its layers", (t) => {
   t.end();
 });
 
+test("models that a norm or an image does not fit are named with the reason, beside the others", (t) => {
+  const { status, stdout } = command("--norm", "gn:32");
+  t.equal(status, 0);
+  t.match(stdout, /│ resnet18 +│ 3×224×224 │/);
+  t.match(stdout, /│ resnet20 +│ +– │ +– │ +– │ +– │ +– │ +– │/);
+  t.match(
+    stdout,
+    /\nresnet20: groupNorm: layer "bn1" has 16 channels, which do not divide into 32/,
+  );
+  for (const args of [["resnet18", "lenet"], []]) {
+    const none = command(...args, "--input", "1x1x1", "--norm", "gn:7");
+    t.equal(none.status, 1, "none can be had");
+    t.match(none.stderr, /^resnet\d\d: groupNorm: layer "bn1" [^\n]+\n$/);
+    t.equal(none.stdout, "");
+  }
+  t.end();
+});
+
 test("mistakes are one line, with exit status 2 for the command line's", (t) => {
   for (const [args, status, words] of [
     [["resnet21"], 2, /^models: there is no model "resnet21", did you mean .*\n$/],
