@@ -21,18 +21,21 @@ Options
   --time SECONDS     for each suite (default ${defaults.time}); every case is measured three times at least, so
                      that a slow machine may take longer
   --norms LIST       (or --norm) norms to measure, such as bs:8,fs:1/16,vdn:4@detached; the baselines
-                     none and bn are measured anyway (default: a choice of each kind)
-  --strategy MODULE  measures a sampling strategy of your own as well: the name of an installed
-                     package, or the path of its folder or of a .js file. It is the export "strategy",
-                     or else the default export, or else the first export that is a strategy; each
-                     may be a function that makes one without arguments. May be given repeatedly.
+                     none and bn are measured anyway (default: a choice of each kind); for all but peers
+  --strategy MODULE  measures a sampling strategy of your own as well, for all but peers: the name of
+                     an installed package, or the path of its folder or of a .js file. It is the
+                     export "strategy", or else the default export, or else the first export that is
+                     a strategy; each may be a function that makes one without arguments. May be given
+                     repeatedly.
   --batch N          images in a batch (default 128, in accuracy 64)
   --model NAME       ${wrapNames(modelNames, 21)}
-                     (default: resnet20, in accuracy a network a third of its size)
+                     (default: resnet20, in accuracy a network a third of its size); peers build
+                     resnet20, 32, 44, 56 and 110
   --data PATH        for step, accuracy and profile: CIFAR-10's binary version (the folder, or the
                      .tar.gz), or a folder with MNIST's IDX files (default: the images that come with
                      fewnorm, a subset of Fashion-MNIST); networks are built for its images' size
-  --shapes LIST      for norm and peers: layers to measure as NxCxHxW, such as 128x16x32x32,64x64x8x8
+  --shapes LIST      for norm, peers and gpu: layers to measure as NxCxHxW, such as
+                     128x16x32x32,64x64x8x8; not with --full
   --full             for norm: 32x64x56x56 as well
   --peers DIR        for peers: the folder in whose node_modules they are looked for (default: this one).
                      PyTorch is that of python3, or of the Python that the variable PYTHON names.
@@ -42,10 +45,11 @@ Options
                      (default ${defaults.backend}); for gpu: the only mode to measure, as in gpu:webasm;
                      what browsers have is measured in Chromium, /usr/bin/chromium or that of the
                      variable CHROMIUM
-  --threads N        default: what the backend thinks best
+  --threads N        for all but gpu (default: what the backend thinks best)
   --seed N           of data, weights, samples and the order of measurements (default ${defaults.seed})
   --json FILE        writes every sample, with machine, versions and commit
   --help             prints this
+What none of the suites that run would take is a mistake.
 
 Norms
 ${formatNorms()}

@@ -15,6 +15,7 @@ import {
   whole,
 } from "@fewnorm/command-line";
 import { backendNames, modelNames, parseNorm } from "@fewnorm/presets";
+import type { Suite } from "./suite.ts";
 
 /** A layer's shape, [N, C, H, W]. */
 export type LayerShape = Shapes["NxCxHxW"];
@@ -64,15 +65,28 @@ const known = {
   seed: whole(0),
 } as const;
 
+/** The suites of these names, or those that run without a name. */
+export const chosenSuites = (names: readonly string[], suites: readonly Suite[]): Suite[] =>
+  suites.filter(({ name, byDefault }) => (names.length === 0 ? byDefault : names.includes(name)));
+
 /**
- * @param suiteNames what a suite may be called
- * @throws a usage error for suites and options that there are not, that do not go together, or whose value cannot be.
+ * @param suites all that there are
+ * @throws a usage error for suites and options that there are not, that do not go together, that no suite takes of
+ *   those that will run, or whose value cannot be.
  */
-export function parseOptions(argv: readonly string[], suiteNames: readonly string[]): Options {
+export function parseOptions(argv: readonly string[], suites: readonly Suite[]): Options {
+  const suiteNames = suites.map(({ name }) => name);
   const { values, positionals } = parseArguments(argv, known, oneOf("suite", suiteNames));
   checkExclusive(values, "norm", "norms");
-  if (values.data !== undefined && positionals.includes("gpu")) {
-    throw usageError("gpu measures with the images that pages have, too; leave out --data");
+  checkExclusive(values, "full", "shapes");
+  const running = chosenSuites(positionals, suites);
+  checkTaken(values, running, suites);
+  const only = running.length === 1 ? running[0]?.name : undefined;
+  if (only === "norm") checkExclusive(values, "batch", "shapes");
+  if (only === "gpu" && values.backend?.startsWith("gpu") === false) {
+    throw usageError(
+      `gpu measures modes of gpu.js, and --backend ${values.backend} is none; give e.g. gpu:webasm`,
+    );
   }
   return {
     suites: suiteNames.filter((name) => positionals.includes(name)),
@@ -91,4 +105,17 @@ export function parseOptions(argv: readonly string[], suiteNames: readonly strin
     time: values.time ?? defaults.time,
     seed: values.seed ?? defaults.seed,
   };
+}
+
+/** @throws a usage error for an option that none of the suites that run would take. */
+function checkTaken(values: object, running: readonly Suite[], suites: readonly Suite[]): void {
+  for (const given of Object.keys(values)) {
+    const option = given === "norm" ? "norms" : given;
+    const taking = suites.filter(({ takes }) => takes.some((one) => one === option));
+    if (taking.length === 0 || taking.some((suite) => running.includes(suite))) continue;
+    const names = (some: readonly Suite[]) => some.map(({ name }) => name).join(", ");
+    throw usageError(
+      `--${given} is for ${names(taking)}, and would be ignored by ${names(running)}; leave it out`,
+    );
+  }
 }

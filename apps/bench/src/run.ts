@@ -11,7 +11,7 @@ import { foldIn, key as keyOf } from "@fewnorm/tensor";
 import { replaceFile } from "@fewnorm/train/node";
 import { describeMachine } from "./machine.ts";
 import { nameNorms } from "./named-norms.ts";
-import { parseOptions } from "./options.ts";
+import { chosenSuites, parseOptions } from "./options.ts";
 import { makeRecord, type SuiteRecord } from "./record.ts";
 import { loadStrategy } from "./strategy-module.ts";
 import type { Section, SuiteContext } from "./suite.ts";
@@ -23,16 +23,12 @@ import { createBar, formatSection } from "./terminal.ts";
  * @throws Error with a message for the user: a usage error where the command line is at fault.
  */
 export async function run(argv: readonly string[]): Promise<number> {
-  const options = parseOptions(
-    argv,
-    suites.map(({ name }) => name),
-  );
+  const options = parseOptions(argv, suites);
+  const chosen = chosenSuites(options.suites, suites);
+  for (const suite of chosen) suite.check?.(options);
   if (options.json !== undefined) await checkWritable(options.json);
   const cwd = process.cwd();
   const samplings = await Promise.all(options.strategies.map((name) => loadStrategy(name, cwd)));
-  const chosen = suites.filter(({ name, byDefault }) =>
-    options.suites.length === 0 ? byDefault : options.suites.includes(name),
-  );
   const began = new Date();
   const interrupt = listenForInterrupt();
   const records: SuiteRecord[] = [];

@@ -6,6 +6,19 @@ import type { Norm } from "@fewnorm/norm";
 import type { Key } from "@fewnorm/tensor";
 import type { Options } from "./options.ts";
 
+/** An option that only some suites take. */
+export type SuiteOption =
+  | "norms"
+  | "strategy"
+  | "batch"
+  | "model"
+  | "data"
+  | "shapes"
+  | "full"
+  | "peers"
+  | "peer"
+  | "threads";
+
 /** A group of benchmarks, one file in suites/. */
 export interface Suite {
   /** As users write it: `norm`. */
@@ -14,6 +27,10 @@ export interface Suite {
   readonly summary: string;
   /** Whether it runs when no suite is named. */
   readonly byDefault: boolean;
+  /** What it takes of the options that not every suite does. */
+  readonly takes: readonly SuiteOption[];
+  /** Looks at the options before anything is measured. @throws a usage error for what it cannot do. */
+  check?(options: Options): void;
   /** Yields a section as soon as it is measured; when interrupted, what there is of it. */
   run(context: SuiteContext): AsyncIterable<Section>;
 }

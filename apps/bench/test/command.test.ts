@@ -57,7 +57,20 @@ test("bench: what is wrong with the command line is said in one line, with exit 
     [["--norm", "bn", "--norms", "bn"], /--norm and --norms exclude each other/],
     [["--shapes", "128x16x32"], /--shapes 128x16x32 is not a shape NxCxHxW; give e\.g\. 128x16x/],
     [["--json", ""], /--json is empty/],
-    [["gpu", "--data", "cifar"], /gpu measures with the images that pages have, too/],
+    [
+      ["norm", "--data", "cifar"],
+      /--data is for step, accuracy, profile, .*ignored by norm; leave/,
+    ],
+    [["peers", "--data", "cifar"], /--data is for step, .*ignored by peers; leave it out/],
+    [["peers", "--norm", "bn"], /--norm is for norm, step, .*ignored by peers; leave it out/],
+    [["--peers", "."], /--peers is for peers, and would be ignored by norm, step, accuracy/],
+    [["step", "--shapes", "4x4x8x8"], /--shapes is for norm, peers, gpu, and .*ignored by step/],
+    [["gpu", "--threads", "1"], /--threads is for norm, .*ignored by gpu/],
+    [["norm", "--full", "--shapes", "4x4x8x8"], /--full and --shapes exclude each other/],
+    [["norm", "--batch", "4", "--shapes", "4x4x8x8"], /--batch and --shapes exclude each other/],
+    [["gpu", "--backend", "wasm"], /gpu measures modes of gpu\.js, and --backend wasm is none/],
+    [["norm", "peers", "--model", "lenet"], /peers build no lenet; --model may be resnet20, res/],
+    [["gpu", "step", "--data", "cifar"], /gpu measures with the images that pages have, too/],
     [["peers", "--peers", "no-such-folder"], /--peers: there is no folder .*no-such-folder/],
     [["peers", "--peer", "no-such-file.py"], /--peer: there is no file no-such-file\.py/],
     [["--strategy", "no-such-package"], /--strategy: there is no package no-such-package/],
@@ -97,7 +110,7 @@ test("bench: what was measured before a failure is kept, and a wrong --data come
     const { interrupted, suites } = JSON.parse(await readFile(json, "utf8"));
     t.equal(interrupted, true);
     t.equal(suites[0].sections.length, 1, "the first layer");
-    const missing = await bench([...quick, "--shapes", "4x4x8x8", "--data", join(folder, "none")]);
+    const missing = await bench([...quick, "step", "--data", join(folder, "none")]);
     t.equal(missing.status, 1);
     t.match(missing.stderr, /none does not exist/);
     t.equal(missing.stdout, "", "nothing was measured");

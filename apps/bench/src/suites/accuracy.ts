@@ -23,6 +23,7 @@ export const accuracy: Suite = {
   name: "accuracy",
   summary: "a short training: test accuracy and images/s",
   byDefault: true,
+  takes: ["norms", "strategy", "batch", "model", "data", "threads"],
   async *run(context) {
     yield await measureTrainings(context);
   },

@@ -1,6 +1,7 @@
 // Layer, block and step on every mode of gpu.js that runs here, in Node and in a browser.
 
 import { createGpuBackend, type GpuMode, gpuModes } from "@fewnorm/backend-gpu";
+import { usageError } from "@fewnorm/command-line";
 import { foldIn } from "@fewnorm/tensor";
 import { allModes } from "../gpu/all-modes.ts";
 import { type Chromium, openChromium } from "../gpu/chromium.ts";
@@ -22,6 +23,11 @@ export const gpu: Suite = {
   name: "gpu",
   summary: "layer, block and step on every mode of gpu.js, in Node and in Chromium",
   byDefault: false,
+  takes: ["norms", "strategy", "batch", "model", "shapes"],
+  check({ data }) {
+    if (data === undefined) return;
+    throw usageError("gpu measures with the images that pages have, too; leave out --data");
+  },
   async *run(context) {
     let chromium: Chromium | undefined;
     try {

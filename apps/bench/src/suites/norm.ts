@@ -40,6 +40,7 @@ export const norm: Suite = {
   name: "norm",
   summary: "one normalization layer alone, and one block of convolution, normalization and ReLU",
   byDefault: true,
+  takes: ["norms", "strategy", "batch", "shapes", "full", "threads"],
   async *run(context) {
     const shapes = context.options.shapes ?? layerShapes(context.options);
     const norms = context.norms(["none", "bn"], ["ns:4", "bs:4", "bs:16", "fs:1/32", "vdn:4"]);

@@ -46,18 +46,32 @@ function comparisonsOf({ batch = 128, model = "resnet20", shapes }: Options): Co
   ];
 }
 
+/** What every peer can build (peers/README.md): the CIFAR ResNets. */
+const networks: readonly string[] = ["resnet20", "resnet32", "resnet44", "resnet56", "resnet110"];
+
 export const peers: Suite = {
   name: "peers",
   summary:
     "fewnorm beside PyTorch, onnxruntime, jax-js and TensorFlow.js, where they are installed",
   byDefault: false,
+  takes: ["batch", "model", "shapes", "peers", "peer", "threads"],
+  check(options) {
+    const { model = "resnet20", peer } = options;
+    if (!networks.includes(model)) {
+      throw usageError(`peers build no ${model}; --model may be ${networks.join(", ")}`);
+    }
+    const packages = packagesOf(options);
+    if (!existsSync(packages)) throw usageError(`--peers: there is no folder ${packages}`);
+    const missing = peer.find((file) => !existsSync(file));
+    if (missing !== undefined) throw usageError(`--peer: there is no file ${missing}`);
+  },
   async *run(context) {
     const { options, signal, key } = context;
     const { backend } = options;
     const threads = options.threads ?? availableParallelism();
-    const packages = resolve(options.peers ?? ".");
-    if (!existsSync(packages)) throw usageError(`--peers: there is no folder ${packages}`);
-    const known = [...knownPeers, ...options.peer.map(ownPeer)];
+    const packages = packagesOf(options);
+    const own = options.peer.map((file) => peerOfFile(file, process.cwd()));
+    const known = [...knownPeers, ...own];
     for (const comparison of comparisonsOf(options)) {
       if (signal.aborted) return;
       const { norm, subject } = comparison;
@@ -77,10 +91,7 @@ export const peers: Suite = {
   },
 };
 
-function ownPeer(file: string): KnownPeer {
-  if (!existsSync(file)) throw usageError(`--peer: there is no file ${file}`);
-  return peerOfFile(file, process.cwd());
-}
+const packagesOf = ({ peers: folder = "." }: Options): string => resolve(folder);
 
 interface Terms extends Comparison {
   readonly threads: number;

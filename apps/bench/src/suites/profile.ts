@@ -15,6 +15,7 @@ export const profile: Suite = {
   summary:
     "where a training step's time goes: each primitive's and each layer's time, flops, bytes",
   byDefault: false,
+  takes: ["norms", "strategy", "batch", "model", "data", "threads"],
   async *run(context) {
     const { batch = 128, model = "resnet20" } = context.options;
     const norms = context.norms([], ["bn", "bs:4"]);

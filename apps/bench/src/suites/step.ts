@@ -13,6 +13,7 @@ export const step: Suite = {
   name: "step",
   summary: "a training step in images/s, the normalization tax, and the memory of a step",
   byDefault: true,
+  takes: ["norms", "strategy", "batch", "model", "data", "threads"],
   async *run(context) {
     const { batch = 128, model = "resnet20" } = context.options;
     const norms = context.norms(["none", "bn"], ["ns:4", "bs:4", "bs:16", "fs:1/32", "vdn:4"]);
