@@ -2,7 +2,7 @@
 
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Reader, readText, shape, usageError, whole } from "@fewnorm/command-line";
+import { name, type Reader, readText, shape, usageError, whole } from "@fewnorm/command-line";
 import { exportOnnx } from "@fewnorm/onnx";
 import { parseModel, parseNorm } from "@fewnorm/presets";
 import type { Safetensors } from "@fewnorm/safetensors";
@@ -46,18 +46,19 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 /** The model that the command line describes, or else the file itself. */
 function modelOf(given: Arguments, { metadata }: Safetensors) {
-  const name = given.model ?? metadata.get("model") ?? missing(given, "--model, such as resnet20");
-  const norm = given.norm ?? metadata.get("norm") ?? "bn";
   const own = <T>(read: Reader<T>, key: string, option: string, example = ""): T =>
     readText(
       read,
       metadata.get(key) ?? missing(given, `${option}${example}`),
       `${given.init} needs ${option}, since its own`,
     );
+  const model = given.model ?? own(name(parseModel), "model", "--model", ", such as resnet20");
+  const ownNorm = () => (metadata.has("norm") ? own(name(parseNorm), "norm", "--norm") : "bn");
+  const norm = given.norm ?? ownNorm();
   const classes = given.classes ?? own(whole(1), "classes", "--classes");
   const inputShape =
     given.shape ?? own(shape("CxHxW"), "inputShape", "--shape", ", such as 3x32x32");
-  return { model: parseModel(name)({ norm: parseNorm(norm), classes, inputShape }), norm };
+  return { model: parseModel(model)({ norm: parseNorm(norm), classes, inputShape }), norm };
 }
 
 function missing({ init }: Arguments, option: string): never {

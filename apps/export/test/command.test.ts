@@ -95,6 +95,26 @@ test("a file of PyTorch is described by options", async (t) => {
   });
 });
 
+test("what a file says of itself may be of other tools", async (t) => {
+  await inFolder(async (folder) => {
+    const [init, onnx] = [join(folder, "a.safetensors"), join(folder, "a.onnx")];
+    for (const [metadata, expected] of [
+      [
+        { model: "MyNet" },
+        /a\.safetensors needs --model, since its own: there is no model "MyNet"/,
+      ],
+      [{ norm: "rms" }, /a\.safetensors needs --norm, since its own: there is no norm "rms"/],
+    ] as const) {
+      await writeSafetensors(init, states, { metadata: { ...modelMetadata(model), ...metadata } });
+      const { code, stderr } = command("--init", init, "--onnx", onnx);
+      t.match(stderr, expected);
+      t.equal(code, 2);
+      const told = command("--init", init, "--onnx", onnx, "--model", "resnet20", "--norm", "bn");
+      t.equal(told.code, 0, told.stderr);
+    }
+  });
+});
+
 test("files that are missing, damaged or in the way", async (t) => {
   await inFolder(async (folder) => {
     const init = join(folder, "a.safetensors");
