@@ -1,7 +1,9 @@
 // Whatever is wrong with what the command is given: one clear line, the right exit status, no harm.
 import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseModel, parseNorm } from "@fewnorm/presets";
 import { encodeSafetensors } from "@fewnorm/safetensors";
+import { modelStates } from "@fewnorm/train";
 import test, { type Test } from "tape";
 import { command, inFolder, writeCifar, writeMnist } from "./command.ts";
 
@@ -171,6 +173,15 @@ test("weights that are missing, damaged or of another model", async (t) => {
       run,
       /does not fit resnet20 \(missing: conv1\.weight, .* more; fc\.bias is \[1\] there, \[10\] here/,
     );
+    const norm = parseNorm("bn");
+    const model = parseModel("resnet20")({ norm, inputShape: [1, 8, 8], classes: 10 });
+    const spoilt = modelStates(model).map(({ name, shape }) => {
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      return [name, { shape, values: new Float32Array(size).fill(Number.NaN) }] as const;
+    });
+    await writeFile(file, encodeSafetensors(new Map(spoilt)));
+    const notFinite = /^train: conv1\.weight is not finite in the values to begin with; begin with/;
+    await refuses(t, [...run, "--norm", "bn"], notFinite);
     const save = join(file, "below.safetensors");
     await refuses(t, ["--save", save, ...small], /cannot write to the folder of --save, .*weights/);
     await refuses(t, [...run, "--out", folder, "--resume"], /--init begins anew; give one/, 2);

@@ -57,8 +57,8 @@ export function stepsPerEpoch(dataset: Dataset, batch: number): number {
  * seed's key, epochs are shuffled and augmented by `foldIn(key, 1)`, step s draws its samples from
  * `foldIn(foldIn(key, 2), s)`: so a resumed training equals one that never stopped, bit for bit, on the
  * same backend with the same number of threads.
- * @throws RangeError for options out of range; Error for a checkpoint of another training, and when the
- *   loss or, at a checkpoint, any state is NaN or Inf.
+ * @throws RangeError for options out of range, and for NaN or Inf in the values to begin with; Error for a
+ *   checkpoint of another training, and when the loss or, at a checkpoint, any state is NaN or Inf.
  */
 export async function* train(
   trainer: Trainer,
@@ -77,6 +77,13 @@ export async function* train(
   const stepKey = foldIn(key, 2);
   const steps = epochs * perEpoch;
   const settings = { ...ownSettings(trainer, dataset, seed, augment), ...options.settings };
+
+  const spoilt = notFinite(options.initial ?? new Map());
+  if (spoilt !== undefined) {
+    throw new RangeError(
+      `train: ${spoilt} is not finite in the values to begin with; begin with other ones`,
+    );
+  }
 
   let step = 0;
   let progress: Progress = { epoch: noScores };
