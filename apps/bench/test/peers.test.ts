@@ -32,7 +32,13 @@ async function measure(t: Test, peers: readonly string[]) {
 }
 
 test("bench peers: who computes the same is timed, who does not or is missing is named", async (t) => {
-  const { status, stderr, record } = await measure(t, ["honest", "wrong", "failing", "chatty"]);
+  const { status, stderr, record } = await measure(t, [
+    "honest",
+    "wrong",
+    "failing",
+    "chatty",
+    "empty",
+  ]);
   t.equal(status, 0, stderr);
   const sections = record.suites[0]?.sections ?? [];
   t.deepEqual(
@@ -66,6 +72,7 @@ test("bench peers: who computes the same is timed, who does not or is missing is
         ...(title.includes("training") ? ["wrong 1.0 disagrees"] : []),
         ...(title.includes("inference") ? ["failing 1.0 fails"] : []),
         "chatty fails",
+        "empty fails",
       ],
     );
     const said = caption.join("\n");
@@ -73,7 +80,11 @@ test("bench peers: who computes the same is timed, who does not or is missing is
     t.match(said, /onnxruntime-node is missing: npm install onnxruntime-node/);
     t.match(said, /TensorFlow.js is missing: npm install @tensorflow\/tfjs @tensorflow\/tfjs-back/);
     t.match(said, /jax-js is missing: npm install @jax-js\/jax/);
-    t.match(said, /chatty fails and was not timed: it wrote "Hello!", which is not a line of JSON/);
+    t.match(said, /chatty fails and was not timed: it wrote "Hello!", which is no line with an/);
+    t.match(
+      said,
+      /empty fails and was not timed: it wrote "null", which is no line with an object/,
+    );
     if (title.includes("training")) {
       t.match(
         said,

@@ -104,13 +104,21 @@ function readLines(child: ChildProcessWithoutNullStreams) {
           failure ?? new Error(`it ended (${reasonIn(complaint) ?? `status ${child.exitCode}`})`)
         );
       }
-      try {
-        return JSON.parse(value);
-      } catch {
-        throw new Error(`it wrote "${value.slice(0, 60)}", which is not a line of JSON`);
-      }
+      const answer = objectIn(value);
+      if (answer !== undefined) return answer;
+      throw new Error(`it wrote "${value.slice(0, 60)}", which is no line with an object in JSON`);
     },
   };
+}
+
+/** Undefined for what is not JSON, or not an object. */
+function objectIn(line: string): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The line of an error message that says what is wrong: in Node's the one with the error, in Python's the last. */
