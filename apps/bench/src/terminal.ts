@@ -41,7 +41,10 @@ export interface Span {
   readonly deadline: number;
 }
 
-/** A bar that fills up in the course of `span`, if `terminal` is one; else nothing is shown. */
+/**
+ * A bar that fills up in the course of `span`, if `terminal` is one; else nothing is shown. It begins with its first
+ * status: what is printed before, such as the headline, would stand behind it and be erased with it.
+ */
 export function createBar(name: string, span: Span, terminal: NodeJS.WriteStream): Bar {
   if (!terminal.isTTY) return { status() {}, stop() {} };
   const { began, deadline } = span;
@@ -55,12 +58,14 @@ export function createBar(name: string, span: Span, terminal: NodeJS.WriteStream
     // Ctrl-C is listened to elsewhere.
     gracefulExit: false,
   });
-  bar.start(deadline - began, performance.now() - began, { text: "" });
   return {
     status(text) {
+      if (!bar.isActive) bar.start(deadline - began, performance.now() - began, { text: "" });
       const width = Math.max(10, (terminal.columns ?? 80) - name.length - 34);
       bar.update(Math.min(performance.now(), deadline) - began, { text: text.slice(0, width) });
     },
-    stop: () => bar.stop(),
+    stop() {
+      if (bar.isActive) bar.stop();
+    },
   };
 }
