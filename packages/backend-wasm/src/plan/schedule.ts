@@ -2,6 +2,7 @@
 
 import { arrange, workOf } from "./arrange.ts";
 import { type Located, locateAll, mustWait } from "./conflicts.ts";
+import { createOccupancy } from "./occupancy.ts";
 import type { Buffer, Instruction, Program } from "./program.ts";
 
 const ALIGNMENT = 64;
@@ -99,8 +100,11 @@ function placeBuffers(
   instructions: readonly Instruction[],
   threads: number,
 ) {
-  const sizes = buffers.map(({ kind, bytes }) => (kind === "workspace" ? bytes : 0));
-  const keptBytes = Math.min(KEPT_BYTES, KEPT_SHARE * Math.max(0, ...sizes));
+  const largest = buffers.reduce(
+    (most, { kind, bytes }) => (kind === "workspace" ? Math.max(most, bytes) : most),
+    0,
+  );
+  const keptBytes = Math.min(KEPT_BYTES, KEPT_SHARE * largest);
   const intervals = intervalsOf(buffers, instructions, threads, keptBytes);
   const between = (least: number, below: number) =>
     intervals.filter(({ buffer }) => buffer.bytes >= least && buffer.bytes < below);
@@ -125,21 +129,16 @@ function placeClosely(
   const ordered = [...intervals].sort(
     (a, b) => b.buffer.bytes - a.buffer.bytes || a.buffer.id - b.buffer.id,
   );
-  const placed: (Interval & { offset: number; end: number })[] = [];
+  const times = ordered.reduce((most, { last }) => Math.max(most, last), 0) + 2;
+  const occupancy = createOccupancy(times);
   let top = start;
-  for (const interval of ordered) {
-    const bytes = alignedBytes(interval.buffer);
-    let offset = start;
-    for (const other of placed) {
-      if (other.first > interval.last || other.last < interval.first) continue;
-      if (other.offset >= offset + bytes) break;
-      offset = Math.max(offset, other.end);
-    }
-    const position = placed.findIndex((other) => other.offset > offset);
-    const entry = { ...interval, offset, end: offset + bytes };
-    placed.splice(position < 0 ? placed.length : position, 0, entry);
-    offsets.set(interval.buffer.id, offset);
-    top = Math.max(top, entry.end);
+  for (const { buffer, first, last } of ordered) {
+    const bytes = alignedBytes(buffer);
+    // Feeds are there before the first instruction, at time −1.
+    const offset = occupancy.lowestFree(bytes, first + 1, last + 1, start);
+    occupancy.take(offset, offset + bytes, first + 1, last + 1);
+    offsets.set(buffer.id, offset);
+    top = Math.max(top, offset + bytes);
   }
   return top;
 }
@@ -182,17 +181,27 @@ function waitsOf(
     space: "workspace",
     offset: offsets.get(id) as number,
   });
-  let pending: { readonly i: number; readonly access: Located }[] = [];
+  let pending = new Map<string, { readonly i: number; readonly access: Located }>();
   let waited = 0;
   return instructions.map((instruction, i) => {
     const own = locateAll(instruction, placement);
-    // The last ones first: what is waited for includes all that came before it.
-    const last = pending.findLast(({ access }) => own.some((later) => mustWait(access, later)));
-    if (last !== undefined) {
-      waited = last.i + 1;
-      pending = pending.filter(({ i: done }) => done >= waited);
+    // The last one: what is waited for includes all that came before it.
+    let last = -1;
+    for (const { i: earlier, access } of pending.values()) {
+      if (earlier > last && own.some((later) => mustWait(access, later))) last = earlier;
     }
-    pending.push(...own.map((access) => ({ i, access })));
-    return last === undefined ? 0 : waited;
+    if (last >= 0) {
+      waited = last + 1;
+      pending = new Map([...pending].filter(([, { i: done }]) => done >= waited));
+    }
+    for (const [k, access] of own.entries()) {
+      pending.set(kindOf(access, `${i}.${k}`), { i, access });
+    }
+    return last < 0 ? 0 : waited;
   });
+}
+
+/** Who must wait for an access must wait for the next one of its kind as well; rows are each of a kind of their own. */
+function kindOf({ space, begin, end, key, write, rows }: Located, alone: string): string {
+  return rows === undefined ? `${space} ${begin} ${end} ${write} ${key}` : alone;
 }
