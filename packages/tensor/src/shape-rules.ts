@@ -6,6 +6,7 @@ import type {
   PoolingAttributes,
   Primitive,
   RowRange,
+  WindowAttributes,
 } from "./primitives.ts";
 import { broadcastShapes, type DType, type Shape, sameShape, showShape, sizeOf } from "./shape.ts";
 
@@ -160,6 +161,16 @@ function startOperand(where: string, start: ValueType, index: number, values: nu
   }
   if (!Number.isInteger(index) || index < 0 || index + values > (start.shape[0] as number)) {
     fail(where, `index ${index} lies outside the start vector ${showShape(start.shape)}`);
+  }
+}
+
+/** The window's origin is a whole number of pixels, and origins are apart. */
+function checkWindow(where: string, { stride, offset }: WindowAttributes): void {
+  if (!stride.every((value) => Number.isInteger(value) && value >= 1)) {
+    fail(where, `stride ${showShape(stride)} must be whole numbers >= 1`);
+  }
+  if (!offset.every(Number.isInteger)) {
+    fail(where, `offset ${showShape(offset)} must be whole numbers`);
   }
 }
 
@@ -362,14 +373,18 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
     startOperand("addRows", operand(inputs, 2, "addRows"), index, 1);
     return float(shape);
   },
-  crop(inputs, { index, height, width }) {
+  crop(inputs, window) {
+    const { index, height, width } = window;
     floatOperands("crop", inputs, 1);
+    checkWindow("crop", window);
     const [n, c] = rank4("crop", "the input", operand(inputs, 0, "crop").shape);
     startOperand("crop", operand(inputs, 1, "crop"), index, 2);
     return float([n, c, height, width]);
   },
-  addCrop(inputs, { index, height, width }) {
+  addCrop(inputs, window) {
+    const { index, height, width } = window;
     floatOperands("addCrop", inputs, 2);
+    checkWindow("addCrop", window);
     const { shape } = operand(inputs, 0, "addCrop");
     const [n, c] = rank4("addCrop", "the base", shape);
     expectShape("addCrop", "the part", operand(inputs, 1, "addCrop").shape, [n, c, height, width]);

@@ -302,11 +302,31 @@ const errors: { readonly [P in Primitive]: readonly (readonly [() => unknown, Re
       /crop: index 1 lies outside the start vector \[2\]/,
     ],
     [() => crop(of(1, 1, 4, 4), start, { ...window, height: 0 }), /crop: shape \[1, 1, 0, 2\]/],
+    [
+      () => crop(of(1, 1, 4, 4), start, { ...window, stride: [0, 1] }),
+      /crop: stride \[0, 1\] must be whole numbers >= 1/,
+    ],
+    [
+      () => crop(of(1, 1, 4, 4), start, { ...window, stride: [1, 1.5] }),
+      /crop: stride \[1, 1.5\] must be whole numbers >= 1/,
+    ],
+    [
+      () => crop(of(1, 1, 4, 4), start, { ...window, offset: [0.5, 0] }),
+      /crop: offset \[0.5, 0\] must be whole numbers/,
+    ],
   ],
   addCrop: [
     [
       () => addCrop(of(1, 1, 4, 4), of(1, 1, 3, 2), start, window),
       /addCrop: the part is \[1, 1, 3, 2\]; it must be \[1, 1, 2, 2\]/,
+    ],
+    [
+      () => addCrop(of(1, 1, 4, 4), of(1, 1, 2, 2), start, { ...window, stride: [-1, 1] }),
+      /addCrop: stride \[-1, 1\] must be whole numbers >= 1/,
+    ],
+    [
+      () => addCrop(of(1, 1, 4, 4), of(1, 1, 2, 2), start, { ...window, offset: [0, Number.NaN] }),
+      /addCrop: offset \[0, NaN\] must be whole numbers/,
     ],
   ],
   softmaxCrossEntropy: [
