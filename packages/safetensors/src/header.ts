@@ -27,6 +27,8 @@ export interface Header {
 export const maxHeaderBytes = 2 ** 24;
 /** More tensors are refused before they are listed. */
 export const maxTensors = 100_000;
+/** More strings of metadata are refused as well. */
+export const maxStrings = 100_000;
 /** The name of what is no tensor. */
 export const metadataName = "__metadata__";
 /** The bytes before the header: its length. */
@@ -64,17 +66,22 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, refuse: Refuse
   // First of all the size of what is to come: JSON can nest a long way in a few bytes.
   const { members, depth } = measure(json);
   if (depth > 3) refuse(`has a header that is nested ${depth} deep; 3 are allowed`);
-  // A tensor takes four members: its name and three fields.
-  if (members > 4 * maxTensors) {
+  if (members > membersOf(maxTensors, maxStrings)) {
     refuse(`has a header of ${members} fields; ${maxTensors} tensors are allowed, split it`);
   }
   const table = parse(json, refuse);
   const metadata = metadataOf(table.get(metadataName), refuse);
   table.delete(metadataName);
+  const strings = metadata?.size ?? 0;
+  if (table.size > maxTensors || strings > maxStrings) {
+    refuse(
+      `holds ${table.size} tensors and ${strings} strings; ${maxTensors} tensors and ${maxStrings} strings are allowed, split it`,
+    );
+  }
   const infos = [...table].map(([name, entry]) => [name, tensorOf(name, entry, refuse)] as const);
   // JSON.parse keeps the last of several members with one name, and thus fewer than were written.
-  const known = table.size + 3 * infos.length + (metadata === undefined ? 0 : 1 + metadata.size);
-  if (known !== members) refuse("has a header that holds a name twice");
+  if (membersOf(table.size, metadata?.size) !== members)
+    refuse("has a header that holds a name twice");
   infos.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let reached = 0;
   for (const [name, { begin, end }] of infos) {
@@ -90,6 +97,10 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, refuse: Refuse
   }
   return { tensors: new Map(infos), metadata: metadata ?? new Map() };
 }
+
+/** A tensor takes four members, its name and three fields; metadata, where there are any, one and one for each string. */
+const membersOf = (tensors: number, strings?: number): number =>
+  4 * tensors + (strings === undefined ? 0 : 1 + strings);
 
 function decode(bytes: Uint8Array, refuse: Refuse): string {
   try {

@@ -54,7 +54,7 @@ export interface OpenOptions {
  * Opens a safetensors file. Only its header is read here, each tensor when it is asked for.
  * @throws Error, in one line, for whatever the format does not allow: a file that is cut off, a length that
  *   lies, offsets that overlap, leave gaps or point outside, types and shapes that do not fit their bytes,
- *   names that occur twice, headers above 16 MiB, more than 100,000 tensors.
+ *   names that occur twice, headers above 16 MiB, more than 100,000 tensors or strings of metadata.
  */
 export async function openSafetensors(
   file: Uint8Array | Blob | ByteSource,

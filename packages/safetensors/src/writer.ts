@@ -4,6 +4,7 @@ import { bytesOf } from "./dtypes.ts";
 import {
   isWellFormed,
   maxHeaderBytes,
+  maxStrings,
   maxTensors,
   metadataName,
   prefixBytes,
@@ -110,6 +111,12 @@ function encodeHeader(
   if (length > maxHeaderBytes || tensors.size > maxTensors) {
     throw new RangeError(
       `encodeSafetensors: ${tensors.size} tensors need a header of ${length} bytes; ${maxTensors} tensors and ${maxHeaderBytes} bytes are allowed, write several files`,
+    );
+  }
+  const strings = Object.keys(metadata ?? {}).length;
+  if (strings > maxStrings) {
+    throw new RangeError(
+      `encodeSafetensors: the metadata have ${strings} strings; ${maxStrings} are allowed, join some`,
     );
   }
   const bytes = new Uint8Array(prefixBytes + length).fill(0x20);

@@ -129,6 +129,12 @@ test("huge claims are refused before they cost memory or time", async (t) => {
   const names = Array.from({ length: 250_000 }, (_, i) => entry(`${i}`, "U8", "[0]", "[0,0]"));
   t.match(await refusal(fileOf(`{${names.join().slice(0, 16e6)}`)), /100000 tensors are allowed/);
 
+  const more = names.slice(0, 100_001).join();
+  t.match(await refusal(fileOf(`{${more}}`)), /holds 100001 tensors and 0 strings; 100000 tensors/);
+  const strings = Array.from({ length: 100_001 }, (_, i) => `"${i}":""`);
+  const metadata = `{"__metadata__":{${strings}}}`;
+  t.match(await refusal(fileOf(metadata)), /holds 0 tensors and 100001 strings; .* 100000 strings/);
+
   const heap = process.memoryUsage().arrayBuffers;
   const huge = `{${entry("a", "F32", "[1099511627776]", "[0,4398046511104]")}}`;
   t.match(await refusal(fileOf(huge, 8)), /has 8 bytes of data, but its tensors 4398046511104/);

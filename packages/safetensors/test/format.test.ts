@@ -117,7 +117,23 @@ test("what could not be read again is not written", (t) => {
   t.throws(one("x", { shape: [2], values }), /"x" has 1 values; its shape \[2\] holds 2/);
   const many = new Map(Array.from({ length: 100_001 }, (_, i) => [`${i}`, { shape: [1], values }]));
   t.throws(() => encodeSafetensors(many), /100001 tensors need/);
+  const metadata = Object.fromEntries(Array.from({ length: 100_001 }, (_, i) => [`${i}`, ""]));
+  const strings = () => encodeSafetensors(new Map(), { metadata });
+  t.throws(strings, /^RangeError: .*metadata have 100001 strings; 100000 are allowed/);
   t.end();
+});
+
+test("as much as may be written can be read again", async (t) => {
+  const empty = { shape: [0], values: new Float32Array(0) };
+  const names = Array.from({ length: 100_000 }, (_, i) => `${i}`);
+  const most = new Map(names.map((name) => [name, empty]));
+  const read = async (metadata: Record<string, string>) => {
+    const file = await openSafetensors(encodeSafetensors(most, { metadata }));
+    return [file.tensors.size, file.metadata.size];
+  };
+  t.deepEqual(await read({ format: "pt" }), [100_000, 1]);
+  const strings = Object.fromEntries(names.map((name) => [name, ""]));
+  t.deepEqual(await read(strings), [100_000, 100_000]);
 });
 
 test("what no reader would take is not written", (t) => {
