@@ -42,21 +42,21 @@ export function createPrefetchQueue(
   let waiting: { resolve(batch: Batch): void; reject(error: Error): void } | undefined;
   let failure: Error | undefined;
 
+  /** Orders as many batches as there are free buffers. */
   function order(): void {
-    const buffers = free.pop();
-    if (buffers === undefined) return;
-    const { epoch, step } = next;
-    const id = nextId++;
-    orders.push({ id, epoch, step });
-    port.send({ type: "fill", id, epoch, step, ...buffers }, [
-      buffers.images.buffer,
-      buffers.labels.buffer,
-    ]);
-    next =
-      step + 1 < stepsPerEpoch
-        ? { epoch, step: step + 1 }
-        : { epoch: shuffled ? epoch + 1 : epoch, step: 0 };
-    order();
+    for (let buffers = free.pop(); buffers !== undefined; buffers = free.pop()) {
+      const { epoch, step } = next;
+      const id = nextId++;
+      orders.push({ id, epoch, step });
+      port.send({ type: "fill", id, epoch, step, ...buffers }, [
+        buffers.images.buffer,
+        buffers.labels.buffer,
+      ]);
+      next =
+        step + 1 < stepsPerEpoch
+          ? { epoch, step: step + 1 }
+          : { epoch: shuffled ? epoch + 1 : epoch, step: 0 };
+    }
   }
 
   function deliver(): void {

@@ -53,6 +53,15 @@ test("prefetch: order and content are those of the direct path", async (t) => {
   }
 });
 
+test("prefetch: any depth", async (t) => {
+  const direct = createBatches(data.train, { ...training, batchSize: 1 });
+  const prefetch = await createPrefetch(data.train, { ...training, batchSize: 1, depth: 20_000 });
+  for (let step = 0; step < 3; step++) {
+    t.deepEqual(copyOf(await prefetch.batch(0, step)), copyOf(direct.batch(0, step)), `${step}`);
+  }
+  await prefetch.dispose();
+});
+
 test("prefetch: jumps to any step, at any moment", async (t) => {
   const direct = createBatches(data.train, training);
   const prefetch = await createPrefetch(data.train, { ...training, depth: 3 });
