@@ -2,6 +2,7 @@
 
 import {
   checkFeeds,
+  computeIntegers,
   copyOf,
   createLifetime,
   type Executable,
@@ -14,7 +15,6 @@ import {
 import { type Graph, type Node, sizeOf, toNdArray, type Values } from "@fewnorm/tensor";
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
 import type { ThreadLayout } from "./kernel/threads.ts";
-import { computeIntegers } from "./lower/integers.ts";
 import type { Lowered, Place } from "./lowered.ts";
 import { createPlanPipeline, flatten, workspaceBytes } from "./pipeline.ts";
 import { plan as planOf } from "./plan.ts";

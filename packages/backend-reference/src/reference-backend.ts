@@ -9,6 +9,7 @@ import {
   type Executable,
   findState,
   type Lifetime,
+  labelCheck,
   type State,
 } from "@fewnorm/backend";
 import {
@@ -122,6 +123,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
 
   function createExecutable(graph: Graph, memory: Memory): Executable {
     const plan = createPlan(graph, allocate, Floats.BYTES_PER_ELEMENT);
+    const checkLabels = labelCheck(graph);
     const lifetime = createLifetime("the executable", "compile the graph again", backend);
     return {
       graph,
@@ -129,7 +131,9 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
       async run(feeds = {}) {
         lifetime.check("run");
         memory.lifetime.check("run");
-        const values = plan.run(checkFeeds(graph, feeds), memory.values);
+        const elements = checkFeeds(graph, feeds);
+        checkLabels(elements);
+        const values = plan.run(elements, memory.values);
         // Each name gets an array of its own, also where several name one node.
         const copy = (id: number) => values.get(id)!.slice();
         const fetches = Object.entries(graph.outputs).map(

@@ -7,6 +7,7 @@ export {
   conformance,
   type TestFunction,
 } from "./conformance.ts";
+export { computeIntegers } from "./integers.ts";
 export { labelCheck } from "./labels.ts";
 export { createLifetime, type Lifetime } from "./lifetime.ts";
 export { copyOf, createQueue, type Queue } from "./queue.ts";

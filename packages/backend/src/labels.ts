@@ -1,28 +1,36 @@
-// A check of the labels that are fed, made before anything is changed.
+// A check of labels, made before anything is changed.
 
-import type { Graph } from "@fewnorm/tensor";
+import type { Graph, Node } from "@fewnorm/tensor";
+import { computeIntegers } from "./integers.ts";
 
-/** @returns a function that throws RangeError for a label that is not a class of its cross-entropy. */
-export function labelCheck(graph: Graph): (feeds: ReadonlyMap<string, ArrayLike<number>>) => void {
-  const classes = new Map<string, number>();
-  for (const node of graph.nodes) {
-    if (node.op !== "softmaxCrossEntropy" && node.op !== "softmaxCrossEntropyGrad") continue;
-    const [logits, labels] = node.inputs.map((id) => graph.nodes[id]);
-    const count = logits?.shape[1] ?? 1;
-    if (labels?.op !== "input") continue;
-    const { name } = labels.attributes;
-    classes.set(name, Math.min(classes.get(name) ?? count, count));
-  }
-  return (feeds) => {
-    for (const [name, count] of classes) {
-      const labels = feeds.get(name) ?? [];
-      for (let i = 0; i < labels.length; i++) {
-        const label = labels[i] as number;
-        if (label >= 0 && label < count) continue;
+type Elements = ReadonlyMap<string, ArrayLike<number>>;
+
+/**
+ * @returns a function that throws RangeError for a label, fed or taken from what is fed, that is not a class of its
+ *   cross-entropy
+ * @throws RangeError for such a label among constants
+ */
+export function labelCheck(graph: Graph): (feeds: Elements) => void {
+  const losses = graph.nodes.filter(
+    ({ op }) => op === "softmaxCrossEntropy" || op === "softmaxCrossEntropyGrad",
+  );
+  const check = (where: string, feeds: Elements) => {
+    if (losses.length === 0) return;
+    const integers = computeIntegers(graph, feeds);
+    for (const { inputs } of losses) {
+      const [logits, labels] = inputs.map((id) => graph.nodes[id]) as [Node, Node];
+      const classes = logits.shape[1] as number;
+      for (const [i, label] of (integers.get(labels.id) ?? new Int32Array(0)).entries()) {
+        if (label >= 0 && label < classes) continue;
         throw new RangeError(
-          `run: label ${label} at ${i} of input "${name}" is not one of 0 … ${count - 1}; check the data`,
+          `${where}: label ${label} at ${i}${sourceOf(labels)} is not one of 0 … ${classes - 1}; check the data`,
         );
       }
     }
   };
+  check("compile", new Map());
+  return (feeds) => check("run", feeds);
 }
+
+const sourceOf = ({ op, attributes }: Node): string =>
+  op === "input" ? ` of input "${attributes.name}"` : "";

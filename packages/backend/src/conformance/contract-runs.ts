@@ -5,6 +5,7 @@ import {
   type HostValue,
   multiply,
   relu,
+  reshape,
   rows,
   softmaxCrossEntropy,
   subtract,
@@ -14,6 +15,7 @@ import {
 } from "@fewnorm/tensor";
 import ndarray, { type NdArray } from "ndarray";
 import type { Feeds } from "../backend.ts";
+import { rowMajor } from "./comparison.ts";
 import {
   accumulating,
   type ContractCase,
@@ -77,6 +79,31 @@ export const runContract: readonly ContractCase[] = [
       }
       await executable.run({ labels: [0, 2] });
       equalValues(t, await state.read("w"), [2, 4, 6, 8, 10, 12], "a right run afterwards");
+    },
+  },
+  {
+    name: "labels out of range are errors wherever they come from",
+    async check(t, backend) {
+      const constant = trace((builder) => {
+        const labels = builder.constant([0, 3], [2], "int32");
+        builder.output("loss", softmaxCrossEntropy(builder.input("x", [2, 3]), labels));
+      });
+      const compiled = () => backend.compile(constant);
+      await rejects(t, compiled, RangeError, /label 3/, "constant labels, when compiled");
+
+      const graph = trace((builder) => {
+        const [x, all] = [builder.input("x", [2, 3]), builder.input("labels", [4, 1], "int32")];
+        const range = { base: 0, modulo: 4, offset: 1, count: 2 };
+        const some = rows(all, builder.input("start", [1], "int32"), { range });
+        builder.output("loss", softmaxCrossEntropy(x, reshape(some, [2])));
+      });
+      const executable = await backend.compile(graph);
+      const feeds = { x: new Float32Array(6), labels: [0, 1, 7, 2], start: [0] };
+      await rejects(t, () => executable.run(feeds), RangeError, /label 7/, "a row that is taken");
+      const { loss } = await executable.run({ ...feeds, start: [-2] });
+      const losses = Array.from(rowMajor(loss as NdArray<Values>));
+      const near = losses.every((x) => Math.abs(x - Math.log(3)) < 1e-4);
+      t.ok(near, "a row that is not taken may hold anything");
     },
   },
   {
