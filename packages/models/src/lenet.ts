@@ -9,10 +9,17 @@ import { classifier, type ModelOptions } from "./classifier.ts";
  * Two convolutions, each normalized and pooled, and three dense layers, of which two are normalized:
  * `conv1`, `bn1`, `conv2`, `bn2`, `fc1`, `bn3`, `fc2`, `bn4`, `fc3`. By default for 10 classes of
  * [1, 28, 28]; without normalization it has 61,706 parameters, as LeNet-5 is usually counted.
+ * @throws RangeError for images below 12×12, of which the second pooling would leave nothing.
  */
 export function lenet(options: ModelOptions): Model {
   const { norm } = options;
   const published = { classes: 10, inputShape: [1, 28, 28] } as const;
+  const [, height, width] = options.inputShape ?? published.inputShape;
+  if (Math.min(height, width) < 12) {
+    throw new RangeError(
+      `lenet: images of ${height}×${width} are too small; give 12×12 or larger ones`,
+    );
+  }
   return classifier("lenet", options, published, (scope, images, classes) => {
     const names = (linear: string, i: number) => ({ linear, norm: `bn${i}` });
     const first = { channels: 6, kernel: 5, padding: 2, relu: true };

@@ -89,6 +89,11 @@ test("sizes that do not work are errors", (t) => {
   );
   const dropped = wideResnet({ depth: 10, widen: 1, norm, dropout: 1 });
   t.throws(() => parameterCount(dropped), /dropout: the rate is 1; give a number from 0/);
+  t.throws(
+    () => lenet({ norm, inputShape: [1, 8, 12] }),
+    /lenet: images of 8×12 are too small; give 12×12 or larger ones/,
+  );
+  t.equal(parameterCount(lenet({ norm: noNorm(), inputShape: [1, 12, 12] })), 15_626);
   t.end();
 });
 

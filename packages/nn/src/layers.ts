@@ -2,7 +2,9 @@
 
 import {
   type Conv2dOptions,
+  checkShape,
   conv2d as convolve,
+  convolvedShape,
   mean,
   reshape,
   softmaxCrossEntropy,
@@ -25,11 +27,18 @@ export interface ConvolutionSpec {
   readonly initialize?: Initializer;
 }
 
-/** The weight `weight` [channels, C/groups, kh, kw] of a convolution of x, declared in `scope`. */
+/**
+ * The weight `weight` [channels, C/groups, kh, kw] of a convolution of x, declared in `scope`.
+ * @throws RangeError, naming the layer, for sizes that do not fit.
+ */
 export function convolutionWeight(scope: Scope, x: Tensor, spec: ConvolutionSpec): Tensor {
   const { channels, kernel, groups = 1, initialize = heNormal } = spec;
   const [kh, kw] = typeof kernel === "number" ? [kernel, kernel] : kernel;
-  return scope.parameter("weight", [channels, (x.shape[1] ?? 1) / groups, kh, kw], initialize);
+  const shape = [channels, (x.shape[1] ?? 1) / groups, kh, kw];
+  const where = `conv2d: layer "${scope.path}"`;
+  checkShape(`${where}, weight`, shape);
+  convolvedShape(x.shape, shape, geometryOf(spec), where);
+  return scope.parameter("weight", shape, initialize);
 }
 
 /** The geometry of `spec` as options of the primitive. */

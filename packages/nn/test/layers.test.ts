@@ -2,6 +2,7 @@
 
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import {
+  type Conv2dLayerOptions,
   conv2d,
   createScope,
   crossEntropy,
@@ -131,6 +132,26 @@ test("initial values have the stated spread", (t) => {
     uniform.every((value) => Math.abs(value) <= 1 / 12),
     "within the bound",
   );
+  t.end();
+});
+
+test("sizes that do not fit name the layer", (t) => {
+  trace((builder) => {
+    const { scope } = createScope(builder, "train");
+    const [x, three] = [builder.input("x", [2, 4, 4, 4]), builder.input("3", [2, 3, 4, 4])];
+    const layer = (from: Tensor, options: Partial<Conv2dLayerOptions>) => () =>
+      conv2d(scope.at("layer1"), "conv2", from, { channels: 8, kernel: 3, ...options });
+    t.throws(
+      layer(x, { kernel: 5 }),
+      /^RangeError: conv2d: layer "layer1\.conv2": a 5x5 kernel does not fit in a 4x4 map/,
+    );
+    t.throws(
+      layer(three, { groups: 2 }),
+      /^RangeError: conv2d: layer "layer1\.conv2", weight: shape \[8, 1\.5, 3, 3\] has a size/,
+    );
+    t.throws(layer(x, { stride: 0 }), /layer "layer1\.conv2": stride \[0, 0\]/);
+    builder.output("y", layer(x, { kernel: 4 })());
+  });
   t.end();
 });
 

@@ -103,15 +103,16 @@ export function pair(value: number | readonly [number, number]): readonly [numbe
   return typeof value === "number" ? [value, value] : value;
 }
 
-/** The shape of x ∗ w. @throws RangeError when the shapes do not fit. */
+/** The shape of x ∗ w. @throws RangeError, which begins with `where`, when the shapes do not fit. */
 export function convolvedShape(
   x: Shape,
   w: Shape,
   options: Pick<Conv2dOptions, "stride" | "padding" | "groups"> = {},
+  where = "convolvedShape",
 ): Shape {
   const { stride = 1, padding = 0, groups = 1 } = options;
   const geometry = { stride: pair(stride), padding: pair(padding), groups };
-  return convolved("convolvedShape", x, w, geometry);
+  return convolved(where, x, w, geometry);
 }
 
 /**
