@@ -65,7 +65,10 @@ export interface Trainer {
   readonly workspaceBytes: number;
   /** Gives every state its first value. */
   initialize(key: Key): Promise<void>;
-  /** One step. Returns the loss and the logits [batch, classes], both before the update. */
+  /**
+   * One step. Returns the loss and the logits [batch, classes], both before the update.
+   * @throws RangeError for a learning rate that is not finite, and for feeds of a wrong shape or label.
+   */
   step(feeds: StepFeeds): Promise<{ loss: number; logits: ArrayLike<number> }>;
   /** Evaluation: images [evaluationBatch, C, H, W] → logits [evaluationBatch, classes]. */
   logits(images: HostValue): Promise<ArrayLike<number>>;
@@ -150,6 +153,7 @@ export async function createTrainer(
       });
     },
     async step({ images, labels, ...rest }) {
+      checkRate(rest.learningRate);
       const later = queue.busy || micro < batch;
       const feeds = {
         images: kept(elementsOf("step: images", images, [batch, ...model.inputShape]), later),
@@ -206,4 +210,12 @@ export async function createTrainer(
       });
     },
   };
+}
+
+function checkRate(learningRate: number): void {
+  if (!Number.isFinite(learningRate)) {
+    throw new RangeError(
+      `step: learningRate is ${learningRate}; give a finite number, such as the schedule's at this step`,
+    );
+  }
 }

@@ -63,6 +63,20 @@ for (const micro of [batch, 4]) {
   });
 }
 
+test("a learning rate that is none is refused before anything runs", async (t) => {
+  for (const micro of [batch, 4]) {
+    const trainer = await create(micro);
+    const before = valuesOf(await trainer.read());
+    for (const learningRate of [undefined as unknown as number, Number.NaN, Infinity]) {
+      const step = trainer.step({ ...feedsOf(2), learningRate });
+      const refused = await step.then(String, String);
+      t.match(refused, new RegExp(`^RangeError: step: learningRate is ${learningRate}; give a`));
+    }
+    t.deepEqual(valuesOf(await trainer.read()), before, "the states are as before");
+    await trainer.dispose();
+  }
+});
+
 test("after a first step that failed, evaluation still takes what is written", async (t) => {
   const trainer = await create(batch, averaged(sgd(), 0.9));
   const { images } = feedsOf(2);
