@@ -46,7 +46,9 @@ export function areApart(a: Access["rows"], b: Access["rows"]): boolean {
     p.start.offset === q.start.offset &&
     p.base === q.base &&
     p.modulo === q.modulo;
-  return sameRing && (p.offset + a.count <= q.offset || q.offset + b.count <= p.offset);
+  // From a's first row on, cyclically, b begins so many rows later.
+  const later = (q.offset - p.offset + p.modulo) % p.modulo;
+  return sameRing && later >= a.count && p.modulo - later >= b.count;
 }
 
 /** Whether all threads must have finished `earlier` before one begins `later`. */

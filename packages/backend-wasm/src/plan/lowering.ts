@@ -328,7 +328,7 @@ export function rowMapping(
 ): RowMapping {
   const { buffer, offset: from } = start.place;
   const step = start.uniform === undefined ? 4 * index : 0;
-  return { start: { buffer, offset: from + step }, base, modulo, offset };
+  return { start: { buffer, offset: from + step }, base, modulo, offset: offset % modulo };
 }
 
 const floatBits = (value: number): number =>

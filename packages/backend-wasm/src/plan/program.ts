@@ -19,7 +19,7 @@ export interface Place {
   readonly offset: number;
 }
 
-/** A cyclic range of rows; `start` is where the first is read. */
+/** A cyclic range of rows; `start` is where the first is read, and `offset` is below `modulo`. */
 export interface RowMapping {
   readonly start: Place;
   readonly base: number;
