@@ -48,7 +48,7 @@ export class RowMap {
 export function mapFirst(map: usize): i32 {
   if (!map) return 0;
   const m = changetype<RowMap>(map);
-  const first = (load<i32>(m.start) + m.offset) % m.modulo;
+  const first = (load<i32>(m.start) % m.modulo + m.offset) % m.modulo;
   return first < 0 ? first + m.modulo : first;
 }
 

@@ -70,6 +70,12 @@ class Window {
   windowWidth: i32;
 }
 
+/** origin·stride + offset. That far outside of any map is as good as farther away, which 32 bits could not hold. */
+function corner(origin: i32, stride: i32, offset: i32): i32 {
+  const at = <i64>origin * <i64>stride + <i64>offset;
+  return <i32>min<i64>(max<i64>(at, -(1 << 30)), 1 << 30);
+}
+
 @unmanaged
 class Crop extends Window {
   x: usize;
@@ -80,8 +86,8 @@ class Crop extends Window {
 
 export function crop(args: usize, thread: i32, threads: i32): void {
   const c = changetype<Crop>(args);
-  const top = load<i32>(c.origin) * c.strideY + c.offsetY;
-  const left = load<i32>(c.origin, 4) * c.strideX + c.offsetX;
+  const top = corner(load<i32>(c.origin), c.strideY, c.offsetY);
+  const left = corner(load<i32>(c.origin, 4), c.strideX, c.offsetX);
   const xFirst = mapFirst(c.xMap);
   const outFirst = mapFirst(c.outMap);
   const pixel = c.channels * 4;
@@ -108,8 +114,8 @@ class AddCrop extends Window {
 
 export function addCrop(args: usize, thread: i32, threads: i32): void {
   const c = changetype<AddCrop>(args);
-  const top = load<i32>(c.origin) * c.strideY + c.offsetY;
-  const left = load<i32>(c.origin, 4) * c.strideX + c.offsetX;
+  const top = corner(load<i32>(c.origin), c.strideY, c.offsetY);
+  const left = corner(load<i32>(c.origin, 4), c.strideX, c.offsetX);
   const baseFirst = mapFirst(c.baseMap);
   const partFirst = mapFirst(c.partMap);
   const outFirst = mapFirst(c.outMap);
@@ -145,8 +151,8 @@ class Patch extends Window {
 
 export function patch(args: usize, thread: i32, threads: i32): void {
   const c = changetype<Patch>(args);
-  const top = load<i32>(c.origin) * c.strideY + c.offsetY;
-  const left = load<i32>(c.origin, 4) * c.strideX + c.offsetX;
+  const top = corner(load<i32>(c.origin), c.strideY, c.offsetY);
+  const left = corner(load<i32>(c.origin, 4), c.strideX, c.offsetX);
   const xFirst = mapFirst(c.xMap);
   const partFirst = mapFirst(c.partMap);
   const pixel = c.channels * 4;

@@ -29,6 +29,8 @@ const ranges: readonly { total: number; range: RowRange; start: number }[] = [
   { total: 8, range: { base: 1, modulo: 7, offset: 2, count: 5 }, start: -23 },
   { total: 8, range: { base: 0, modulo: 8, offset: 3, count: 5 }, start: 8 },
   { total: 8, range: { base: 1, modulo: 7, offset: 9, count: 6 }, start: 100 },
+  { total: 8, range: { base: 1, modulo: 7, offset: 2, count: 3 }, start: 2 ** 31 - 1 },
+  { total: 8, range: { base: 1, modulo: 7, offset: 5, count: 4 }, start: -(2 ** 31) },
 ];
 
 /** What follows the rows: vectors, matrices, maps. */
@@ -142,6 +144,13 @@ const windows: readonly WindowCase[] = [
   { name: "over two borders", map: [1, 17, 8, 9], window: {}, origin: [-2, 8] },
   { name: "wholly above", map: [1, 3, 8, 9], window: {}, origin: [-3, 2] },
   { name: "wholly outside, to the right", map: [1, 3, 8, 9], window: {}, origin: [2, 40] },
+  {
+    name: "as far outside as numbers go",
+    map: [1, 3, 8, 9],
+    window: { stride: [4, 2] },
+    origin: [2 ** 30, 2 ** 31 - 1],
+  },
+  { name: "far above and to the left", map: [1, 3, 8, 9], window: {}, origin: [1, -(2 ** 31)] },
   { name: "all of the map", map: [2, 4, 5, 3], window: { height: 5, width: 3 }, origin: [0, 0] },
   {
     name: "more than the map",
