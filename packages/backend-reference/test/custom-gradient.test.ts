@@ -72,6 +72,16 @@ test("customGradient: two of one value, one within the other", async (t) => {
   t.deepEqual(values, { throughBoth: [30, 30, 30], throughInner: [10, 10, 10] });
 });
 
+test("customGradient: a gradient that is not shaped as its operand is refused", async (t) => {
+  const b = createBuilder();
+  const x = b.input("x", [3]);
+  const shared = b.labelled("layer1", () => customGradient(multiply(x, 2), [x], (g) => [sum(g)]));
+  t.throws(
+    () => grad(sum(add(shared, x)), [x]),
+    /^RangeError: grad: a custom gradient of layer "layer1" is \[\]; it must be \[3\], as its operand/,
+  );
+});
+
 test("stopGradient: a constant to the gradient alone", async (t) => {
   const { values } = await evaluate((b) => {
     const x = b.input("x", [3]);

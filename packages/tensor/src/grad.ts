@@ -5,7 +5,7 @@ import { gradientRules } from "./gradient-rules.ts";
 import type { Builder, Tensor } from "./graph.ts";
 import type { Node, NodeOf, Primitive } from "./primitives.ts";
 import { recomputing } from "./recompute.ts";
-import { showShape } from "./shape.ts";
+import { sameShape, showShape } from "./shape.ts";
 
 /** Options of {@link grad}. */
 export interface GradOptions {
@@ -19,7 +19,8 @@ export interface GradOptions {
 /**
  * ∂loss/∂x for each tensor of `wrt`, recorded in the same graph. Zero where the loss does not
  * depend on it.
- * @throws RangeError unless the loss has one element, and for a `recompute` that is no whole number >= 0.
+ * @throws RangeError unless the loss has one element, for a `recompute` that is no whole number >= 0, and for a custom
+ *   gradient that is not shaped as its operand.
  * @throws TypeError for tensors of another graph.
  * @throws Error at a primitive without gradient.
  */
@@ -86,7 +87,9 @@ function operandGradients(
     const parts = custom.vjp(g);
     return custom.inputs.flatMap((operand, i): [number, Tensor][] => {
       const part = parts[i];
-      return part !== undefined && dependent[operand.id] ? [[operand.id, part]] : [];
+      if (part === undefined) return [];
+      checkPart(part, operand, node);
+      return dependent[operand.id] ? [[operand.id, part]] : [];
     });
   }
   if (!node.inputs.some((operand) => dependent[operand])) return [];
@@ -96,6 +99,14 @@ function operandGradients(
     const rule = rules[i];
     return rule !== undefined && dependent[operand] ? [[operand, rule()]] : [];
   });
+}
+
+/** A custom gradient is somebody's own: one of another shape would spread, by broadcasting, where nobody looks. */
+function checkPart(part: Tensor, operand: Tensor, { label }: Node): void {
+  if (sameShape(part.shape, operand.shape)) return;
+  throw new RangeError(
+    `grad: a custom gradient${label === "" ? "" : ` of layer "${label}"`} is ${showShape(part.shape)}; it must be ${showShape(operand.shape)}, as its operand`,
+  );
 }
 
 function rulesOf<P extends Primitive>(
