@@ -35,6 +35,7 @@ export interface Builder {
   input(name: string, shape: Shape, dtype?: DType): Tensor;
   /** A value that lives on the backend under this name. @throws Error when the name is taken by another shape. */
   state(name: string, shape: Shape): Tensor;
+  /** The values as they are now. @throws TypeError for int32 elements that are not whole numbers of 32 bits. */
   constant(values: number | readonly number[], shape?: Shape, dtype?: DType): Tensor;
   /** Makes `tensor` a result of every run under this name. */
   output(name: string, tensor: Tensor): void;
@@ -131,8 +132,11 @@ export function createBuilder(): Builder {
     customGradients,
     input: (name, shape, dtype = "float32") => named("input", inputs, name, shape, dtype),
     state: (name, shape) => named("state", states, name, shape, "float32"),
-    constant: (values, shape = [], dtype = "float32") =>
-      builder.append("constant", [], { values, shape, dtype }),
+    constant(given, shape = [], dtype = "float32") {
+      // Copied, so that it stays what it is when the caller uses the array again.
+      const values = typeof given === "number" ? given : Array.from(given);
+      return builder.append("constant", [], { values, shape, dtype });
+    },
     output(name, tensor) {
       own("output", tensor);
       if (name in outputs) throw new Error(`output: "${name}" exists already; choose another name`);

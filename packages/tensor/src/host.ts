@@ -1,6 +1,7 @@
 // Values on the host: ndarrays and typed arrays in and out.
 
 import ndarray, { type NdArray, type TypedArray } from "ndarray";
+import { checkIntegers } from "./integers.ts";
 import { type DType, type Shape, sameShape, showShape, sizeOf } from "./shape.ts";
 
 /** Typed arrays that hold a tensor's elements. */
@@ -41,14 +42,7 @@ export function elementsOf(
       `${where}: ${elements.length} values were given; shape ${showShape(shape)} holds ${sizeOf(shape)}`,
     );
   }
-  if (dtype === "int32" && !(elements instanceof Int32Array)) {
-    for (let i = 0; i < elements.length; i++) {
-      const element = elements[i] as number;
-      if (!Number.isInteger(element) || Math.abs(element + 0.5) > 2 ** 31) {
-        throw new TypeError(`${where}: ${element} at ${i} is not a whole number of 32 bits`);
-      }
-    }
-  }
+  if (dtype === "int32") checkIntegers(where, elements);
   return elements;
 }
 

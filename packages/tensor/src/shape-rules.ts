@@ -1,5 +1,6 @@
 // Shape rules: the shape and dtype of each primitive's result, and the checks of its operands.
 
+import { checkIntegers } from "./integers.ts";
 import type {
   Attributes,
   ConvolutionAttributes,
@@ -200,6 +201,9 @@ export const shapeRules: { readonly [P in Primitive]: ShapeRule<P> } = {
   constant(_, { values, shape, dtype }) {
     if (typeof values !== "number" && values.length !== sizeOf(shape)) {
       fail("constant", `${values.length} values do not fill shape ${showShape(shape)}`);
+    }
+    if (dtype === "int32") {
+      checkIntegers("constant", typeof values === "number" ? [values] : values);
     }
     return { shape, dtype };
   },

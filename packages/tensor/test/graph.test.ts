@@ -10,6 +10,7 @@ import {
   relu,
   reshape,
   rows,
+  type Shape,
   stopGradient,
   subtract,
   sum,
@@ -58,6 +59,12 @@ test("equal nodes are recorded once, different ones are not", (t) => {
   t.notEqual(b.constant(2).id, b.constant(2, [], "int32").id, "constant of another dtype");
   const odd = [NaN, Infinity, -Infinity, 0, -0].map((value) => b.constant(value).id);
   t.equal(new Set(odd).size, 5, "numbers that JSON does not tell apart");
+  const values = [1, 2];
+  const before = b.constant(values, [2]).id;
+  values[0] = 3;
+  t.equal(b.constant([1, 2], [2]).id, before, "a constant keeps the values that it was given");
+  t.notEqual(b.constant(values, [2]).id, before, "other values in the same array");
+  t.deepEqual(b.nodes[before]?.attributes, { values: [1, 2], shape: [2], dtype: "float32" });
   t.equal(b.input("x", [2]).id, x.id, "an input read again");
   t.equal(b.state("w", [2]).id, b.state("w", [2]).id, "a state read again");
   t.notEqual(stopGradient(x).id, stopGradient(x).id, "custom gradients stay apart");
@@ -140,6 +147,10 @@ test("shapes with sizes below 1 are errors", (t) => {
   t.throws(() => b.state("w", [-1]), /^RangeError: state: shape \[-1\]/);
   t.throws(() => b.constant(0, [1.5]), /^RangeError: constant: shape \[1.5\]/);
   t.throws(() => b.constant([1, 2], [3]), /constant: 2 values do not fill shape \[3\]/);
+  const whole = (values: number | readonly number[], shape: Shape) => () =>
+    b.constant(values, shape, "int32");
+  t.throws(whole([1, 1.5], [2]), /^TypeError: constant: 1\.5 at 1 is not a whole number of 32/);
+  t.throws(whole(2 ** 31, [2]), /^TypeError: constant: 2147483648 at 0 is not a whole number/);
   t.end();
 });
 
