@@ -33,3 +33,14 @@ export function classifier(
     logits: (scope, images) => logits(scope, images, classes),
   };
 }
+
+/** The plan of a depth. @throws RangeError for a depth that has none. */
+export function planOf<D extends number, P>(
+  where: string,
+  plans: Readonly<Record<D, P>>,
+  depth: D,
+): P {
+  if (Object.hasOwn(plans, depth)) return plans[depth];
+  const depths = Object.keys(plans).join(", ");
+  throw new RangeError(`${where}: depth is ${depth}; give one of ${depths}`);
+}

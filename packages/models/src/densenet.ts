@@ -13,7 +13,7 @@ import {
 } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import type { Tensor } from "@fewnorm/tensor";
-import { cifar, classifier, imagenet, type ModelOptions } from "./classifier.ts";
+import { cifar, classifier, imagenet, type ModelOptions, planOf } from "./classifier.ts";
 
 const plans = {
   /** DenseNet-BC, for small images. */
@@ -35,11 +35,17 @@ export interface DenseNetOptions extends ModelOptions {
  * (as long as there is more than one pixel). Named as in torchvision: `features.conv0`,
  * `features.denseblock1.denselayer1.norm1`, …, `features.transition1.norm`, …, `features.norm5`,
  * `classifier`. DenseNet-121 has 7,978,856 parameters with batch norm, DenseNet-BC-100 769,162.
+ * @throws RangeError for another depth.
  */
 export function densenet(options: DenseNetOptions): Model {
   const { depth, norm } = options;
-  const { small } = plans[depth];
-  const { growth = plans[depth].growth, blocks = plans[depth].blocks } = options;
+  const plan = planOf<keyof typeof plans, (typeof plans)[keyof typeof plans]>(
+    "densenet",
+    plans,
+    depth,
+  );
+  const { small } = plan;
+  const { growth = plan.growth, blocks = plan.blocks } = options;
   const published = small ? cifar : imagenet;
   return classifier(`densenet${depth}`, options, published, (outer, images, classes) => {
     const scope = outer.at("features");

@@ -4,7 +4,7 @@
 import { dense, globalAveragePool, type Model, maxPool, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import type { Tensor } from "@fewnorm/tensor";
-import { classifier, imagenet, type ModelOptions } from "./classifier.ts";
+import { classifier, imagenet, type ModelOptions, planOf } from "./classifier.ts";
 
 const plans = {
   18: { blocks: [2, 2, 2, 2], bottleneck: false },
@@ -15,6 +15,7 @@ const plans = {
 } as const;
 
 export type ImagenetResNetDepth = keyof typeof plans;
+type Plan = (typeof plans)[ImagenetResNetDepth];
 
 /** Options of {@link imagenetResnet}; by default 1000 classes and images of [3, 224, 224]. */
 export interface ImagenetResNetOptions extends ModelOptions {
@@ -29,10 +30,15 @@ export interface ImagenetResNetOptions extends ModelOptions {
  * A ResNet with a 7×7 stem, max pooling and projection shortcuts; from 50 on of bottlenecks, which stride
  * at their 3×3 convolution. Named as in torchvision: `conv1`, `bn1`, `layer1.0.conv1`, …,
  * `layer2.0.downsample.0`, …, `fc`. ResNet-18 has 11,689,512 parameters with batch norm, ResNet-50 25,557,032.
+ * @throws RangeError for another depth.
  */
 export function imagenetResnet(options: ImagenetResNetOptions): Model {
   const { depth, norm, width = 64 } = options;
-  const { bottleneck, blocks: published } = plans[depth];
+  const { bottleneck, blocks: published } = planOf<ImagenetResNetDepth, Plan>(
+    "imagenetResnet",
+    plans,
+    depth,
+  );
   const { blocks = published } = options;
   const block = bottleneck ? bottleneckBlock : basicBlock;
   return classifier(`resnet${depth}`, options, imagenet, (scope, images, classes) => {

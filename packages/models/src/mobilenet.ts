@@ -34,7 +34,13 @@ export interface MobileNetOptions extends ModelOptions {
 export function mobilenetV2(options: MobileNetOptions): Model {
   const { norm, width = 1, stages = table.keys(), dropout: rate = 0.2 } = options;
   const channelsOf = (channels: number) => multipleOf8(channels * width);
-  const plan = [...stages].map((stage) => table[stage] as (typeof table)[number]);
+  const plan = [...stages].map((stage) => {
+    const row = table[stage];
+    if (row !== undefined) return row;
+    throw new RangeError(
+      `mobilenetV2: there is no stage ${stage}; give some of 0 ... ${table.length - 1}`,
+    );
+  });
   return classifier("mobilenetv2", options, imagenet, (scope, images, classes) => {
     const features = scope.at("features");
     const stem = { channels: channelsOf(32), kernel: 3, stride: 2, padding: 1 };

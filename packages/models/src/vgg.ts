@@ -4,7 +4,7 @@
 import { dense, dropout, type Model, maxPool, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import { reshape, sizeOf, type Tensor } from "@fewnorm/tensor";
-import { classifier, imagenet, type ModelOptions } from "./classifier.ts";
+import { classifier, imagenet, type ModelOptions, planOf } from "./classifier.ts";
 
 /** Convolutions of each of the five stages. */
 const plans = {
@@ -33,13 +33,15 @@ export interface VggOptions extends ModelOptions {
  * more than one pixel), dense layers. Named as in torchvision: `features.0`, `features.1`, …,
  * `classifier.0`, `classifier.3`, `classifier.6`, or `classifier` alone without hidden layers. VGG-16 has
  * 138,365,992 parameters with batch norm.
+ * @throws RangeError for a depth that is none of these.
  */
 export function vgg(options: VggOptions): Model {
   const { depth, norm, width = 64, dropout: rate = 0.5 } = options;
+  const plan: readonly number[] = planOf("vgg", plans, depth);
   return classifier(`vgg${depth}`, options, imagenet, (scope, images, classes) => {
     const [, , height = 1] = images.shape;
     const { hidden = height < 64 ? 0 : 4096 } = options;
-    const x = features(scope.at("features"), norm, images, plans[depth], width);
+    const x = features(scope.at("features"), norm, images, plan, width);
     const flat = reshape(x, [x.shape[0] ?? 1, sizeOf(x.shape.slice(1))]);
     if (hidden === 0) return dense(scope, "classifier", flat, { units: classes });
     const inner = scope.at("classifier");

@@ -89,6 +89,24 @@ test("sizes that do not work are errors", (t) => {
   );
   const dropped = wideResnet({ depth: 10, widen: 1, norm, dropout: 1 });
   t.throws(() => parameterCount(dropped), /dropout: the rate is 1; give a number from 0/);
+  // As from a file or a command line, where no type helps.
+  const depth = (value: number) => value as never;
+  t.throws(
+    () => vgg({ depth: depth(12), norm }),
+    /^RangeError: vgg: depth is 12; give one of 11, 13/,
+  );
+  t.throws(
+    () => densenet({ depth: depth(99), norm }),
+    /densenet: depth is 99; give one of 100, 121/,
+  );
+  t.throws(
+    () => imagenetResnet({ depth: depth(20), norm }),
+    /imagenetResnet: depth is 20; give one/,
+  );
+  t.throws(
+    () => mobilenetV2({ stages: [0, 7], norm }),
+    /mobilenetV2: there is no stage 7; give some/,
+  );
   t.throws(
     () => lenet({ norm, inputShape: [1, 8, 12] }),
     /lenet: images of 8×12 are too small; give 12×12 or larger ones/,
