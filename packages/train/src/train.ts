@@ -7,7 +7,7 @@ import { divergence, type LastCheckpoint, notFinite } from "./divergence.ts";
 import { evaluate } from "./evaluate.ts";
 import type { TrainEvent } from "./events.ts";
 import type { Schedule } from "./schedule.ts";
-import { addScores, noScores, scoreLogits } from "./scores.ts";
+import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
 import type { HostTensor, Trainer } from "./trainer.ts";
 import { turn } from "./turn.ts";
 
@@ -221,4 +221,11 @@ function checkDataset({ model }: Trainer, dataset: Dataset): void {
       `train: ${model.name} tells ${model.classes} classes apart, ${dataset.name} has ${dataset.classes.length}; build the model with as many`,
     );
   }
+  // What the last epoch would fail at, after all the work.
+  if (dataset.test.count < 1) {
+    throw new RangeError(
+      `train: ${dataset.name} has no test images; set some of its images aside to evaluate with`,
+    );
+  }
+  for (const split of [dataset.train, dataset.test]) checkLabels("train", split, model);
 }

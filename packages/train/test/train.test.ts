@@ -280,6 +280,16 @@ test("options and data that do not fit are refused", async (t) => {
     { batch: 27 },
   ).catch((error: Error) => error.message);
   t.match(few, /the batch is 27, but tiny has 26 training images/);
+  // Found before the first step, not when an epoch is over.
+  const begun = (data: typeof dataset) =>
+    withTrainer(async (trainer) => {
+      for await (const event of train(trainer, data, common)) return event.type;
+      return "";
+    }).catch((error: Error) => error.message);
+  const none = { count: 0, images: new Uint8Array(0), labels: new Uint8Array(0) };
+  t.match(await begun({ ...dataset, test: none }), /train: tiny has no test images/);
+  const wrong = { ...dataset.test, labels: dataset.test.labels.with(3, 9) };
+  t.match(await begun({ ...dataset, test: wrong }), /train: image 3 has label 9, but .* 3 classes/);
 });
 
 test("a prefetching worker changes nothing", async (t) => {
