@@ -57,6 +57,7 @@ export async function recalibrate(
   options: RecalibrateOptions,
 ): Promise<Map<string, HostTensor> | undefined> {
   const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
+  checkBatchOf("recalibrate", batch, split);
   const { batches = Math.floor(split.count / batch) } = options;
   if (!(Number.isSafeInteger(batches) && batches >= 1)) {
     throw new RangeError(`recalibrate: batches is ${batches}; give a whole number >= 1`);
@@ -112,11 +113,7 @@ export async function evaluateWithBatchStatistics(
   options: BatchStatisticsOptions,
 ): Promise<Evaluation | undefined> {
   const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
-  if (batch > split.count) {
-    throw new RangeError(
-      `evaluateWithBatchStatistics: a batch of ${batch} images is more than the ${split.count} that there are; use fewer`,
-    );
-  }
+  checkBatchOf("evaluateWithBatchStatistics", batch, split);
   checkLabels("evaluateWithBatchStatistics", split, model);
   return withModel(backend, model, tensors, { batch, dropping: false }, async (run) => {
     const order = permutation(foldIn(key, 0), split.count);
@@ -134,6 +131,18 @@ export async function evaluateWithBatchStatistics(
     const { count, loss, correct } = scores;
     return { loss: loss / count, accuracy: correct / count, count };
   });
+}
+
+function checkBatchOf(where: string, batch: number, { count }: Split): void {
+  if (count < 1) throw new RangeError(`${where}: there are no images; give some`);
+  if (!(Number.isSafeInteger(batch) && batch >= 1)) {
+    throw new RangeError(`${where}: batch is ${batch}; give a whole number >= 1`);
+  }
+  if (batch > count) {
+    throw new RangeError(
+      `${where}: a batch of ${batch} images is more than the ${count} that there are; use fewer`,
+    );
+  }
 }
 
 type Run = (images: Float32Array, key: Key) => Promise<Record<string, HostValue>>;

@@ -165,6 +165,13 @@ test("nothing is recalibrated where there is nothing to recalibrate", async (t) 
   t.match(await message(whole, new Map()), /missing: .*conv1\.weight/);
   t.match(await message(whole, tensorsOf(whole), 3), /3 batches of 13 images are more than the 26/);
   t.match(await message(whole, tensorsOf(whole), 0.5), /batches is 0.5/);
+  const ofBatch = (batch: number) =>
+    recalibrate(backend, whole, tensorsOf(whole), dataset.train, { dataset, batch }).then(
+      () => "it ran",
+      (error: Error) => error.message,
+    );
+  t.match(await ofBatch(0), /recalibrate: batch is 0; give a whole number >= 1/);
+  t.match(await ofBatch(27), /recalibrate: a batch of 27 images is more than the 26 that there/);
   await backend.dispose();
 });
 
