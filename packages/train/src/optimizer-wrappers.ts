@@ -35,10 +35,15 @@ export function clipped(optimizer: Optimizer, maxNorm: number): Optimizer {
  * aₜ = Σ decayᵗ⁻ˢ·pₛ/Σ decayᵗ⁻ˢ over the steps s = 1 … t, so that the first steps count no more than
  * others. Training is the same as without. Running statistics are not averaged: they belong to the newest
  * parameters, and `recalibrate` finds those of the averages. Slots: `<parameter>.average`.
- * @throws RangeError for a decay outside [0, 1).
+ * @throws RangeError for a decay outside [0, 1), and for an optimizer that is averaged already.
  */
 export function averaged(optimizer: Optimizer, decay = 0.999): Optimizer {
   checkFraction("averaged", "decay", decay, 0.999);
+  if (optimizer.evaluated !== undefined) {
+    throw new RangeError(
+      `averaged: ${optimizer.name} has averages already, and evaluation takes one; leave out one of them`,
+    );
+  }
   const weights = sharedSlot("average_correction");
   return {
     ...optimizer,

@@ -26,6 +26,9 @@ export function stepDecay(options: StepDecayOptions): Schedule {
   if (!(factor > 0 && factor < Infinity)) {
     throw new RangeError(`stepDecay: factor is ${factor}; give a number > 0, e.g. 0.1`);
   }
+  if (!milestones.every((milestone) => milestone >= 0)) {
+    throw new RangeError(`stepDecay: milestones are ${milestones.join(", ")}; give steps >= 0`);
+  }
   return (step) => base * factor ** milestones.filter((milestone) => milestone <= step).length;
 }
 

@@ -214,6 +214,7 @@ test("optimizers refuse options out of range", (t) => {
   t.throws(() => lars({ weightDecay: -1 }), /lars: weightDecay is -1/);
   t.throws(() => clipped(sgd(), 0), /clipped: maxNorm is 0/);
   t.throws(() => averaged(sgd(), 1), /averaged: decay is 1/);
+  t.throws(() => averaged(clipped(averaged(sgd()), 1)), /averaged: clipped.* has averages already/);
   t.end();
 });
 
