@@ -4,7 +4,7 @@ import {
   OP_ADD_CROP, OP_ADD_ROWS, OP_COMBINE, OP_CONV, OP_CONV_INPUT_GRAD, OP_CONV_WEIGHT_GRAD, OP_CROP,
   OP_CROSS_ENTROPY, OP_CROSS_ENTROPY_GRAD, OP_ELEMENTWISE, OP_FILL, OP_GRAD_SUMS_PARTIAL, OP_MATMUL,
   OP_MOMENTS_COMBINE, OP_MOMENTS_PARTIAL, OP_NORMALIZE, OP_NORMALIZE_INPUT_GRAD, OP_PACK,
-  OP_PACK_INPUT_GRAD, OP_SUM_PARTIAL, OP_SUM_ROWS, OP_PACK_WINOGRAD, OP_CONV_WINOGRAD,
+  OP_PACK_INPUT_GRAD, OP_SUM_PARTIAL, OP_SUM_ROWS, OP_PACK_WINOGRAD, OP_SCALE_WINOGRAD, OP_CONV_WINOGRAD,
   OP_CONV_WINOGRAD_WEIGHT_GRAD, OP_COMBINE_WINOGRAD, OP_MAX_POOL, OP_MAX_POOL_GRAD, OP_PATCH,
 } from "../src/opcodes";
 import { convolve, matmul } from "./convolve";
@@ -20,7 +20,7 @@ import { addCrop, addRows, crop, patch } from "./regions";
 import { combine, sumPartial, sumRows } from "./sums";
 import { advance, awaitOthers, begin, done } from "./sync";
 import { convolveWinograd } from "./winograd";
-import { packWinograd } from "./winograd-pack";
+import { packWinograd, scaleWinograd } from "./winograd-pack";
 import { combineWinograd, convolveWinogradWeightGrad } from "./winograd-weight-grad";
 
 /** An instruction of a plan. */
@@ -72,6 +72,7 @@ function execute(op: i32, args: usize, thread: i32, threads: i32): void {
     case OP_CROSS_ENTROPY_GRAD: crossEntropyGrad(args, thread, threads); break;
     case OP_FILL: fill(args, thread, threads); break;
     case OP_PACK_WINOGRAD: packWinograd(args, thread, threads); break;
+    case OP_SCALE_WINOGRAD: scaleWinograd(args, thread, threads); break;
     case OP_CONV_WINOGRAD: convolveWinograd(args, thread, threads); break;
     case OP_CONV_WINOGRAD_WEIGHT_GRAD: convolveWinogradWeightGrad(args, thread, threads); break;
     case OP_COMBINE_WINOGRAD: combineWinograd(args, thread, threads); break;

@@ -64,3 +64,34 @@ function gather(from: usize, lane: i32, count: i32): v128 {
   if (count > 3) v = f32x4.replace_lane(v, 3, f32.load(from + lane * 3));
   return v;
 }
+
+/** Packed weights times factors by k: a fraction of what it takes to transform them once more. */
+@unmanaged
+class ScaleWinograd {
+  from: usize;
+  to: usize;
+  channels: i32;
+  depth: i32;
+  scale: usize;
+}
+
+export function scaleWinograd(args: usize, thread: i32, threads: i32): void {
+  const a = changetype<ScaleWinograd>(args);
+  const blocks = (a.channels + 7) / 8;
+  const plane = planeBytes(blocks * 8, a.depth);
+  const rows = 36 * blocks;
+  const end = share(rows, thread + 1, threads);
+  for (let i = share(rows, thread, threads); i < end; i++) {
+    const at = (i / blocks) * plane + (i % blocks) * a.depth * 32;
+    let from = a.from + at;
+    let to = a.to + at;
+    const last = from + a.depth * 32;
+    for (let scale = a.scale; from < last; scale += 4) {
+      const s = v128.load32_splat(scale);
+      v128.store(to, f32x4.mul(v128.load(from), s));
+      v128.store(to, f32x4.mul(v128.load(from, 16), s), 16);
+      from += 32;
+      to += 32;
+    }
+  }
+}

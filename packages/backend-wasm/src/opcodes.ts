@@ -28,6 +28,7 @@ export const OP_COMBINE_WINOGRAD = 25;
 export const OP_MAX_POOL = 26;
 export const OP_MAX_POOL_GRAD = 27;
 export const OP_PATCH = 28;
+export const OP_SCALE_WINOGRAD = 29;
 
 // Who executes an instruction.
 /** Each thread its share. */

@@ -27,6 +27,7 @@ import {
 import { rowsOf } from "./places.ts";
 import { emitCombine, imagesAccess, operand, type Rules } from "./rule.ts";
 import {
+  emitScaledPack,
   emitWinograd,
   emitWinogradPack,
   emitWinogradWeightGrad,
@@ -86,6 +87,20 @@ export interface InputGradOperands {
   readonly base: Value | undefined;
 }
 
+type ScaledWeights = Weights & { readonly scale: Value };
+
+/** Whether the input gradient of the same weights without their scale is computed by Winograd's algorithm, too. */
+function isPlainToo(low: Lowering, weights: Weights): weights is ScaledWeights {
+  if (weights.scale === undefined) return false;
+  return (low.analysis.users[weights.node] ?? []).some((user) => {
+    if (user.op !== "conv2dInputGrad" || user.inputs[1] !== weights.node) return false;
+    if (low.analysis.patched.inside.has(user.id)) return false;
+    const { shape: y } = low.graph.nodes[user.inputs[0] as number] as Node;
+    const { shape: x, attributes } = user;
+    return suitsWinograd(turnedRound({ x, w: weights.value.shape, y, attributes }));
+  });
+}
+
 /** The input gradient `node` of `operands`, as the result of `of`. */
 export function emitInputGrad(
   low: Lowering,
@@ -98,7 +113,9 @@ export function emitInputGrad(
   const turned = turnedRound(sizes);
   const mask = maskOf(low, node);
   if (suitsWinograd(turned)) {
-    const packed = emitWinogradPack(low, node, weights, "inputGrad");
+    const packed = isPlainToo(low, weights)
+      ? emitScaledPack(low, node, weights)
+      : emitWinogradPack(low, node, weights, "inputGrad");
     const out = low.result(of);
     const operands = { x: g, weights: packed, residual: base, mask, out, relu: false };
     emitWinograd(low, node, turned, operands);

@@ -6,6 +6,7 @@ import {
   OP_CONV_WINOGRAD,
   OP_CONV_WINOGRAD_WEIGHT_GRAD,
   OP_PACK_WINOGRAD,
+  OP_SCALE_WINOGRAD,
 } from "../../opcodes.ts";
 import { bytesOf, type Lowering, type Value } from "../lowering.ts";
 import { type Access, at, mapped, reads, turnOf, writes } from "../program.ts";
@@ -113,6 +114,29 @@ export function emitWinogradPack(
     scaled,
   });
   return reads(place, bytes);
+}
+
+/** The same for the input gradient where weights are packed without their scale, too: what is packed is scaled. */
+export function emitScaledPack(
+  low: Lowering,
+  node: Node,
+  weights: Weights & { readonly scale: Value },
+): Access {
+  const [o = 1, i = 1] = weights.value.shape;
+  const plain = { ...weights, scale: undefined, scaleNode: undefined };
+  const from = emitWinogradPack(low, node, plain, "inputGrad");
+  const name = [OP_SCALE_WINOGRAD, weights.node, weights.scaleNode].join();
+  const known = low.packs.get(name);
+  if (known !== undefined) return { ...from, place: known };
+  const place = low.allocate(from.bytes);
+  low.packs.set(name, place);
+  low.emit({
+    op: OP_SCALE_WINOGRAD,
+    args: [at(from.place), at(place), i, o, at(weights.scale.place)],
+    accesses: [from, ...vectorAccesses(weights.scale), writes(place, from.bytes)],
+    node: node.id,
+  });
+  return { ...from, place };
 }
 
 export function emitWinograd(
