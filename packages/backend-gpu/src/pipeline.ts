@@ -18,8 +18,11 @@ export function createPlanPipeline(
   wanted: readonly Lowered[],
 ): PlanPipeline {
   const known = new Map<string, KernelFunction>();
-  const functions = plan.kernels.map(({ source, threads }) => {
-    const identity = `${threads} ${source}`;
+  const axes = new Map(plan.kernels.map(({ results, threads }) => [results[0], threads.length]));
+  const functions = plan.kernels.map(({ source, threads, inputs }) => {
+    // WebGL's kernels are made for arguments of one kind each: given ones, or results with so many axes.
+    const kinds = inputs.map((of) => axes.get(of) ?? "given");
+    const identity = `${threads} ${kinds} ${source}`;
     const kernel =
       known.get(identity) ?? gpu.createKernel(source, { output: threads, precision: "single" });
     known.set(identity, kernel);

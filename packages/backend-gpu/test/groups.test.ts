@@ -2,6 +2,8 @@
 
 import { add, type Graph, multiply, trace } from "@fewnorm/tensor";
 import test from "tape";
+import type { GpuInstance } from "../src/gpu-js.ts";
+import { createPlanPipeline } from "../src/pipeline.ts";
 import { type Plan, plan } from "../src/plan.ts";
 import { stepOf } from "./training.ts";
 
@@ -72,5 +74,30 @@ test("a whole step: inputs precede their uses, and nothing is computed twice or 
       );
     }
   }
+  t.end();
+});
+
+test("a kernel of gpu.js is always given arguments of the same kinds, as WebGL needs it", (t) => {
+  const made = planned(stepOf("vdn:4"));
+  const kinds: Set<string>[] = [];
+  // Stands in for gpu.js: arrays are named by how many axes they have, or that they were given.
+  const gpu = {
+    createKernel(_: string, { output }: { output: readonly number[] }) {
+      const own = new Set<string>();
+      kinds.push(own);
+      return (...given: readonly string[]) => {
+        own.add(given.join());
+        return `of ${output.length} axes`;
+      };
+    },
+    createPipeline: (body: (...given: readonly string[]) => unknown) =>
+      body(...made.arguments.map(() => "given")),
+  };
+  createPlanPipeline(gpu as unknown as GpuInstance, made, []);
+  t.ok(kinds.length > 50 && kinds.length < made.kernels.length, `${kinds.length} kernels`);
+  t.deepEqual(
+    kinds.filter(({ size }) => size !== 1),
+    [],
+  );
   t.end();
 });
