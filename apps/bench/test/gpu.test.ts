@@ -54,8 +54,8 @@ test("bench gpu in a browser", { skip: whyNoBrowser }, (t) =>
     const { record } = await measure(
       t,
       [
-        ...["gpu", "--backend", "gpu:webgl2", "--shapes", "2x2x4x4", "--norms", "bs:1"],
-        ...["--model", "lenet", "--batch", "2", "--time", "0.01"],
+        ...["gpu", "--backend", "gpu:webgl2", "--shapes", "4x2x4x4", "--norms", "bs:2"],
+        ...["--model", "lenet", "--batch", "4", "--time", "0.01"],
       ],
       folder,
     );

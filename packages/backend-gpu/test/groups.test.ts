@@ -1,6 +1,6 @@
 // Which small results one kernel computes together.
 
-import { add, type Graph, multiply, trace } from "@fewnorm/tensor";
+import { add, type Graph, multiply, type Tensor, trace } from "@fewnorm/tensor";
 import test from "tape";
 import type { GpuInstance } from "../src/gpu-js.ts";
 import { createPlanPipeline } from "../src/pipeline.ts";
@@ -30,6 +30,21 @@ test("small kernels that do not need each other are one on a GPU, as far as arra
   );
   t.equal(planned(doubled(8)).kernels.length, 2, "a kernel reads seven arrays");
   t.equal(planned(doubled(7), "flat").kernels.length, 7, "not on processors");
+  t.end();
+});
+
+test("a single element behind others is read by its number", (t) => {
+  const graph = trace((builder) => {
+    const [a, b] = [builder.state("a", [2]), builder.state("b", [1])].map((x) => multiply(x, 2));
+    builder.update("a", a as Tensor);
+    builder.update("b", b as Tensor);
+    builder.state("c", [2]);
+    builder.update("c", add(a as Tensor, b as Tensor));
+  });
+  const [first, second] = planned(graph).kernels;
+  t.equal(first?.results.length, 2);
+  // WebGL does not take the sum of two literals.
+  t.match(second?.source ?? "", /a\d+\[2\]/);
   t.end();
 });
 

@@ -112,6 +112,13 @@ export function createEmitter({ placeOf, slots }: EmitterOptions) {
     return sum ?? "0";
   }
 
+  /** gpu.js takes the sum of two literals for no index. */
+  function plus(index: string, offset: number): string {
+    if (offset === 0) return index;
+    const value = Number(index);
+    return Number.isNaN(value) ? `${index} + ${offset}` : String(value + offset);
+  }
+
   const emitter: Emitter = {
     read(of, at) {
       const place = of.kind === "number" ? undefined : placeOf(of);
@@ -119,7 +126,7 @@ export function createEmitter({ placeOf, slots }: EmitterOptions) {
       const array = arrays.get(place.array) ?? `a${arrays.size}`;
       arrays.set(place.array, array);
       const index = sizeOf(of.shape) === 1 ? "0" : position(at, of);
-      const expression = `${array}[${place.offset === 0 ? index : `${index} + ${place.offset}`}]`;
+      const expression = `${array}[${plus(index, place.offset)}]`;
       return nameAt(expression, Math.max(depthOf(expression), innermostBranch()));
     },
     slot: (index) => emitter.read(slots, [String(index)]),
