@@ -3,7 +3,7 @@
 import type { Tensor, VectorJacobianProduct } from "./graph.ts";
 import type { Node, RowRange, WindowAttributes } from "./primitives.ts";
 import { type Shape, sameShape } from "./shape.ts";
-import { convolved } from "./shape-rules.ts";
+import { convolved } from "./shape-checks.ts";
 
 /** A tensor, or a number that broadcasts. */
 export type Operand = Tensor | number;
