@@ -5,11 +5,13 @@ import {
   EW_ADD, EW_ADD_PRODUCT, EW_COPY, EW_DIVIDE, EW_DIVISOR, EW_MULTIPLY, EW_RELU, EW_RELU_GRAD, EW_SQRT, EW_SUBTRACT,
   EW_SUBTRACT_PRODUCT, SHARED, SINGLE,
 } from "../src/opcodes";
+import { copy, zero } from "./padding";
 
 /**
  * out[i] = a[i] ∘ b[i], or a[i] ∘ b[i]·c[i], over `rank` axes, the first divided between threads. After the fields:
  * the sizes of the axes, then the strides of out, a, b and c, all in floats. Strides of 0 broadcast. With maps the
- * first axis is rows.
+ * first axis is rows, and of padded rows, which are 0
+ * elsewhere.
  */
 @unmanaged
 class Elementwise {
@@ -24,6 +26,8 @@ class Elementwise {
   bMap: usize;
   c: usize;
   cMap: usize;
+  rowBytes: i32; // of a padded row; 0 for none
+  before: i32; // of these before `out`
 }
 
 export function elementwise(args: usize, thread: i32, threads: i32): void {
@@ -57,9 +61,11 @@ export function elementwise(args: usize, thread: i32, threads: i32): void {
   const turn = e.aMap ? turnOf(e.aMap, aFirst, n) : turnOf(e.outMap, outFirst, n);
   for (let k = share(n, thread, threads); k < end; k++) {
     const i = turned(k, turn, n);
+    const out = e.out + <usize>rowOf(e.outMap, outFirst, i) * load<i32>(so) * 4;
+    zero(out - e.before, e.rowBytes);
     nest(
       e.kind,
-      e.out + <usize>rowOf(e.outMap, outFirst, i) * load<i32>(so) * 4,
+      out,
       e.a + <usize>rowOf(e.aMap, aFirst, i) * load<i32>(sa) * 4,
       e.b + <usize>rowOf(e.bMap, bFirst, i) * load<i32>(sb) * 4,
       e.c + <usize>rowOf(e.cMap, cFirst, i) * load<i32>(sc) * 4,
@@ -81,6 +87,11 @@ function nest(
   const r = load<i32>(sc);
   if (rank == 1) {
     line(kind, out, a, b, c, n, o, p, q, r);
+    return;
+  }
+  if (rank == 2 && kind == EW_COPY && load<i32>(so, 4) == 1 && load<i32>(sa, 4) == 1) {
+    const bytes = load<i32>(sizes, 4) * 4; // of a pixel, mostly
+    for (let i = 0; i < n; i++) copy(out + i * o * 4, a + i * p * 4, bytes);
     return;
   }
   for (let i = 0; i < n; i++) {

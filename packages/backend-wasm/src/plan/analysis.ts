@@ -7,6 +7,7 @@ import {
   findAddedProducts,
   findAddedRows,
   findMaskedGradients,
+  findPaddedSlices,
   findPatchedGradients,
   findScaledSums,
   findScaledWeights,
@@ -93,6 +94,7 @@ export function analyse(graph: Graph): Analysis {
   const inside = new Set([
     ...patched.inside,
     ...findAddedRows(graph, users, ends, scaledSums),
+    ...findPaddedSlices(graph, users, ends),
     ...[...products.values()].map(({ id }) => id),
   ]);
   const lastUse = findLastUses(graph, ends, inside);

@@ -20,6 +20,8 @@ export interface Strided {
   readonly place: Place;
   /** Of the whole value. */
   readonly bytes: number;
+  /** Which element of it comes first; default 0. */
+  readonly first?: number;
   readonly strides: readonly number[];
   readonly map?: RowMapping | undefined;
 }
@@ -72,6 +74,8 @@ export function mergeAxes(axes: readonly Axis[], keep: number): Axis[] {
 
 /**
  * out = a ∘ b, or a ∘ b·c, over `shape`; strides are by axis of `shape`, which are walked through in the order `order`.
+ * With `padded` the rest of out becomes 0: its rows, which are divided between threads, are those of `shape`, SMALL
+ * elements and as many rows as threads at least, and two.
  */
 export function emitElementwise(
   low: Lowering,
@@ -79,7 +83,10 @@ export function emitElementwise(
   kind: number,
   shape: Shape,
   operands: readonly [out: Strided, a: Strided, b?: Strided, c?: Strided],
-  order: readonly number[] = storedAxes(shape.length),
+  {
+    order = storedAxes(shape.length),
+    padded = false,
+  }: { readonly order?: readonly number[]; readonly padded?: boolean } = {},
 ): void {
   const [out, a] = operands;
   const unused = { ...a, strides: shape.map(() => 0), map: undefined, bytes: 4 };
@@ -96,7 +103,7 @@ export function emitElementwise(
   if (!rows) axes = axes.filter(({ size }) => size > 1);
   const divide = rows || (division === SHARED && (axes[0]?.size ?? 1) >= low.threads);
   axes = mergeAxes(axes, divide ? 1 : 0);
-  if (rows && axes.length === 1) axes.push(single);
+  if ((rows || padded) && axes.length === 1) axes.push(single);
   if (axes.length === 0) axes.push(single);
   const accesses = used.map((operand, i) => accessOf(operand, i, axes, division));
   low.emit({
@@ -105,7 +112,11 @@ export function emitElementwise(
       kind,
       division,
       axes.length,
-      ...all.flatMap(({ place, map }) => [at(place), mapped(map)]),
+      ...all.flatMap(({ place: { buffer, offset }, first = 0, map }) => [
+        at({ buffer, offset: offset + 4 * first }),
+        mapped(map),
+      ]),
+      ...(padded ? [4 * (out.strides[0] as number), 4 * (out.first ?? 0)] : [0, 0]),
       ...axes.map(({ size }) => size),
       ...all.flatMap((_, i) => axes.map(({ strides }) => strides[i] as number)),
     ],
@@ -155,7 +166,7 @@ export function copyRowMajor(
   const plain = { place, bytes, strides: rowMajorStrides(shape) };
   const operands = into === "value" ? ([stored, plain] as const) : ([plain, stored] as const);
   const order = into === "value" ? storedAxes(shape.length) : shape.map((_, axis) => axis);
-  emitElementwise(low, node, EW_COPY, shape, operands, order);
+  emitElementwise(low, node, EW_COPY, shape, operands, { order });
 }
 
 export const needsTransposition = (shape: Shape): boolean => !storedRowMajor(shape);

@@ -105,6 +105,18 @@ export function findAddedRows(
   return found;
 }
 
+/** Slices that are only padded, as a shortcut's are that takes every other pixel. */
+export function findPaddedSlices(
+  { nodes }: Graph,
+  users: Users,
+  ends: ReadonlySet<number>,
+): number[] {
+  return nodes.flatMap(({ op, inputs: [id = 0] }) => {
+    const alone = op === "pad" && nodes[id]?.op === "slice" && users[id]?.length === 1;
+    return alone && !ends.has(id) ? [id] : [];
+  });
+}
+
 /**
  * Products that are only added to something, or subtracted from it: sum or difference → product. Not of nodes that
  * `left` names: they are computed otherwise.

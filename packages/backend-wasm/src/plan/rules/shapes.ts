@@ -1,6 +1,6 @@
 // Reshape, broadcast, slice, pad: views where possible, strided copies otherwise.
 
-import { sizeOf } from "@fewnorm/tensor";
+import { type Node, type NodeOf, sizeOf } from "@fewnorm/tensor";
 import { EW_COPY } from "../../opcodes.ts";
 import {
   copyRowMajor,
@@ -10,19 +10,30 @@ import {
   type Strided,
   withRowsOf,
 } from "../elementwise.ts";
-import { bytesOf, emitFill, stridesOf } from "../lowering.ts";
-import type { Place } from "../program.ts";
+import { bytesOf, emitFill, type Lowering, SMALL, stridesOf, type Value } from "../lowering.ts";
 import { operand, type Rules } from "./rule.ts";
-
-/** A place some elements further on. */
-const move = ({ buffer, offset }: Place, elements: number): Place => ({
-  buffer,
-  offset: offset + 4 * elements,
-});
 
 /** Elements between the first and the one at `position`. */
 const distance = (position: readonly number[], strides: readonly number[]): number =>
   position.reduce((sum, index, axis) => sum + index * (strides[axis] as number), 0);
+
+const wholeOf = (value: Value): Strided => ({
+  place: value.place,
+  bytes: bytesOf(value.shape),
+  strides: stridesOf(value),
+});
+
+/** A slice where its operand lies. */
+function sliceOf(low: Lowering, node: NodeOf<"slice">): Strided {
+  const { start, stride } = node.attributes;
+  const { place, bytes, strides } = wholeOf(low.dense(node, operand(low, node, 0)));
+  return {
+    place,
+    bytes,
+    first: distance(start, strides),
+    strides: strides.map((own, axis) => own * (stride[axis] as number)),
+  };
+}
 
 export const shapeRules: Rules<"reshape" | "broadcast" | "slice" | "pad"> = {
   reshape(low, node) {
@@ -53,35 +64,33 @@ export const shapeRules: Rules<"reshape" | "broadcast" | "slice" | "pad"> = {
     return out;
   },
   slice(low, node) {
-    const { shape, attributes } = node;
+    const { shape } = node;
     const x = operand(low, node, 0);
     if (x.uniform !== undefined) return { ...x, shape };
-    const from = low.dense(node, x);
-    const strides = stridesOf(from);
+    const source = sliceOf(low, node);
     const out = low.result(node);
-    const source: Strided = {
-      place: move(from.place, distance(attributes.start, strides)),
-      bytes: bytesOf(from.shape) - 4 * distance(attributes.start, strides),
-      strides: strides.map((stride, axis) => stride * (attributes.stride[axis] as number)),
-    };
-    const target = { place: out.place, bytes: bytesOf(shape), strides: stridesOf(out) };
-    emitElementwise(low, node, EW_COPY, shape, [target, source]);
+    emitElementwise(low, node, EW_COPY, shape, [wholeOf(out), source]);
     return out;
   },
   pad(low, node) {
     const { shape, attributes } = node;
-    const x = low.spread(node, operand(low, node, 0));
+    const from = low.graph.nodes[node.inputs[0] as number] as Node;
+    const source =
+      from.op === "slice" && low.analysis.inside.has(from.id)
+        ? sliceOf(low, from)
+        : wholeOf(low.dense(node, operand(low, node, 0)));
     const out = low.result(node);
-    emitFill(low, node, out.place, shape, 0);
     const strides = stridesOf(out);
     const target: Strided = {
-      place: move(out.place, distance(attributes.before, strides)),
-      bytes: bytesOf(shape) - 4 * distance(attributes.before, strides),
+      ...wholeOf(out),
+      first: distance(attributes.before, strides),
       strides: strides.map((stride, axis) => stride * (attributes.interior[axis] as number)),
     };
-    const from = low.dense(node, x);
-    const source = { place: from.place, bytes: bytesOf(from.shape), strides: stridesOf(from) };
-    emitElementwise(low, node, EW_COPY, from.shape, [target, source]);
+    const [rows = 1] = shape;
+    const byRows = rows === from.shape[0] && rows >= Math.max(2, low.threads);
+    const padded = byRows && sizeOf(from.shape) >= SMALL;
+    if (!padded) emitFill(low, node, out.place, shape, 0);
+    emitElementwise(low, node, EW_COPY, from.shape, [target, source], { padded });
     return out;
   },
 };

@@ -1,6 +1,6 @@
 // Cases of reshaping, reductions, static slices and the matrix product.
 
-import { broadcast, matmul, pad, reshape, row, type Shape, slice, sum } from "@fewnorm/tensor";
+import { add, broadcast, matmul, pad, reshape, row, type Shape, slice, sum } from "@fewnorm/tensor";
 import type { Case } from "../recording.ts";
 
 export const reshapeCases: readonly Case[] = [
@@ -115,7 +115,20 @@ export const sliceCases: readonly Case[] = [
   { name: "second row of a matrix, as a vector", build: (r) => row(r.values([2, 5]), 1) },
 ];
 
-export const padCases: readonly Case[] = (
+/** A slice of the padding's operand, and perhaps a use of it besides. */
+function paddedSlice(name: string, also: boolean): Case {
+  return {
+    name,
+    build: (r) => {
+      const x = r.values([5, 16, 15, 15]);
+      const part = slice(x, { start: [0, 1, 1, 0], stride: [1, 1, 2, 2], shape: [5, 15, 7, 8] });
+      const y = pad(part, { before: [0, 8, 0, 1], shape: [5, 32, 7, 10] });
+      return also ? add(y, broadcast(sum(part, [0, 1, 2, 3]), y.shape)) : y;
+    },
+  };
+}
+
+const padCasesBySize: readonly Case[] = (
   [
     { from: [3], before: [2], shape: [7] },
     { from: [4], before: [0], interior: [2], shape: [8] },
@@ -125,10 +138,22 @@ export const padCases: readonly Case[] = (
     { from: [2, 3, 4, 4], before: [0, 0, 0, 0], interior: [1, 1, 2, 2], shape: [2, 3, 8, 8] },
     { from: [2, 2, 3, 3], before: [0, 1, 1, 0], interior: [1, 1, 2, 4], shape: [2, 3, 7, 9] },
     { from: [2, 3, 5, 5], before: [1, 0, 4, 4], shape: [4, 3, 13, 13] },
+    // Large enough to be divided between threads, by rows or not.
+    { from: [2, 64, 8, 8], before: [0, 0, 1, 0], interior: [1, 1, 2, 2], shape: [2, 66, 16, 17] },
+    { from: [1, 64, 9, 9], before: [0, 3, 0, 0], shape: [1, 67, 9, 10] },
+    { from: [3, 64, 8, 8], before: [1, 0, 0, 0], interior: [2, 1, 1, 1], shape: [7, 64, 8, 8] },
+    { from: [8, 1031], before: [0, 0], interior: [1, 2], shape: [8, 2062] },
+    { from: [5, 1031], before: [0, 3], shape: [5, 1036] },
   ] as readonly { from: Shape; before: Shape; interior?: Shape; shape: Shape }[]
 ).map(({ from, ...options }): Case => {
   return { name: JSON.stringify({ from, ...options }), build: (r) => pad(r.values(from), options) };
 });
+
+export const padCases: readonly Case[] = [
+  ...padCasesBySize,
+  paddedSlice("of every other pixel", false),
+  paddedSlice("of every other pixel, which are added up as well", true),
+];
 
 const products: readonly (readonly [m: number, k: number, n: number])[] = [
   [1, 1, 1],
