@@ -4,25 +4,60 @@
 /** A random key: two unsigned 32-bit integers. A key is a value; drawing from it does not change it. */
 export type Key = readonly [number, number];
 
-const rotations = [13, 15, 26, 6, 17, 29, 16, 24] as const;
 const parity = 0x1bd11bda;
+
+const rotate = (x: number, bits: number): number => (x << bits) | (x >>> (32 - bits));
 
 /** Threefry-2x32-20: encrypts the counter `(c0, c1)` under `key`. Returns two unsigned 32-bit integers. */
 export function threefry(key: Key, c0: number, c1: number): Key {
-  const k = [key[0] | 0, key[1] | 0, parity ^ key[0] ^ key[1]] as const;
-  let x0 = (c0 + k[0]) | 0;
-  let x1 = (c1 + k[1]) | 0;
-  for (let group = 0; group < 5; group++) {
-    const first = (group & 1) * 4;
-    for (let round = first; round < first + 4; round++) {
-      const r = rotations[round] as number;
-      x0 = (x0 + x1) | 0;
-      x1 = ((x1 << r) | (x1 >>> (32 - r))) ^ x0;
-    }
-    x0 = (x0 + (k[(group + 1) % 3] as number)) | 0;
-    x1 = (x1 + (k[(group + 2) % 3] as number) + group + 1) | 0;
+  const pair = new Uint32Array(2);
+  encrypt(key[0] | 0, key[1] | 0, c0, c1, pair, 0);
+  return [pair[0] as number, pair[1] as number];
+}
+
+/** The same to `to[at]` and `to[at + 1]`, of which there may be one only; `k0` and `k1` are int32. */
+function encrypt(
+  k0: number,
+  k1: number,
+  c0: number,
+  c1: number,
+  to: Uint32Array,
+  at: number,
+): void {
+  let k2 = parity ^ k0 ^ k1;
+  let x0 = (c0 + k0) | 0;
+  let x1 = (c1 + k1) | 0;
+  // Written out, since this is most of what drawing costs: five groups of four rounds, each followed by the next two of
+  // the three parts of the key.
+  for (let group = 1; ; group += 2) {
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 13) ^ x0;
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 15) ^ x0;
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 26) ^ x0;
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 6) ^ x0;
+    x0 = (x0 + k1) | 0;
+    x1 = (x1 + k2 + group) | 0;
+    if (group === 5) break;
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 17) ^ x0;
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 29) ^ x0;
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 16) ^ x0;
+    x0 = (x0 + x1) | 0;
+    x1 = rotate(x1, 24) ^ x0;
+    x0 = (x0 + k2) | 0;
+    x1 = (x1 + k0 + group + 1) | 0;
+    const last = k2;
+    k2 = k1;
+    k1 = k0;
+    k0 = last;
   }
-  return [x0 >>> 0, x1 >>> 0];
+  to[at] = x0;
+  to[at + 1] = x1;
 }
 
 /**
@@ -55,12 +90,10 @@ export function split(parent: Key, count: number): Key[] {
 
 /** `count` uniform unsigned 32-bit integers. */
 export function randomBits(from: Key, count: number): Uint32Array {
+  const [k0, k1] = [from[0] | 0, from[1] | 0];
   const bits = new Uint32Array(count);
-  for (let i = 0; i < count; i += 2) {
-    const [a, b] = threefry(from, i / 2, drawing);
-    bits[i] = a;
-    if (i + 1 < count) bits[i + 1] = b;
-  }
+  // What is written beyond the end is lost.
+  for (let i = 0; i < count; i += 2) encrypt(k0, k1, i / 2, drawing, bits, i);
   return bits;
 }
 
