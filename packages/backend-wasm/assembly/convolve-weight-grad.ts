@@ -1,7 +1,8 @@
 // ∂L/∂w of a convolution: each thread sums over its images into memory of their own, `combine` adds all up.
 //
 // In a padded channels-last image the pixels under a filter row are contiguous, kw·C floats. So the tile is
-// 4 output channels × 8 floats of the filter row, and its accumulators stay in registers over a band of pixels.
+// 4 output channels × 8 floats of the filter row, and its accumulators stay in registers over a band of pixels. Where
+// that leaves more of the vectors unused, as of images with three channels, a tile is 4 floats × 8 output channels.
 
 import { madd, mapFirst, rowOf, share, shareOf, turned, turnOf } from "./common";
 import { Geometry } from "./convolve";
@@ -44,30 +45,58 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
 
 /** The sums over the images begin … end; `thread` is the one whose scratch memory is used. */
 function sumImages(c: WeightGrad, thread: i32, begin: i32, end: i32, sums: usize): void {
-  zero(sums, c.sumsBytes);
+  const scratch = c.scratch + thread * c.scratchBytes;
+  const across = tilesAcross(c);
+  zero(across ? scratch : sums, c.sumsBytes);
   const xFirst = mapFirst(c.xMap);
   const gFirst = mapFirst(c.gMap);
   const xBytes = c.height * c.width * c.channels * 4;
   const gBytes = c.outHeight * c.outWidth * c.outputs * 4;
-  const scratch = c.scratch + thread * c.scratchBytes;
   const turn = c.xMap ? turnOf(c.xMap, xFirst, c.images) : turnOf(c.gMap, gFirst, c.images);
   for (let i = begin; i < end; i++) {
     const n = turned(i, turn, c.images);
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
     if (isDepthwise(c)) depthwiseWeightGrad(c, x, g, sums);
-    else imageWeightGrad(c, x, g, sums, scratch);
+    else if (across) imageWeightGrad(c, x, g, scratch, scratch + c.sumsBytes, true);
+    else imageWeightGrad(c, x, g, sums, scratch, false);
+  }
+  if (across) transpose(scratch, sums, c.sumsBytes / (c.outputs * 4), c.outputs);
+}
+
+/** Whether tiles are floats of the filter row × output channels: then sums are [kh][kw·C rounded up to 4][O] at first. */
+function tilesAcross(c: WeightGrad): bool {
+  if (c.groups > 1 || c.outputs & 3) return false;
+  const vectors = vectorsOf(c);
+  return vectors * tilesIn(c.outputs / 4) < (c.outputs / 4) * tilesIn(vectors);
+}
+
+/** Vectors of a filter's row. */
+function vectorsOf(c: WeightGrad): i32 {
+  return (c.kernelWidth * (c.channels / c.groups) + 3) / 4;
+}
+
+/** How many tiles so many vectors are in `accumulateRow`: each takes about as long. */
+function tilesIn(vectors: i32): i32 {
+  const rest = WIDE ? vectors & 3 : vectors;
+  return (WIDE ? vectors / 4 : 0) + rest / 2 + (rest & 1);
+}
+
+/** to [cols][rows] = from [rows][cols], floats. */
+function transpose(from: usize, to: usize, rows: i32, cols: i32): void {
+  for (let r = 0; r < rows; r++) {
+    for (let c = 0; c < cols; c++) f32.store(to + (c * rows + r) * 4, f32.load(from + (r * cols + c) * 4));
   }
 }
 
-function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch: usize): void {
+function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch: usize, across: bool): void {
   const inputs = c.channels / c.groups;
   const outputs = c.outputs / c.groups;
   const gRow = c.outWidth * c.outputs * 4;
   const direct = c.groups == 1 && c.paddingX == 0 && c.paddingY == 0;
   const cols = direct ? c.width : (c.outWidth - 1) * c.strideX + c.kernelWidth;
   const row = cols * inputs * 4;
-  const vectors = (c.kernelWidth * inputs + 3) / 4;
+  const vectors = vectorsOf(c);
   const filterBytes = c.kernelHeight * vectors * 16;
   for (let y = 0; y < c.outHeight; y += c.band) {
     const rows = min(c.band, c.outHeight - y);
@@ -79,6 +108,18 @@ function imageWeightGrad(c: WeightGrad, x: usize, g: usize, sums: usize, scratch
           scratch, x + group * inputs * 4, c.channels * 4, inputs, c.height, c.width,
           y * c.strideY - c.paddingY, (rows - 1) * c.strideY + c.kernelHeight, -c.paddingX, cols,
         );
+      }
+      if (across) {
+        const bytes = outputs * 4;
+        for (let ky = 0; ky < c.kernelHeight; ky++) {
+          for (let k = 0; k < vectors; k++) {
+            accumulateRow(
+              window + ky * row + k * 16, c.strideY * row, c.strideX * inputs * 4, g + y * gRow, gRow, bytes, rows,
+              c.outWidth, sums + (ky * vectors + k) * 4 * bytes, bytes, bytes,
+            );
+          }
+        }
+        continue;
       }
       for (let o = 0; o < outputs; ) {
         const four = outputs - o >= 4;
