@@ -26,22 +26,27 @@ export const whole =
 
 /** A number of `least` or more. */
 export const atLeast = (least: number, example: string): Reader<number> =>
-  number((value) => value >= least, `number >= ${least}; give e.g. ${example}`);
+  number((value) => value >= least, `number >= ${least}`, example);
 
 /** A number above `limit`; `kind` says of what. */
 export const above = (limit: number, example: string, kind = "number"): Reader<number> =>
-  number((value) => value > limit, `${kind} above ${limit}; give e.g. ${example}`);
+  number((value) => value > limit, `${kind} above ${limit}`, example);
 
 /** A number from 0 to below 1. */
 export const fraction = (example: string): Reader<number> =>
-  number((value) => value >= 0 && value < 1, `number from 0 to below 1; give e.g. ${example}`);
+  number((value) => value >= 0 && value < 1, "number from 0 to below 1", example);
 
 const number =
-  (fits: (value: number) => boolean, wanted: string): Reader<number> =>
+  (fits: (value: number) => boolean, wanted: string, example: string): Reader<number> =>
   (value, what) => {
     const parsed = value.trim() === "" ? Number.NaN : Number(value);
-    if (Number.isFinite(parsed) && fits(parsed)) return parsed;
-    throw new RangeError(`${what} ${value} is not a ${wanted}`);
+    const refuse = (problem: string): never => {
+      throw new RangeError(`${what} ${value} is not ${problem}; give e.g. ${example}`);
+    };
+    if (!Number.isFinite(parsed)) return refuse(`a ${wanted}`);
+    // JavaScript also counts in twos, eights and sixteens: 0b1, 0o7, 0x10.
+    if (/[box]/i.test(value)) return refuse("in decimal notation");
+    return fits(parsed) ? parsed : refuse(`a ${wanted}`);
   };
 
 /** One of some names. @param kind what they are names of: `backend` */

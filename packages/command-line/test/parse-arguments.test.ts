@@ -61,6 +61,19 @@ test("values have their types, and what was not given is absent", (t) => {
   t.end();
 });
 
+test("numbers are read in every decimal notation", (t) => {
+  for (const [text, lr] of [
+    ["1e-3", 1e-3],
+    ["1E+2", 100],
+    [".5", 0.5],
+    ["5.", 5],
+    ["+010", 10],
+  ] as const) {
+    t.deepEqual(parseArguments(["--lr", text], options).values, { lr }, text);
+  }
+  t.end();
+});
+
 test("names, shapes and repeated options", (t) => {
   const shapes = "128x16x32x32,1×2x3x4";
   const { values, positionals } = parseArguments(
@@ -106,6 +119,10 @@ test("each mistake has its sentence", (t) => {
     [["--lr=-0.1"], "--lr -0.1 is not a number >= 0; give e.g. 0.1"],
     [["--lr", ""], "--lr  is not a number >= 0; give e.g. 0.1"],
     [["--lr", "Infinity"], "--lr Infinity is not a number >= 0; give e.g. 0.1"],
+    [["--lr", "0x10"], "--lr 0x10 is not in decimal notation; give e.g. 0.1"],
+    [["--time", "0B1"], "--time 0B1 is not in decimal notation; give e.g. 70"],
+    [["--lr", "0o7"], "--lr 0o7 is not in decimal notation; give e.g. 0.1"],
+    [["--lr", "0x1.8p0"], "--lr 0x1.8p0 is not a number >= 0; give e.g. 0.1"],
     [["--time", "0"], "--time 0 is not a number of seconds above 0; give e.g. 70"],
     [
       ["--backend", "wsam"],
