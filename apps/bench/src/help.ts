@@ -21,7 +21,8 @@ Options
   --time SECONDS     for each suite (default ${defaults.time}); every case is measured three times at least, so
                      that a slow machine may take longer
   --norms LIST       (or --norm) norms to measure, such as bs:8,fs:1/16,vdn:4@detached; the baselines
-                     none and bn are measured anyway (default: a choice of each kind); for all but peers
+                     none and bn are measured anyway (default: a choice of each kind, without
+                     what the batch is too small for); for all but peers
   --strategy MODULE  measures a sampling strategy of your own as well, for all but peers: the name of
                      an installed package, or the path of its folder or of a .js file. It is the
                      export "strategy", or else the default export, or else the first export that is

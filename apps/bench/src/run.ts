@@ -39,7 +39,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     options,
     signal: interrupt.signal,
     norms(always, byDefault) {
-      return nameNorms([...always, ...(options.norms ?? byDefault)], samplings);
+      return nameNorms({ always, asked: options.norms, byDefault }, samplings);
     },
     async backend() {
       if (backend === undefined) {

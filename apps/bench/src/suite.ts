@@ -40,6 +40,8 @@ export interface NamedNorm {
   /** As it is shown, and unique. */
   readonly name: string;
   readonly norm: Norm;
+  /** Whether it may be left out where it cannot be had: nobody asked for it, and nothing is compared with it. */
+  readonly dispensable: boolean;
 }
 
 /** What a suite works with. */

@@ -59,6 +59,45 @@ test("bench step", (t) =>
     t.ok(speeds.every(({ value, low = 0, high = 0 }) => low <= value && value <= high));
   }));
 
+test("bench with few images: default norms that the batch cannot have are left out, and named", (t) =>
+  inFolder(t, async (folder) => {
+    const { record } = await measure(
+      t,
+      ["norm", "step", "accuracy", "profile", "--batch", "2", "--time", "0.01"],
+      folder,
+    );
+    const rest = ["bn", "fs:1/32", "vdn:4"];
+    const expected: Record<string, readonly string[]> = {
+      norm: rest,
+      step: ["none", ...rest],
+      accuracy: rest,
+      profile: [],
+    };
+    for (const { suite, sections } of record.suites) {
+      const [section] = sections;
+      const said = section?.caption.join("\n") ?? "";
+      const wanted = suite === "profile" ? "bs:4" : "bs:16";
+      t.match(
+        said,
+        new RegExp(`^${wanted} is left out: layer .* the batch is 2 images`, "m"),
+        suite,
+      );
+      if (suite === "profile") t.match(section?.title ?? "", /with bn/);
+      else {
+        const names = [...new Set(section?.rows.map(([name]) => name))];
+        t.deepEqual(names, expected[suite], suite);
+      }
+    }
+    for (const args of [
+      ["--norms", "bs:16"],
+      ["--norms", "bn,bs:4"],
+    ]) {
+      const { status, stderr } = await bench(["step", "--batch", "2", ...args]);
+      t.equal(status, 1, `${args.join(" ")} was asked for`);
+      t.match(stderr, /images are to be sampled, and the batch is 2 images/);
+    }
+  }));
+
 test("bench step --data", (t) =>
   inFolder(t, async (folder) => {
     const data = join(folder, "cifar");

@@ -42,7 +42,7 @@ const page = {
     const began = performance.now();
     const context: SuiteContext = {
       options,
-      norms: (always, byDefault) => nameNorms([...always, ...(options.norms ?? byDefault)], []),
+      norms: (always, byDefault) => nameNorms({ always, asked: options.norms, byDefault }, []),
       backend() {
         throw new Error("gpu: a page measures the backend that it is told");
       },

@@ -10,10 +10,13 @@ import {
   cosine,
   createTrainer,
   type Evaluation,
+  sgd,
   type TrainEvent,
   type Trainer,
+  traceTraining,
   train,
 } from "@fewnorm/train";
+import { possibleNorms } from "../named-norms.ts";
 import { estimateMedian, wilsonInterval } from "../statistics.ts";
 import type { Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { planTraining, type TrainingPlan } from "../training-plan.ts";
@@ -46,16 +49,18 @@ const learningRate = 0.1;
 async function measureTrainings(context: SuiteContext): Promise<Section> {
   const { options, key, deadline, signal, status } = context;
   const { batch = 64, seed } = options;
-  const norms = context.norms(["bn"], ["bs:16", "fs:1/32", "vdn:4", "ns:4"]);
+  const usual = context.norms(["bn"], ["bs:16", "fs:1/32", "vdn:4", "ns:4"]);
   const backend = await context.backend();
   const dataset = await context.dataset();
+  const build = (norm: Norm) => modelOf(options.model, norm, dataset);
+  const { norms, leftOut } = possibleNorms(usual, (norm) =>
+    traceTraining(build(norm), { batch, optimizer: sgd() }),
+  );
   const courses: Course[] = [];
   try {
     for (const { name, norm } of norms) {
       status(`compiling ${name}`);
-      const trainer = await createTrainer(backend, modelOf(options.model, norm, dataset), {
-        batch,
-      });
+      const trainer = await createTrainer(backend, build(norm), { batch });
       courses.push({
         name,
         trainer,
@@ -102,7 +107,8 @@ async function measureTrainings(context: SuiteContext): Promise<Section> {
         await advance(course, batch);
       }
     }
-    return describe(context, dataset, plan, courses, backend.description, speed);
+    const section = describe(context, dataset, plan, courses, backend.description, speed);
+    return { ...section, caption: [...section.caption, ...leftOut] };
   } finally {
     for (const { events, trainer } of courses) {
       await events?.return();

@@ -2,9 +2,10 @@
 
 import type { Backend, Executable } from "@fewnorm/backend";
 import { drawAll, type StateDeclaration } from "@fewnorm/nn";
-import { foldIn, type Key, type Shape } from "@fewnorm/tensor";
+import { foldIn, type Key } from "@fewnorm/tensor";
 import { initializeStates } from "@fewnorm/train";
 import { type Case, interleave, type Series } from "../interleave.ts";
+import { possibleNorms } from "../named-norms.ts";
 import {
   block,
   layer,
@@ -58,7 +59,7 @@ export const norm: Suite = {
           backend,
           piece,
           shape,
-          norms: measured,
+          ...possibleNorms(measured, (one) => tracePiece(piece, one, shape, "forward")),
         },
       );
     }
@@ -70,11 +71,13 @@ interface Job {
   readonly piece: Piece;
   readonly shape: LayerShape;
   readonly norms: readonly NamedNorm[];
+  /** Which norms cannot be had, and why. */
+  readonly leftOut: readonly string[];
 }
 
 async function measurePiece(context: SuiteContext, job: Job): Promise<Section> {
   const { key, deadline, signal, status } = context;
-  const { backend, piece, shape, norms } = job;
+  const { piece, shape } = job;
   const title = `${piece.name} ${shape.join("×")}`;
   status(`${title}: compiling`);
   const compiled = await compilePieces(job, key);
@@ -95,7 +98,7 @@ async function measurePiece(context: SuiteContext, job: Job): Promise<Section> {
   } finally {
     await compiled.dispose();
   }
-  return describe(key, title, backend, piece, shape, norms, series);
+  return describe(key, title, job, series);
 }
 
 /** A norm's piece, ready to run. */
@@ -145,10 +148,7 @@ async function compilePieces({ backend, piece, shape, norms }: Job, key: Key) {
 function describe(
   key: Key,
   title: string,
-  backend: Backend,
-  piece: Piece,
-  shape: Shape,
-  norms: readonly NamedNorm[],
+  { backend, piece, shape, norms, leftOut }: Job,
   series: ReadonlyMap<Pass, readonly Series[]>,
 ): Section {
   const samplesOf = (pass: Pass, name: string): readonly number[] =>
@@ -183,6 +183,7 @@ function describe(
     title: `norm: ${title}`,
     caption: [
       `${what}; backward goes to the input and all parameters. Medians of ${counts.join(" and ")} rounds, and times as multiples of another's, with 95% intervals.`,
+      ...leftOut,
     ],
     head: ["norm", "pass", "time", ...baselines.map((baseline) => `/ ${baseline}`)],
     rows,

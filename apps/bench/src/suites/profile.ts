@@ -2,12 +2,14 @@
 
 import { type Batch, createBatches } from "@fewnorm/data";
 import { drawAll } from "@fewnorm/nn";
+import type { Norm } from "@fewnorm/norm";
 import { parseModel } from "@fewnorm/presets";
 import { foldIn, type Graph, nodeCost } from "@fewnorm/tensor";
-import { initializeStates, sgd, traceTraining } from "@fewnorm/train";
+import { initializeStates, sgd, type Traced, traceTraining } from "@fewnorm/train";
 import { type MachineLimits, measureLimits } from "../machine-limits.ts";
+import { possibleNorms } from "../named-norms.ts";
 import { median } from "../statistics.ts";
-import type { NamedNorm, Result, Section, Suite, SuiteContext } from "../suite.ts";
+import type { Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { short } from "../words.ts";
 
 export const profile: Suite = {
@@ -18,21 +20,36 @@ export const profile: Suite = {
   takes: ["norms", "strategy", "batch", "model", "data", "threads"],
   async *run(context) {
     const { batch = 128, model = "resnet20" } = context.options;
-    const norms = context.norms([], ["bn", "bs:4"]);
-    for (const [i, one] of norms.entries()) {
+    const dataset = await context.dataset();
+    const classes = dataset.classes.length;
+    const trace = (norm: Norm): Traced => {
+      const built = parseModel(model)({ norm, classes, inputShape: dataset.shape });
+      return traceTraining(built, { batch, optimizer: sgd() });
+    };
+    const { norms, leftOut } = possibleNorms(context.norms([], ["bn", "bs:4"]), trace);
+    for (const [i, { name, norm }] of norms.entries()) {
       if (context.signal.aborted) return;
       const now = performance.now();
       const deadline = now + (context.deadline - now) / (norms.length - i);
-      yield* profileStep({ ...context, deadline }, one, model, batch);
+      const job = { name, trace: () => trace(norm), model, batch, leftOut: i === 0 ? leftOut : [] };
+      yield* profileStep({ ...context, deadline }, job);
     }
   },
 };
 
+interface Job {
+  /** The norm's. */
+  readonly name: string;
+  readonly trace: () => Traced;
+  readonly model: string;
+  readonly batch: number;
+  /** Which norms cannot be had, and why, where that is to be said. */
+  readonly leftOut: readonly string[];
+}
+
 async function* profileStep(
   context: SuiteContext,
-  { name, norm }: NamedNorm,
-  modelName: string,
-  batch: number,
+  { name, trace, model, batch, leftOut }: Job,
 ): AsyncGenerator<Section> {
   const { key, deadline, signal, status } = context;
   const backend = await context.backend();
@@ -40,9 +57,7 @@ async function* profileStep(
   const limits = await measureLimits(backend);
   const dataset = await context.dataset();
   status(`compiling ${name}`);
-  const classes = dataset.classes.length;
-  const model = parseModel(modelName)({ norm, classes, inputShape: dataset.shape });
-  const { graph, states, draws } = traceTraining(model, { batch, optimizer: sgd() });
+  const { graph, states, draws } = trace();
   const state = await backend.createState(states);
   for (const [one, values] of initializeStates(states, key)) await state.write(one, values);
   const executable = await backend.compile(graph, state);
@@ -87,7 +102,7 @@ async function* profileStep(
       itemOf(graph, nodes, median(milliseconds)),
     );
     const settings = {
-      model: modelName,
+      model,
       norm: name,
       batch,
       data: dataset.name,
@@ -104,7 +119,7 @@ async function* profileStep(
       })),
     ];
     const total = items.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-    const title = `profile: ${modelName} with ${name}, batch ${batch}`;
+    const title = `profile: ${model} with ${name}, batch ${batch}`;
     const columns = ["time ms", "share", "GFLOP/s", "GB/s", "of limit"];
     yield {
       settings,
@@ -113,6 +128,7 @@ async function* profileStep(
       caption: [
         `Medians of ${whole.length} rounds on images of ${settings.image}. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
         `This machine's limits, measured now: ${short(limits.flopsPerMillisecond / 1e6)} GFLOP/s in a matrix product, ${short(limits.bytesPerMillisecond / 1e6)} GB/s through memory. "of limit" is the time that the nearer of the two would take, by the time taken: above 100% where an algorithm does with fewer flops, or data stay in the cache.`,
+        ...leftOut,
       ],
       ...tabulate(name, items, ({ op }) => op, total, limits),
       series,

@@ -1,10 +1,12 @@
 // A whole training step, in images a second, and what normalization adds to it.
 
 import { createBatches } from "@fewnorm/data";
+import type { Norm } from "@fewnorm/norm";
 import { parseModel } from "@fewnorm/presets";
 import { foldIn, type Key } from "@fewnorm/tensor";
-import { createTrainer, type Trainer } from "@fewnorm/train";
+import { createTrainer, sgd, type Trainer, traceTraining } from "@fewnorm/train";
 import { type Case, interleave, type Series } from "../interleave.ts";
+import { possibleNorms } from "../named-norms.ts";
 import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
 import type { NamedNorm, Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { mapEstimate, mebibytes, none, percent, short } from "../words.ts";
@@ -46,7 +48,7 @@ const LONG = 1000;
 
 async function measureSteps(context: SuiteContext, job: Job): Promise<Section> {
   const { key, deadline, signal, status } = context;
-  const { norms, batch, model } = job;
+  const { batch, model } = job;
   const backend = await context.backend();
   const dataset = await context.dataset();
   const batches = createBatches(dataset.train, {
@@ -55,18 +57,18 @@ async function measureSteps(context: SuiteContext, job: Job): Promise<Section> {
     key: foldIn(key, 0),
     augment: true,
   });
+  const build = (norm: Norm) =>
+    parseModel(model)({ norm, classes: dataset.classes.length, inputShape: dataset.shape });
+  const { norms, leftOut } = possibleNorms(job.norms, (norm) =>
+    traceTraining(build(norm), { batch, optimizer: sgd() }),
+  );
   const prepared: Prepared[] = [];
   let series: readonly Series[] = [];
   try {
     for (const { name, norm } of norms) {
       status(`compiling ${name}`);
       const began = performance.now();
-      const built = parseModel(model)({
-        norm,
-        classes: dataset.classes.length,
-        inputShape: dataset.shape,
-      });
-      const trainer = await createTrainer(backend, built, { batch });
+      const trainer = await createTrainer(backend, build(norm), { batch });
       prepared.push({ name, trainer, compileMilliseconds: performance.now() - began });
       await trainer.initialize(foldIn(key, 1));
     }
@@ -107,10 +109,9 @@ async function measureSteps(context: SuiteContext, job: Job): Promise<Section> {
       signal,
       onRound: (round) => status(`${model}, batch ${batch}: round ${round + 1}`),
     });
-    return describe(foldIn(key, 4), job, prepared, series, backend.description, {
-      name: dataset.name,
-      size: dataset.shape.join("×"),
-    });
+    const data = { name: dataset.name, size: dataset.shape.join("×") };
+    const section = describe(foldIn(key, 4), job, prepared, series, backend.description, data);
+    return { ...section, caption: [...section.caption, ...leftOut] };
   } finally {
     for (const { trainer } of prepared) await trainer.dispose();
   }
