@@ -3,6 +3,7 @@
 import { readFile, rm, rmdir, stat, unlink, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { checkpointFile, makeFolder, previousCheckpointFile } from "@fewnorm/train/node";
 
 /** Says in the output folder which process trains there. */
@@ -33,34 +34,52 @@ export async function takeOut(out: string, resume: boolean): Promise<() => Promi
 
 /** Makes the lock, in place of one whose process has ended. */
 async function lock(out: string, path: string): Promise<void> {
-  const host = hostname();
   for (;;) {
     try {
-      await writeFile(path, `${process.pid} ${host}`, { flag: "wx" });
+      await writeFile(path, `${process.pid} ${hostname()}`, { flag: "wx" });
       return;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
+    if (!(await isLeftBehind(out, path))) continue;
+    // Another start may replace what was found before it is removed here: the lock has a lock for that.
+    const takeover = `${path}.takeover`;
+    await lock(out, takeover);
+    try {
+      if (await isLeftBehind(out, path)) await rm(path, { force: true });
+    } finally {
+      await rm(takeover, { force: true });
+    }
+  }
+}
+
+/** Whether there is a lock whose process has ended. @throws Error for one whose process may be running. */
+async function isLeftBehind(out: string, path: string): Promise<boolean> {
+  const text = await readLock(path);
+  if (text === undefined) return false;
+  const [pid, where] = text.split(" ");
+  if (where === undefined) {
+    throw new Error(
+      `train: ${path} does not say who trains there; delete it if nobody does, or give another folder`,
+    );
+  }
+  // A container's processes have the same few numbers each time.
+  if (where === hostname() && (Number(pid) === process.pid || !isAlive(Number(pid)))) return true;
+  throw new Error(
+    `train: process ${pid} on ${where} trains in --out ${out}; wait until it has ended, or give another folder (if it does not run any more, delete ${path})`,
+  );
+}
+
+/** What a lock says; undefined where there is none any more. */
+async function readLock(path: string): Promise<string | undefined> {
+  for (let tries = 1; ; tries++) {
     const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;
     });
-    // The other has ended in between.
-    if (text === undefined) continue;
-    const [pid, where] = text.split(" ");
-    if (where === undefined) {
-      throw new Error(
-        `train: ${path} does not say who trains there; delete it if nobody does, or give another folder`,
-      );
-    }
-    // A container's processes have the same few numbers each time.
-    const ended = where === host && (Number(pid) === process.pid || !isAlive(Number(pid)));
-    if (!ended) {
-      throw new Error(
-        `train: process ${pid} on ${where} trains in --out ${out}; wait until it has ended, or give another folder (if it does not run any more, delete ${path})`,
-      );
-    }
-    await rm(path, { force: true });
+    // Who has just made it may be about to write.
+    if (text !== "" || tries === 20) return text;
+    await pause(25);
   }
 }
 

@@ -1,0 +1,61 @@
+// Of several that begin in one folder at the same moment, one trains there.
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import test from "tape";
+import { lockFile } from "../src/out-folder.ts";
+import { inFolder } from "./command.ts";
+
+/** Above the largest number that a process can have. */
+const ended = `${2 ** 30} ${hostname()}`;
+const rounds = 100;
+
+async function withTakers(body: (takers: readonly ChildProcess[]) => Promise<void>) {
+  const program = fileURLToPath(new URL("./lock-taker.js", import.meta.url));
+  const takers = Array.from({ length: 4 }, () => fork(program));
+  try {
+    await body(takers);
+  } finally {
+    await Promise.all(
+      takers.map(async (taker) => {
+        const exit = once(taker, "exit");
+        taker.kill();
+        await exit;
+      }),
+    );
+  }
+}
+
+test("of several starts, one takes a lock that was left behind", async (t) => {
+  await inFolder(async (folder) => {
+    await withTakers(async (takers) => {
+      const wrong: string[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const out = join(folder, `${round}`);
+        await mkdir(out);
+        await writeFile(join(out, lockFile), ended);
+        // In some rounds whoever replaced the lock before was killed at that as well.
+        if (round % 4 === 3) await writeFile(join(out, `${lockFile}.takeover`), ended);
+        const answers = await Promise.all(
+          takers.map(async (taker) => {
+            const answer = once(taker, "message");
+            taker.send(out);
+            return { pid: taker.pid, answer: `${(await answer)[0]}` };
+          }),
+        );
+        const [owner, ...more] = answers.filter(({ answer }) => answer === "taken");
+        const others = answers.filter(({ answer }) => /^train: process \d+ on /.test(answer));
+        const fits =
+          more.length === 0 &&
+          others.length === takers.length - 1 &&
+          (await readFile(join(out, lockFile), "utf8")) === `${owner?.pid} ${hostname()}` &&
+          (await readdir(out)).length === 1;
+        if (!fits) wrong.push(`round ${round}: ${answers.map(({ answer }) => answer).join("; ")}`);
+      }
+      t.deepEqual(wrong, [], "each time one takes it, and the others are told who");
+    });
+  });
+});
