@@ -42,6 +42,8 @@ Options
                      PyTorch is that of python3, or of the Python that the variable PYTHON names.
   --peer FILE        for peers: a peer of your own, .mjs, .js, .py or executable, that answers
                      what apps/bench/peers/README.md says. May be given repeatedly.
+  --patience SECONDS for peers: how long a peer may take for each answer before it is ended and left
+                     out (default ${defaults.patience})
   --backend NAME     ${backendNames.join(", ").replace(", gpu:", ",\n                     gpu:")}
                      (default ${defaults.backend}); for gpu: the only mode to measure, as in gpu:webasm;
                      what browsers have is measured in Chromium, /usr/bin/chromium or that of the

@@ -8,7 +8,10 @@ export interface Case {
   /** Makes ready what one run needs; not timed. */
   prepare?(round: number): void | Promise<void>;
   run(): Promise<unknown>;
-  /** Set where `run` resolves to the milliseconds that count, or to undefined when it was interrupted. */
+  /**
+   * Set where `run` resolves to the milliseconds that count, to undefined when it was interrupted, or to "over" when
+   * it cannot go on, which leaves the case out from then on.
+   */
   readonly ownClock?: true;
   /** Rounds that it takes part in, for what is slow; default all. */
   readonly rounds?: number;
@@ -58,17 +61,21 @@ export async function interleave(
   const { key, deadline, minRounds = 3, maxRounds = 300, signal, onRound } = options;
   const now = options.now ?? (() => performance.now());
   const series = cases.map(({ name }): Series => ({ name, milliseconds: [] }));
+  const over = new Set<number>();
 
   /** One run of a case; undefined when interrupted. */
-  async function once(index: number, round: number): Promise<number | undefined> {
+  async function once(index: number, round: number): Promise<number | "over" | undefined> {
     // Signals and terminals are served by the event loop, which backends may never return to by themselves.
     await nextTurn();
     if (signal?.aborted) return undefined;
+    if (over.has(index)) return "over";
     const { prepare, run, ownClock } = cases[index] as Case;
     await prepare?.(round);
     const begin = now();
     const result = await run();
-    return ownClock ? (result as number | undefined) : now() - begin;
+    if (!ownClock) return now() - begin;
+    if (result === "over") over.add(index);
+    return result as number | "over" | undefined;
   }
 
   const begin = now();
@@ -85,7 +92,7 @@ export async function interleave(
       if (round >= (cases[i]?.rounds ?? maxRounds)) continue;
       const sample = await once(i, round + 1);
       if (sample === undefined) return series;
-      series[i]?.milliseconds.push(sample);
+      if (sample !== "over") series[i]?.milliseconds.push(sample);
     }
   }
   return series;

@@ -37,6 +37,8 @@ export interface Options {
   readonly peers: string | undefined;
   /** Files of further peers. */
   readonly peer: readonly string[];
+  /** Seconds that a peer may take for an answer. */
+  readonly patience: number;
   readonly shapes: readonly LayerShape[] | undefined;
   readonly full: boolean;
   /** Seconds for each suite. */
@@ -44,7 +46,7 @@ export interface Options {
   readonly seed: number;
 }
 
-export const defaults = { backend: "wasm", time: 70, seed: 1 } as const;
+export const defaults = { backend: "wasm", time: 70, seed: 1, patience: 600 } as const;
 
 const known = {
   json: text,
@@ -59,6 +61,7 @@ const known = {
   strategy: several(text),
   peers: text,
   peer: several(text),
+  patience: above(0, `${defaults.patience}`, "number of seconds"),
   shapes: list(shape("NxCxHxW")),
   full: "flag",
   time: above(0, `${defaults.time}`, "number of seconds"),
@@ -100,6 +103,7 @@ export function parseOptions(argv: readonly string[], suites: readonly Suite[]):
     strategies: values.strategy ?? [],
     peers: values.peers,
     peer: values.peer ?? [],
+    patience: values.patience ?? defaults.patience,
     shapes: values.shapes,
     full: values.full === true,
     time: values.time ?? defaults.time,

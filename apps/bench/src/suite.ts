@@ -17,6 +17,7 @@ export type SuiteOption =
   | "full"
   | "peers"
   | "peer"
+  | "patience"
   | "threads";
 
 /** A group of benchmarks, one file in suites/. */

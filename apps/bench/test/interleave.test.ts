@@ -129,3 +129,23 @@ test("interleave: a signal is heard although cases never wait for anything", asy
   });
   t.ok((series[0]?.milliseconds.length ?? 0) < 1e9);
 });
+
+test("interleave: a case that is over takes no further part, and the others go on", async (t) => {
+  const runs = [0, 0];
+  const cases = runs.map(
+    (_, i): Case => ({
+      name: `case ${i}`,
+      ownClock: true,
+      async run() {
+        runs[i] = (runs[i] as number) + 1;
+        return i === 1 && runs[i] === 4 ? "over" : 7;
+      },
+    }),
+  );
+  const series = await interleave(cases, { key: key(1), deadline: 0, minRounds: 5 });
+  t.deepEqual(
+    series.map(({ milliseconds }) => milliseconds),
+    [Array(5).fill(7), Array(2).fill(7)],
+  );
+  t.deepEqual(runs, [6, 4], "warm-up, and the rounds");
+});

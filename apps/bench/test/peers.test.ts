@@ -12,7 +12,7 @@ const fixture = (name: string) =>
   fileURLToPath(new URL(`../../test/fixtures/peers/${name}.mjs`, import.meta.url));
 
 /** Runs the suite where there is neither Python nor a package, and returns what it wrote. */
-async function measure(t: Test, peers: readonly string[]) {
+async function measure(t: Test, peers: readonly string[], options: readonly string[] = []) {
   const folder = await mkdtemp(join(tmpdir(), "fewnorm-bench-"));
   const file = join(folder, "samples.json");
   try {
@@ -20,7 +20,7 @@ async function measure(t: Test, peers: readonly string[]) {
       [
         ...["peers", "--peers", folder, ...peers.flatMap((peer) => ["--peer", fixture(peer)])],
         ...["--batch", "2", "--shapes", "2x4x5x3", "--threads", "1"],
-        ...["--time", "0.01", "--json", file],
+        ...["--time", "0.01", "--json", file, ...options],
       ],
       { env: { ...process.env, TMPDIR: folder, PYTHON: join(folder, "no-python") } },
     );
@@ -80,19 +80,35 @@ test("bench peers: who computes the same is timed, who does not or is missing is
     t.match(said, /onnxruntime-node is missing: npm install onnxruntime-node/);
     t.match(said, /TensorFlow.js is missing: npm install @tensorflow\/tfjs @tensorflow\/tfjs-back/);
     t.match(said, /jax-js is missing: npm install @jax-js\/jax/);
-    t.match(said, /chatty fails and was not timed: it wrote "Hello!", which is no line with an/);
-    t.match(
-      said,
-      /empty fails and was not timed: it wrote "null", which is no line with an object/,
-    );
+    t.match(said, /chatty fails and is left out: it wrote "Hello!", which is no line with an/);
+    t.match(said, /empty fails and is left out: it wrote "null", which is no line with an object/);
     if (title.includes("training")) {
       t.match(
         said,
         /wrong 1.0 computes .* timed: zeros: its results at first are 1.0 of the largest/,
       );
     } else if (title.includes("inference"))
-      t.match(said, /failing 1.0 fails and was not timed: deadly: .*RangeError: too much/);
+      t.match(said, /failing 1.0 fails and is left out: deadly: .*RangeError: too much/);
   }
+});
+
+test("bench peers: who never answers is left out, and the others go on", async (t) => {
+  // Long enough for fewnorm and the honest one, whatever else the machine does.
+  const silent = ["silent", "tiring", "honest"];
+  const { status, stderr, record } = await measure(t, silent, ["--patience", "8"]);
+  t.equal(status, 0, stderr);
+  const section = record.suites[0]?.sections.find(({ title }) => title.includes("layer"));
+  t.deepEqual(
+    section?.series.map((one) => [one.case, one.samples.length >= 3]),
+    [
+      ["fewnorm", true],
+      ["honest 1.0", true],
+    ],
+  );
+  const said = section?.caption.join("\n") ?? "";
+  t.match(said, /silent 1\.0 fails and is left out: one: it has not answered for 8 s; --patience/);
+  t.match(said, /tiring 1\.0 fails .*: one: while it was timed, it has not answered for 8 s/);
+  t.match(section?.rows.map(String).join("\n") ?? "", /tiring 1\.0,fails/);
 });
 
 test("bench peers: Ctrl-C does not wait for a peer", async (t) => {

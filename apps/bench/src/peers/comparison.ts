@@ -105,5 +105,5 @@ const shown = (estimate: Estimate | undefined): string =>
 const remarks = {
   missing: "is missing",
   disagrees: "computes something else and was not timed",
-  fails: "fails and was not timed",
+  fails: "fails and is left out",
 } as const;

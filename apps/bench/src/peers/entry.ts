@@ -1,7 +1,7 @@
 // How a peer enters the comparison: it is started, must compute what fewnorm computes, and shows its best setting.
 
 import type { KnownPeer } from "./known-peers.ts";
-import { type PeerProcess, startPeer, type Work } from "./peer-process.ts";
+import { type PeerProcess, type PeerTerms, startPeer, type Work } from "./peer-process.ts";
 
 /** A peer that takes part, with the fastest of its settings. */
 export interface Entrant {
@@ -31,11 +31,9 @@ export interface Logits {
 }
 
 /** What the entrants are told, and what is expected of them. */
-export interface EntryTerms {
-  readonly jobFile: string;
+export interface EntryTerms extends PeerTerms {
   readonly work: Work;
   readonly batch: number;
-  readonly signal: AbortSignal;
   /** The right logits for that many images; without it, any are right. */
   readonly expected?: (batch: number) => Promise<Logits>;
   readonly status: (text: string) => void;
@@ -51,7 +49,7 @@ const checkedLearningRate = 0.01;
 const tolerances = { before: 1e-3, after: 1e-2 } as const;
 
 /** A step that takes longer, in milliseconds, is tried once only. */
-const patience = 2000;
+const long = 2000;
 
 /** @returns undefined when the peer is not made for this work. */
 export async function enterPeer(
@@ -66,7 +64,7 @@ export async function enterPeer(
   try {
     for (const command of peer.commands) {
       terms.status(`${name}: starting`);
-      const started = await startPeer(command, terms.jobFile, terms.signal);
+      const started = await startPeer(command, terms);
       if ("missing" in started) {
         reason = started.missing || reason;
         continue;
@@ -98,7 +96,7 @@ export async function enterPeer(
 }
 
 async function restart(command: readonly [string, ...string[]], terms: EntryTerms) {
-  const started = await startPeer(command, terms.jobFile, terms.signal);
+  const started = await startPeer(command, terms);
   if ("missing" in started) throw new Error("it started once, and not again");
   return started;
 }
@@ -129,7 +127,7 @@ async function trySetting(
     const objection = await objectionTo(logits, batch, terms);
     if (objection !== undefined) return await refuse("disagrees", objection);
     let stepMilliseconds = await step(process);
-    for (let i = 0; i < 2 && stepMilliseconds < patience; i++) {
+    for (let i = 0; i < 2 && stepMilliseconds < long; i++) {
       stepMilliseconds = Math.min(stepMilliseconds, await step(process));
     }
     return { ...peer, firstMilliseconds, stepMilliseconds, logits };

@@ -44,16 +44,25 @@ export interface PeerProcess {
 /** How to start a peer: a program and what comes before the job's file. */
 export type Command = readonly [program: string, ...args: string[]];
 
+/** What a peer is told at its start, and when it is given up. */
+export interface PeerTerms {
+  readonly jobFile: string;
+  /** Seconds that each answer may take, the greeting included. */
+  readonly patience: number;
+  readonly signal: AbortSignal;
+}
+
 /** @returns the peer, or how to get it where it is missing; "" where there is not even the program. */
 export async function startPeer(
   [program, ...args]: Command,
-  jobFile: string,
-  signal: AbortSignal,
+  { jobFile, patience, signal }: PeerTerms,
 ): Promise<PeerProcess | { readonly missing: string }> {
   const child = spawn(program, [...args, jobFile], { signal, killSignal: "SIGKILL" });
-  const { read, ended } = readLines(child);
+  const { read, ended } = readLines(child, patience);
   const stop = async () => {
     child.kill("SIGKILL");
+    // What it has started itself may hold them open.
+    for (const stream of child.stdio) stream?.destroy();
     await ended;
   };
   try {
@@ -81,7 +90,7 @@ export async function startPeer(
 }
 
 /** The objects that a child writes, one a line, and a promise that is settled when it has gone. */
-function readLines(child: ChildProcessWithoutNullStreams) {
+function readLines(child: ChildProcessWithoutNullStreams, patience: number) {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let complaint = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -97,7 +106,7 @@ function readLines(child: ChildProcessWithoutNullStreams) {
   return {
     ended,
     async read(): Promise<Record<string, unknown>> {
-      const { value, done } = await lines.next();
+      const { value, done } = await within(patience, lines.next());
       if (done) {
         await ended;
         throw (
@@ -109,6 +118,21 @@ function readLines(child: ChildProcessWithoutNullStreams) {
       throw new Error(`it wrote "${value.slice(0, 60)}", which is no line with an object in JSON`);
     },
   };
+}
+
+/** @throws Error when `answer` takes longer than so many seconds. */
+async function within<T>(patience: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`it has not answered for ${patience} s; --patience allows more`));
+    }, 1000 * patience);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Undefined for what is not JSON, or not an object. */

@@ -54,7 +54,7 @@ export const peers: Suite = {
   summary:
     "fewnorm beside PyTorch, onnxruntime, jax-js and TensorFlow.js, where they are installed",
   byDefault: false,
-  takes: ["batch", "model", "shapes", "peers", "peer", "threads"],
+  takes: ["batch", "model", "shapes", "peers", "peer", "patience", "threads"],
   check(options) {
     const { model = "resnet20", peer } = options;
     if (!networks.includes(model)) {
@@ -113,7 +113,8 @@ async function compare(context: SuiteContext, terms: Terms): Promise<Section | u
     "layer" in terms.subject
       ? [terms.subject.layer.join("×"), terms.subject.layer[0] ?? 1]
       : [terms.subject.model, terms.subject.batch];
-  const base: EntryTerms = { jobFile: job.file, work, batch, signal, status };
+  const { patience } = options;
+  const base: EntryTerms = { jobFile: job.file, patience, work, batch, signal, status };
   const entrants: Entrant[] = [];
   const absentees: Absentee[] = [];
   try {
@@ -137,8 +138,15 @@ async function compare(context: SuiteContext, terms: Terms): Promise<Section | u
     const bearable = Math.max(time * slow.share, slow.times * us.stepMilliseconds);
     const isSlow = ({ stepMilliseconds }: Entrant) => stepMilliseconds > bearable;
     const extra = entrants.filter(isSlow).reduce((sum, one) => sum + one.stepMilliseconds, 0);
+    const failures = new Map<Entrant, string>();
     const series = await interleave(
-      entrants.map((entrant) => caseOf(entrant, work, signal, isSlow(entrant))),
+      entrants.map((entrant) =>
+        caseOf(entrant, work, signal, isSlow(entrant), async (reason) => {
+          if (entrant === us) throw ourFailure(reason);
+          failures.set(entrant, reason);
+          await entrant.process.stop();
+        }),
+      ),
       {
         key: foldIn(context.key, 1),
         // What is slow runs once more, to warm up.
@@ -147,8 +155,16 @@ async function compare(context: SuiteContext, terms: Terms): Promise<Section | u
         onRound: (round) => status(`${name}, ${norm}, ${work}: round ${round + 1}`),
       },
     );
-    const key = foldIn(context.key, 2);
-    return describeComparison(key, { ...terms, subject: name, batch, entrants, absentees, series });
+    const lost = [...failures].map(([{ name, setting }, reason]): Absentee => {
+      return { name, verdict: "fails", reason: `${setting}: while it was timed, ${reason}` };
+    });
+    const lasting = (_: unknown, i: number) => !failures.has(entrants[i] as Entrant);
+    return describeComparison(foldIn(context.key, 2), {
+      ...{ ...terms, subject: name, batch },
+      entrants: entrants.filter(lasting),
+      absentees: [...absentees, ...lost],
+      series: series.filter(lasting),
+    });
   } finally {
     await Promise.all(entrants.map(({ process }) => process.stop()));
   }
@@ -159,8 +175,11 @@ async function enterOurselves(terms: EntryTerms): Promise<Entrant | undefined> {
   const us = await enterPeer(ourselves, terms);
   if (terms.signal.aborted) return undefined;
   if (us !== undefined && !("verdict" in us)) return us;
-  throw new Error(`peers: fewnorm itself fails (${us?.reason}); see pnpm bench step`);
+  throw ourFailure(us?.reason);
 }
+
+const ourFailure = (reason: string | undefined): Error =>
+  new Error(`peers: fewnorm itself fails (${reason}); see pnpm bench step`);
 
 /** fewnorm's logits for another number of images. */
 async function logitsFor(batch: number, terms: EntryTerms): Promise<Logits> {
@@ -172,7 +191,13 @@ async function logitsFor(batch: number, terms: EntryTerms): Promise<Logits> {
 /** Of layers, which take a millisecond, a round has so many: the first finds threads asleep and nothing in caches. */
 const layerSteps = 10;
 
-function caseOf({ name, process }: Entrant, work: Work, signal: AbortSignal, few: boolean): Case {
+function caseOf(
+  { name, process }: Entrant,
+  work: Work,
+  signal: AbortSignal,
+  few: boolean,
+  onFailure: (reason: string) => Promise<void>,
+): Case {
   const count = work === "layer" && !few ? layerSteps : 1;
   return {
     name,
@@ -185,7 +210,8 @@ function caseOf({ name, process }: Entrant, work: Work, signal: AbortSignal, few
         return median(times);
       } catch (error) {
         if (signal.aborted) return undefined;
-        throw new Error(`peers: ${name} fails while it is timed: ${(error as Error).message}`);
+        await onFailure((error as Error).message);
+        return "over";
       }
     },
     ...(few ? { rounds: slow.rounds } : {}),
