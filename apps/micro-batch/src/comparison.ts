@@ -84,11 +84,21 @@ export async function* compare(
     for (let step = 0; racing.size > 0; step++) {
       const images = step * batch;
       if (step % testEvery === 0 || step >= steps) {
+        const losses = new Map<number, number>();
         for (const [method, { contestant, seconds }] of racing) {
-          yield { type: "test", method, images, seconds, ...(await contestant.test()) };
+          const tested = await contestant.test();
+          losses.set(method, tested.loss);
+          yield { type: "test", method, images, seconds, ...tested };
+        }
+        if (step >= steps) {
+          // What the last step has done, no next one's loss tells.
+          for (const [method, loss] of losses) {
+            if (Number.isFinite(loss)) continue;
+            yield { type: "failed", method, message: divergence(step, "test loss", loss) };
+          }
+          return;
         }
       }
-      if (step >= steps) return;
       const { stepsPerEpoch } = batches;
       const shown = batches.batch(Math.floor(step / stepsPerEpoch), step % stepsPerEpoch);
       const stepKey = foldIn(foldIn(key, 2), step);
@@ -102,11 +112,13 @@ export async function* compare(
         }
         racing.delete(method);
         await runner.contestant.dispose();
-        const message = `diverged: after ${step} steps the loss is ${loss}; try a smaller learning rate`;
-        yield { type: "failed", method, message };
+        yield { type: "failed", method, message: divergence(step, "loss", loss) };
       }
     }
   } finally {
     for (const { contestant } of racing.values()) await contestant.dispose();
   }
 }
+
+const divergence = (steps: number, what: string, loss: number): string =>
+  `diverged: after ${steps} steps the ${what} is ${loss}; try a smaller learning rate`;

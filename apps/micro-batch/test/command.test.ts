@@ -64,6 +64,19 @@ test("a method that cannot be trained is named, and fails the command only if al
   t.equal(none.code, 1);
 });
 
+test("divergence in the last step fails the command if all methods diverge", async (t) => {
+  const all = await start(["--norms", "none,ln", "--lr", "1e30", "--images", "32"]).ended;
+  t.equal(all.code, 1, all.stderr);
+  for (const name of ["none", "ln"]) {
+    t.ok(new RegExp(`^${name}: diverged: .* test loss is NaN`, "m").test(all.stdout), all.stdout);
+  }
+  // At this rate ln's test loss is about 6e5 after three steps, and stays finite at 100 as well.
+  const args = ["--norms", "none,ln", "--lr", "20", "--micro", "32", "--images", "96"];
+  const some = await start(args).ended;
+  t.equal(some.code, 0, some.stderr);
+  t.ok(/^none: diverged: /m.test(some.stdout) && !/^ln: /m.test(some.stdout), some.stdout);
+});
+
 test("help", async (t) => {
   const { code, stdout } = await start(["--help"]).ended;
   t.equal(code, 0);

@@ -56,3 +56,21 @@ test("a training that diverges is stopped, and says so", async (t) => {
   const failure = events.find((event) => event.type === "failed");
   t.ok(failure?.type === "failed" && failure.message.startsWith("diverged"), failure?.message);
 });
+
+test("a training that the last step makes diverge says so after the last tests", async (t) => {
+  const events = await eventsOf({ methods: ["none", "ln"], micro: 32, learningRate: 1e30 }, 1);
+  t.deepEqual(
+    events.slice(-4).map(({ type, method }) => [type, method]),
+    [
+      ["test", 0],
+      ["test", 1],
+      ["failed", 0],
+      ["failed", 1],
+    ],
+  );
+  const last = events.at(-1);
+  t.match(
+    last?.type === "failed" ? last.message : "",
+    /^diverged: after 1 steps the test loss is NaN/,
+  );
+});

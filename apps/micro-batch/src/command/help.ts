@@ -37,6 +37,7 @@ Examples
   pnpm demo:cli --micro 2 --norms bn,gn:8,bs:4,vdn:4
   pnpm demo:cli --micro 4 --norms bn,bn:whole --images 12000
 
-Exit status: 0 done; 1 something is wrong, and one line on stderr says what (with FEWNORM_DEBUG=1,
-where); 2 the command line is wrong; 130 interrupted by Ctrl-C, 143 by SIGTERM.
+Exit status: 0 done, also where a method failed or diverged and another did not; lines below the table
+say why; 1 if all of them did, or if something is wrong, and one line on stderr says what (with
+FEWNORM_DEBUG=1, where); 2 the command line is wrong; 130 interrupted by Ctrl-C, 143 by SIGTERM.
 `;
