@@ -2,9 +2,9 @@
 import {
   checkCount,
   checkRatio,
-  formatRatio,
+  formatRatioOptions,
   parseCount,
-  parseRatio,
+  parseRatioOptions,
   type RatioOptions,
   type Strategy,
 } from "@fewnorm/sampling";
@@ -21,7 +21,7 @@ export type BatchSamplingOptions = { readonly images: number } | RatioOptions;
  * With `{ images }`, n_s is that number. With `{ ratio }`, n_s is N·ratio, rounded, and as many
  * more as it takes to have `minValues` values a channel, up to the whole batch of N.
  *
- * Named "bs:4" or "bs:1/32".
+ * Named "bs:4" or "bs:1/32", with another `minValues` than the default "bs:1/32:min10".
  *
  * Source: Chen et al., "Batch Normalization Sampling", arXiv 1810.10962.
  * @throws RangeError for a count that is not a whole number from 1, a ratio outside (0, 1], or a
@@ -51,23 +51,24 @@ function settingsOf(options: BatchSamplingOptions): {
     const images = checkCount("batchSampling", "images", options.images);
     return { name: `bs:${images}`, countIn: () => images };
   }
-  const { ratio, minValues } = checkRatio("batchSampling", options);
+  const checked = checkRatio("batchSampling", options);
+  const { ratio, minValues } = checked;
   return {
-    name: `bs:${formatRatio(ratio)}`,
+    name: `bs:${formatRatioOptions(checked)}`,
     countIn: (rows, pixels) =>
       Math.min(rows, Math.max(Math.round(rows * ratio), Math.ceil(minValues / pixels))),
   };
 }
 
 /**
- * Batch sampling from what follows "bs:" in its name: "4" images, or "1/32" of the batch.
+ * Batch sampling from what follows "bs:" in its name: "4" images, "1/32" of the batch, or "1/32:min10".
  * @throws RangeError for other spellings, and as `batchSampling`.
  */
 export function parseBatchSampling(text: string): Strategy {
   const images = parseCount(text);
   if (images !== undefined) return batchSampling({ images });
-  const ratio = parseRatio(text);
-  if (ratio !== undefined) return batchSampling({ ratio });
+  const share = parseRatioOptions(text);
+  if (share !== undefined) return batchSampling(share);
   throw new RangeError(
     `parseBatchSampling: "${text}" is neither a number of images nor a ratio; write for example bs:4 or bs:1/32`,
   );

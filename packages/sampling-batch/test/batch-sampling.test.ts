@@ -56,14 +56,18 @@ test("batchSampling: says what is wrong with the sizes", (t) => {
 });
 
 test("parseBatchSampling: reads what the name says", (t) => {
-  for (const text of ["4", "1/32", "3/4", "1/1"]) {
+  for (const text of ["4", "1/32", "3/4", "1/1", "1/32:min10"]) {
     t.equal(parseBatchSampling(text).name, `bs:${text}`);
   }
   t.equal(parseBatchSampling("0.25").name, "bs:1/4");
-  for (const text of ["", "four", "4x8", "-1", "1/", "4 ", "1e3"]) {
+  const few = batchSampling({ ratio: 1 / 32, minValues: 10 });
+  t.equal(few.name, "bs:1/32:min10", "told apart from bs:1/32");
+  const pixels = { rows: 128, height: 1, width: 1 };
+  t.equal(parseBatchSampling(few.name.slice(3)).extent(pixels).rows, few.extent(pixels).rows);
+  for (const text of ["", "four", "4x8", "-1", "1/", "4 ", "1e3", "4:min10", "1/32:10"]) {
     t.throws(() => parseBatchSampling(text), /RangeError: .*bs:4 or bs:1\/32/, `"${text}"`);
   }
-  for (const text of ["0", "0/4", "4/0", "5/4"]) {
+  for (const text of ["0", "0/4", "4/0", "5/4", "1/4:min1"]) {
     t.throws(() => parseBatchSampling(text), /RangeError: batchSampling: /, text);
   }
   t.end();

@@ -3,9 +3,9 @@ import {
   checkCount,
   checkRatio,
   describeSize,
-  formatRatio,
+  formatRatioOptions,
   type MapShape,
-  parseRatio,
+  parseRatioOptions,
   type RatioOptions,
   type Strategy,
   tooFewValues,
@@ -26,7 +26,7 @@ export type FeatureSamplingOptions = Patch | RatioOptions;
  * H·W·ratio pixels (see `nearestPatch`), of as many pixels as it takes to have `minValues` values
  * a channel in all images together, up to the whole map.
  *
- * Named "fs:4x8" (height first) or "fs:1/32".
+ * Named "fs:4x8" (height first) or "fs:1/32", with another `minValues` than the default "fs:1/32:min10".
  *
  * Source: Chen et al., "Batch Normalization Sampling", arXiv 1810.10962.
  * @throws RangeError for a side that is not a whole number from 1, a ratio outside (0, 1], or a
@@ -70,9 +70,10 @@ function settingsOf(options: FeatureSamplingOptions): {
     const width = checkCount("featureSampling", "width", options.width);
     return { name: `fs:${height}x${width}`, patchIn: () => ({ height, width }) };
   }
-  const { ratio, minValues } = checkRatio("featureSampling", options);
+  const checked = checkRatio("featureSampling", options);
+  const { ratio, minValues } = checked;
   return {
-    name: `fs:${formatRatio(ratio)}`,
+    name: `fs:${formatRatioOptions(checked)}`,
     patchIn({ rows, ...map }) {
       const pixels = map.height * map.width;
       const atLeast = Math.min(pixels, Math.ceil(minValues / rows));
@@ -82,15 +83,15 @@ function settingsOf(options: FeatureSamplingOptions): {
 }
 
 /**
- * Feature sampling from what follows "fs:" in its name: a patch of "4x8" pixels (height first), or
- * "1/32" of the map.
+ * Feature sampling from what follows "fs:" in its name: a patch of "4x8" pixels (height first),
+ * "1/32" of the map, or "1/32:min10".
  * @throws RangeError for other spellings, and as `featureSampling`.
  */
 export function parseFeatureSampling(text: string): Strategy {
   const sides = /^(\d+)x(\d+)$/.exec(text);
   if (sides) return featureSampling({ height: Number(sides[1]), width: Number(sides[2]) });
-  const ratio = parseRatio(text);
-  if (ratio !== undefined) return featureSampling({ ratio });
+  const share = parseRatioOptions(text);
+  if (share !== undefined) return featureSampling(share);
   throw new RangeError(
     `parseFeatureSampling: "${text}" is neither a patch nor a ratio; write for example fs:4x8 or fs:1/32`,
   );

@@ -29,8 +29,10 @@ export {
   checkCount,
   checkRatio,
   formatRatio,
+  formatRatioOptions,
   parseCount,
   parseRatio,
+  parseRatioOptions,
   type RatioOptions,
 } from "./settings.ts";
 export type { Extent, MapShape, Origin, Strategy, VirtualShape } from "./strategy.ts";

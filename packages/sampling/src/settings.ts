@@ -1,5 +1,7 @@
 // What the settings of most strategies have in common: counts, ratios, and how they are written.
 
+const defaultMinValues = 32;
+
 /** The size of a sample as a share of the map. */
 export interface RatioOptions {
   /** In (0, 1], as in 1/32. */
@@ -18,7 +20,7 @@ export interface RatioOptions {
  */
 export function checkRatio(
   where: string,
-  { ratio, minValues = 32 }: RatioOptions,
+  { ratio, minValues = defaultMinValues }: RatioOptions,
 ): Required<RatioOptions> {
   if (!(ratio > 0 && ratio <= 1)) {
     throw new RangeError(
@@ -64,4 +66,18 @@ export function formatRatio(ratio: number): string {
     if (numerator > 0 && numerator / denominator === ratio) return `${numerator}/${denominator}`;
   }
   return String(ratio);
+}
+
+/** A ratio's options from what stands behind the colon of a name: "1/32", or "1/32:min10"; undefined for other spellings. */
+export function parseRatioOptions(text: string): RatioOptions | undefined {
+  const [, share = "", least] = /^(.*?)(?::min(\d+))?$/.exec(text) ?? [];
+  const ratio = parseRatio(share);
+  if (ratio === undefined) return undefined;
+  return least === undefined ? { ratio } : { ratio, minValues: Number(least) };
+}
+
+/** What `parseRatioOptions` reads: the ratio, and `minValues` where it is not the default. */
+export function formatRatioOptions({ ratio, minValues }: Required<RatioOptions>): string {
+  const least = minValues === defaultMinValues ? "" : `:min${minValues}`;
+  return `${formatRatio(ratio)}${least}`;
 }
