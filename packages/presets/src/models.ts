@@ -26,7 +26,7 @@ const family = <Size extends string | number>(
 
 const models: Readonly<Record<string, Build>> = {
   ...family("resnet", [20, 32, 44, 56, 110], (depth, options) => resnet({ ...options, depth })),
-  ...family("resnet", [18, 34, 50, 101] as const, (depth, options) =>
+  ...family("resnet", [18, 34, 50, 101, 152] as const, (depth, options) =>
     imagenetResnet({ ...options, depth }),
   ),
   ...family("preresnet", [20, 56, 110, 164], (depth, options) =>

@@ -10,6 +10,8 @@ test("every model can be built under its name", (t) => {
     t.equal(model.classes, 7);
     t.deepEqual(model.inputShape, options.inputShape);
   }
+  for (const depth of [18, 34, 50, 101, 152])
+    t.ok(modelNames.includes(`resnet${depth}`), "torchvision's");
   t.end();
 });
 
