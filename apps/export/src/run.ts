@@ -27,7 +27,8 @@ export async function run(argv: readonly string[]): Promise<number> {
   const file = await openSafetensorsFile(init);
   try {
     const { model, norm } = modelOf(given, file);
-    const states = await readStateDict(file, model, init);
+    const remedy = "give the --model and --norm that it is of";
+    const states = await readStateDict(file, model, init, { remedy });
     const options = { foldNorms, ...(batch === undefined ? {} : { batch }) };
     const bytes = await exportOnnx(model, states, options);
     await replaceFile(onnx, bytes).catch((error: Error) => {

@@ -63,7 +63,8 @@ export async function prepare(config: Config): Promise<Prepared> {
 async function readInitial(path: string, model: Model): Promise<Map<string, HostTensor>> {
   const file = await openSafetensorsFile(path);
   try {
-    return await readStateDict(file, model, path);
+    const remedy = "give the --model and --norm that it is of, or another --init";
+    return await readStateDict(file, model, path, { remedy });
   } finally {
     await file.dispose();
   }

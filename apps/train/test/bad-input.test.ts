@@ -173,8 +173,16 @@ test("weights that are missing, damaged or of another model", async (t) => {
       run,
       /does not fit resnet20 \(missing: conv1\.weight, .* more; fc\.bias is \[1\] there, \[10\] here/,
     );
+    await refuses(t, run, /\); give the --model and --norm that it is of, or another --init$/m);
     const norm = parseNorm("bn");
     const model = parseModel("resnet20")({ norm, inputShape: [1, 8, 8], classes: 10 });
+    const saved = join(folder, "saved.safetensors");
+    t.equal((await command(["--data", data, "--save", saved, ...small])).code, 0);
+    await refuses(
+      t,
+      ["--data", data, "--init", saved, "--model", "resnet32", ...small],
+      /does not fit resnet32 \(missing: layer1\.3\.conv1\.weight, .*; it says that it is of resnet20 with bs:1\/4 for 10 classes; give the --model/,
+    );
     const spoilt = modelStates(model).map(({ name, shape }) => {
       const size = shape.reduce((product, extent) => product * extent, 1);
       return [name, { shape, values: new Float32Array(size).fill(Number.NaN) }] as const;

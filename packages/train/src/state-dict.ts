@@ -36,18 +36,26 @@ export async function writeStateDict(
   );
 }
 
+/** Options of {@link readStateDict}. */
+export interface ReadStateDictOptions {
+  /** What the message of a file that does not fit tells to do; default `build the model that it is of`. */
+  readonly remedy?: string;
+}
+
 /**
  * A model's states from a safetensors file: one that `stateDictOf` was written to, a PyTorch state dict, or a
  * training's checkpoint, of which the newest parameters are taken and the optimizer's slots left out. Half
  * precision is widened, float64 rounded. `num_batches_tracked`, which PyTorch counts, is ignored where the model has no
  * such state, and 0 where the file has none: only batch renormalization counts.
  * @param where what messages call the file, such as its path
- * @throws Error that lists the names that are missing, not expected, or of another shape.
+ * @throws Error that lists the names that are missing, not expected, or of another shape, and the model that the
+ *   file says it is of, if it does.
  */
 export async function readStateDict(
   file: Safetensors,
   model: Model,
   where = "the file",
+  { remedy = "build the model that it is of" }: ReadStateDictOptions = {},
 ): Promise<Map<string, HostTensor>> {
   const all = modelStates(model);
   const isFresh = ({ name }: StateDeclaration) => isCounter(name) && !file.tensors.has(name);
@@ -55,7 +63,7 @@ export async function readStateDict(
   const differences = tensorDifferences(relevant(file, states), states);
   if (differences.length > 0) {
     throw new Error(
-      `readStateDict: ${where} does not fit ${model.name} (${differences.join("; ")}); build the model that it is of`,
+      `readStateDict: ${where} does not fit ${model.name} (${differences.join("; ")})${origin(file)}; ${remedy}`,
     );
   }
   const tensors = new Map<string, HostTensor>();
@@ -64,6 +72,18 @@ export async function readStateDict(
     tensors.set(name, { shape, values: new Float32Array(1) });
   }
   return tensors;
+}
+
+/** What a file says it is of, as `modelMetadata` and the commands write it; nothing where it says nothing. */
+function origin({ metadata }: Safetensors): string {
+  const [model, norm, classes] = ["model", "norm", "classes"].map((key) => metadata.get(key));
+  if (model === undefined) return "";
+  const parts = [
+    model,
+    ...(norm === undefined ? [] : [`with ${norm}`]),
+    ...(classes === undefined ? [] : [`for ${classes} classes`]),
+  ];
+  return `; it says that it is of ${parts.join(" ")}`;
 }
 
 const isCounter = (name: string): boolean => /(^|\.)num_batches_tracked$/.test(name);

@@ -97,6 +97,26 @@ test("PyTorch's counters are ignored, and other names listed", async (t) => {
   );
 });
 
+test("what does not fit says what it is of, and the caller what to do", async (t) => {
+  const states = await withTrainer(trained);
+  states.delete("fc.bias");
+  const refusal = async (metadata: Record<string, string>) => {
+    const file = await openSafetensors(encodeSafetensors(states, { metadata }));
+    const options = { remedy: "give another" };
+    return readStateDict(file, tinyModel(), "F", options).catch((error: Error) => error.message);
+  };
+  const problem = "readStateDict: F does not fit tiny (missing: fc.bias)";
+  t.equal(await refusal({ norm: "bn" }), `${problem}; give another`);
+  t.equal(
+    await refusal({ model: "small" }),
+    `${problem}; it says that it is of small; give another`,
+  );
+  t.equal(
+    await refusal({ model: "small", norm: "bs:4", classes: "9" }),
+    `${problem}; it says that it is of small with bs:4 for 9 classes; give another`,
+  );
+});
+
 test("a checkpoint can be a beginning; in other files its slots are not expected", async (t) => {
   const { all, states } = await withTrainer(async (trainer) => {
     const states = await trained(trainer);
