@@ -7,6 +7,9 @@ import {
   convolvedShape,
   mean,
   reshape,
+  type Shape,
+  sameShape,
+  showShape,
   softmaxCrossEntropy,
   type Tensor,
 } from "@fewnorm/tensor";
@@ -27,18 +30,57 @@ export interface ConvolutionSpec {
   readonly initialize?: Initializer;
 }
 
+/** What is added to a layer's result. */
+interface WithResidual {
+  readonly residual?: Tensor | undefined;
+}
+
 /**
  * The weight `weight` [channels, C/groups, kh, kw] of a convolution of x, declared in `scope`.
- * @throws RangeError, naming the layer, for sizes that do not fit.
+ * @throws RangeError, naming the layer, for sizes that do not fit, the residual's among them.
  */
-export function convolutionWeight(scope: Scope, x: Tensor, spec: ConvolutionSpec): Tensor {
+export function convolutionWeight(
+  scope: Scope,
+  x: Tensor,
+  spec: ConvolutionSpec & WithResidual,
+): Tensor {
   const { channels, kernel, groups = 1, initialize = heNormal } = spec;
   const [kh, kw] = typeof kernel === "number" ? [kernel, kernel] : kernel;
   const shape = [channels, (x.shape[1] ?? 1) / groups, kh, kw];
   const where = `conv2d: layer "${scope.path}"`;
-  checkShape(`${where}, weight`, shape);
-  convolvedShape(x.shape, shape, geometryOf(spec), where);
+  checkShape(`${where}, weight [channels, inputs/groups, height, width]`, shape);
+  const result = convolvedShape(x.shape, shape, geometryOf(spec), where);
+  checkResidual(where, spec, result);
   return scope.parameter("weight", shape, initialize);
+}
+
+/**
+ * The weight `weight` [units, I] of a dense layer of x [N, I], declared in `scope`.
+ * @throws RangeError, naming the layer, for sizes that do not fit, the residual's among them.
+ */
+export function denseWeight(
+  scope: Scope,
+  x: Tensor,
+  options: Pick<DenseOptions, "units"> & WithResidual,
+): Tensor {
+  const { units } = options;
+  const where = `dense: layer "${scope.path}"`;
+  const [n, inputs] = x.shape;
+  if (x.shape.length !== 2 || n === undefined || inputs === undefined) {
+    throw new RangeError(
+      `${where}: the input is ${showShape(x.shape)}; it must be [N, inputs]: pool maps with globalAveragePool, or reshape them`,
+    );
+  }
+  checkShape(`${where}, weight [units, inputs]`, [units, inputs]);
+  checkResidual(where, options, [n, units]);
+  return scope.parameter("weight", [units, inputs], uniformFanIn(inputs));
+}
+
+function checkResidual(where: string, { residual }: WithResidual, result: Shape): void {
+  if (residual === undefined || sameShape(residual.shape, result)) return;
+  throw new RangeError(
+    `${where}: the residual is ${showShape(residual.shape)}; it must be ${showShape(result)}, as the result`,
+  );
 }
 
 /** The geometry of `spec` as options of the primitive. */
@@ -50,10 +92,9 @@ export function geometryOf(
 }
 
 /** Options of {@link conv2d}. */
-export interface Conv2dLayerOptions extends ConvolutionSpec {
+export interface Conv2dLayerOptions extends ConvolutionSpec, WithResidual {
   /** Default true; zero at first. */
   readonly bias?: boolean;
-  readonly residual?: Tensor | undefined;
   readonly relu?: boolean;
 }
 
@@ -84,13 +125,14 @@ export interface DenseOptions {
 /**
  * A dense layer, act(x·weightᵀ + bias): x [N, I], weight [units, I] → [N, units], with PyTorch's
  * uniform initial values. Computed as a 1×1 convolution of 1×1 maps, which it equals.
+ * @throws RangeError, naming the layer, for sizes that do not fit.
  */
 export function dense(scope: Scope, name: string, x: Tensor, options: DenseOptions): Tensor {
   const { units, relu = false } = options;
   const [n = 1, inputs = 1] = x.shape;
   const inner = scope.at(name);
   return scope.builder.labelled(inner.path, () => {
-    const weight = inner.parameter("weight", [units, inputs], uniformFanIn(inputs));
+    const weight = denseWeight(inner, x, options);
     const bias = inner.parameter("bias", [units], uniformFanIn(inputs));
     const pixel = reshape(x, [n, inputs, 1, 1]);
     const y = convolve(pixel, reshape(weight, [units, inputs, 1, 1]), { bias, relu });

@@ -147,8 +147,25 @@ test("sizes that do not fit name the layer", (t) => {
     );
     t.throws(
       layer(three, { groups: 2 }),
-      /^RangeError: conv2d: layer "layer1\.conv2", weight: shape \[8, 1\.5, 3, 3\] has a size/,
+      /^RangeError: conv2d: layer "layer1\.conv2", weight \[channels, inputs\/groups.*\]: shape \[8, 1\.5, 3, 3\] has a size/,
     );
+    t.throws(
+      layer(x, { channels: 0 }),
+      /layer "layer1\.conv2", weight \[channels.*\]: shape \[0, 4, 3, 3\] has a size that is not a/,
+    );
+    t.throws(
+      layer(x, { residual: x }),
+      /layer "layer1\.conv2": the residual is \[2, 4, 4, 4\]; it must be \[2, 8, 2, 2\], as the result/,
+    );
+    const fc = (from: Tensor, units: number) => () =>
+      dense(scope.at("head"), "fc", from, { units });
+    t.throws(
+      fc(x, 5),
+      /^RangeError: dense: layer "head\.fc": the input is \[2, 4, 4, 4\]; it must be \[N, inputs\]: pool/,
+    );
+    const rows = builder.input("rows", [2, 4]);
+    t.throws(fc(rows, 0), /layer "head\.fc", weight \[units, inputs\]: shape \[0, 4\] has a size/);
+    t.throws(fc(rows, 1.5), /layer "head\.fc", weight .*: shape \[1\.5, 4\] has a size/);
     t.throws(layer(x, { stride: 0 }), /layer "layer1\.conv2": stride \[0, 0\]/);
     builder.output("y", layer(x, { kernel: 4 })());
   });

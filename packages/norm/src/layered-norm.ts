@@ -1,6 +1,6 @@
 // A norm from its layer: convolutions and dense layers, as a rule without biases, and the layer behind them.
 
-import { convolutionWeight, geometryOf, type Scope, uniformFanIn, zeros } from "@fewnorm/nn";
+import { convolutionWeight, denseWeight, geometryOf, type Scope, zeros } from "@fewnorm/nn";
 import { convolvedShape, reshape, type Shape, type Tensor } from "@fewnorm/tensor";
 import { type Convolution, convolve } from "./folded.ts";
 import type { EpilogueOptions, Norm } from "./norm.ts";
@@ -45,10 +45,8 @@ export function layeredNorm(spec: LayeredNormSpec): Norm {
       return behind(scope, names.norm, { x, weight, bias, geometry }, shape, options);
     },
     dense(scope, names, x, { units, residual, relu }) {
-      const [n = 1, inputs = 1] = x.shape;
-      const weight = scope
-        .at(names.linear)
-        .parameter("weight", [units, inputs], uniformFanIn(inputs));
+      const [n = 1] = x.shape;
+      const weight = denseWeight(scope.at(names.linear), x, { units, residual });
       const pixels = (tensor: Tensor) => reshape(tensor, [...tensor.shape, 1, 1]);
       const convolution = { x: pixels(x), weight: pixels(weight), geometry: {} };
       const y = behind(scope, names.norm, convolution, [n, units, 1, 1], {

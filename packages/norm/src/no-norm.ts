@@ -1,6 +1,6 @@
 // No normalization: convolutions and dense layers with biases.
 
-import { conv2d, uniformFanIn, zeros } from "@fewnorm/nn";
+import { conv2d, denseWeight, zeros } from "@fewnorm/nn";
 import { add, conv2d as convolve, relu as rectify, reshape } from "@fewnorm/tensor";
 import type { Norm } from "./norm.ts";
 
@@ -18,7 +18,7 @@ export function noNorm(): Norm {
     dense(scope, names, x, { units, residual, relu = false }) {
       const [n = 1, inputs = 1] = x.shape;
       const inner = scope.at(names.linear);
-      const weight = inner.parameter("weight", [units, inputs], uniformFanIn(inputs));
+      const weight = denseWeight(inner, x, { units, residual });
       const bias = inner.parameter("bias", [units], zeros);
       const y = scope.builder.labelled(inner.path, () =>
         convolve(reshape(x, [n, inputs, 1, 1]), reshape(weight, [units, inputs, 1, 1]), {

@@ -16,7 +16,7 @@ import {
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
-import { createBuilder, type Shape } from "@fewnorm/tensor";
+import { createBuilder, type Shape, type Tensor } from "@fewnorm/tensor";
 import test from "tape";
 
 function trace(norm: Norm, shape: Shape, virtualRows = 0) {
@@ -44,6 +44,27 @@ test("sizes that cannot work name the layer and the sizes", (t) => {
   ];
   for (const [norm, shape, message] of cases) {
     t.throws(() => trace(norm, shape), message, `${norm.name} on [${shape}]`);
+  }
+  t.end();
+});
+
+test("dense layers whose sizes do not fit are named, with every norm", (t) => {
+  for (const norm of [noNorm(), batchNorm(), groupNorm({ groups: 1 })]) {
+    const builder = createBuilder();
+    const { scope } = createScope(builder, "train");
+    const x = builder.input("x", [2, 3]);
+    const layer = (from: Tensor, options: { units: number; residual?: Tensor }) => () =>
+      norm.dense(scope.at("head"), { linear: "fc", norm: "bn" }, from, options);
+    const maps = builder.input("maps", [2, 3, 4, 4]);
+    t.throws(layer(maps, { units: 5 }), /dense: layer "head\.fc": the input is \[2, 3, 4, 4\]/);
+    t.throws(
+      layer(x, { units: 0 }),
+      /dense: layer "head\.fc", weight \[units, inputs\]: shape \[0, 3\]/,
+    );
+    t.throws(
+      layer(x, { units: 5, residual: x }),
+      /"head\.fc": the residual is \[2, 3\]; .*\[2, 5\]/,
+    );
   }
   t.end();
 });
