@@ -22,6 +22,8 @@ export interface Arguments {
   readonly shape?: Shapes["CxHxW"] | undefined;
   readonly batch?: number | undefined;
   readonly foldNorms: boolean;
+  /** Whether a checkpoint's newest weights are taken although it has averages. */
+  readonly newest: boolean;
 }
 
 const options = {
@@ -33,13 +35,14 @@ const options = {
   classes: whole(1),
   batch: whole(1),
   foldNorms: "flag",
+  newest: "flag",
 } as const;
 
 /** @throws a usage error for options that are missing, that there are not, or whose value cannot be. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const { values } = parse(argv, options);
-  const { init, onnx, foldNorms = false } = values;
+  const { init, onnx, foldNorms = false, newest = false } = values;
   if (init === undefined) throw usageError("--init is missing; give the file with the weights");
   if (onnx === undefined) throw usageError("--onnx is missing; give the file to write");
-  return { ...values, init, onnx, foldNorms };
+  return { ...values, init, onnx, foldNorms, newest };
 }

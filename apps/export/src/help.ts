@@ -5,8 +5,10 @@ export const help = `Writes a trained model as an ONNX file, for inference elsew
 Usage: pnpm export --init FILE --onnx FILE [options]
 
   --init FILE       the weights: safetensors, such as what pnpm train --save wrote, a checkpoint
-                    (its newest weights, not the averages of --ema), or a PyTorch state dict
+                    (with train --ema the averages, which the training tests), or a PyTorch state
+                    dict
   --onnx FILE       the file to write
+  --newest          takes a checkpoint's newest weights although it has averages
   --fold-norms      multiplies normalization into the convolutions before it
   --batch N         images of a run (default: any number)
 

@@ -7,7 +7,7 @@ import { exportOnnx } from "@fewnorm/onnx";
 import { parseModel, parseNorm } from "@fewnorm/presets";
 import type { Safetensors } from "@fewnorm/safetensors";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
-import { readStateDict } from "@fewnorm/train";
+import { hasAverages, readStateDict } from "@fewnorm/train";
 import { replaceFile } from "@fewnorm/train/node";
 import { type Arguments, parseArguments } from "./arguments.ts";
 
@@ -20,7 +20,7 @@ const placeOf = (name: string): Promise<string> => realpath(name).catch(() => re
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
-  const { init, onnx, foldNorms, batch } = given;
+  const { init, onnx, foldNorms, newest, batch } = given;
   if ((await placeOf(init)) === (await placeOf(onnx))) {
     throw usageError(`--init and --onnx are both ${init}; give different files`);
   }
@@ -28,7 +28,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   try {
     const { model, norm } = modelOf(given, file);
     const remedy = "give the --model and --norm that it is of";
-    const states = await readStateDict(file, model, init, { remedy });
+    const states = await readStateDict(file, model, init, { averages: !newest, remedy });
     const options = { foldNorms, ...(batch === undefined ? {} : { batch }) };
     const bytes = await exportOnnx(model, states, options);
     await replaceFile(onnx, bytes).catch((error: Error) => {
@@ -36,8 +36,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     });
     const input = `images [${batch ?? "N"}, ${model.inputShape.join(", ")}]`;
     const output = `logits [${batch ?? "N"}, ${model.classes}]`;
+    const taken = newest ? "the newest weights, not their averages" : "averages of its weights";
+    const chosen = hasAverages(file, model) ? `, ${taken}` : "";
     console.log(
-      `${onnx}: ${model.name} with ${norm}${foldNorms ? ", folded" : ""}, ${input} to ${output}, ${bytes.length} bytes`,
+      `${onnx}: ${model.name} with ${norm}${chosen}${foldNorms ? ", folded" : ""}, ${input} to ${output}, ${bytes.length} bytes`,
     );
     return 0;
   } finally {

@@ -9,6 +9,7 @@ import { batchNorm } from "@fewnorm/norm";
 import { exportOnnx } from "@fewnorm/onnx";
 import { writeSafetensors } from "@fewnorm/safetensors/node";
 import { modelMetadata, modelStates } from "@fewnorm/train";
+import { writeCheckpoint } from "@fewnorm/train/node";
 import * as ort from "onnxruntime-web";
 import test from "tape";
 
@@ -56,6 +57,34 @@ test("weights that say what they are need no more options", async (t) => {
     const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
     t.deepEqual([[...session.inputNames], [...session.outputNames]], [["images"], ["logits"]]);
     await session.release();
+  });
+});
+
+test("of a checkpoint with averages these are exported, or the newest weights, and it says which", async (t) => {
+  await inFolder(async (folder) => {
+    const onnx = join(folder, "a.onnx");
+    // Only parameters are averaged.
+    const averages = [...states].flatMap(([name, { shape, values }]) =>
+      name.includes("running")
+        ? []
+        : [[name, { shape, values: values.map((x) => x / 2) }] as const],
+    );
+    const slots = averages.map(([name, average]) => [`${name}.average`, average] as const);
+    const progress = { epoch: { count: 0, loss: 0, correct: 0 } };
+    const rest = { step: 1, settings: {}, notes: {}, progress };
+    const metadata = { ...modelMetadata(model), norm: "bn" };
+    const checkpoint = { ...rest, tensors: new Map([...states, ...slots]) };
+    const init = await writeCheckpoint(folder, checkpoint, metadata);
+    const all = command("--init", init, "--onnx", onnx);
+    t.equal(all.code, 0, all.stderr);
+    t.match(all.stdout, /: resnet20 with bn, averages of its weights, images/);
+    const expected = await exportOnnx(model, new Map([...states, ...averages]));
+    t.ok((await readFile(onnx)).equals(expected), "the averages");
+    const newest = command("--init", init, "--onnx", onnx, "--newest");
+    t.match(newest.stdout, /: resnet20 with bn, the newest weights, not their averages, images/);
+    t.ok((await readFile(onnx)).equals(await exportOnnx(model, states)), "the newest");
+    await writeCheckpoint(folder, { ...rest, tensors: states }, metadata);
+    t.match(command("--init", init, "--onnx", onnx).stdout, /: resnet20 with bn, images/);
   });
 });
 

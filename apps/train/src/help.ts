@@ -44,7 +44,7 @@ Training
   --weight-decay D       default ${of(({ weightDecay }) => weightDecay)}
   --clip NORM            scales gradients down to this global norm
   --ema DECAY            tests and saves a moving average of the parameters, e.g. 0.99; of a
-                         checkpoint, --init takes the newest parameters all the same
+                         checkpoint, pnpm export takes it too, --init the newest parameters
   --label-smoothing E    share of a label that all classes get alike, e.g. 0.1
   --mixup ALPHA          mixes pairs of images and their labels, e.g. 0.2
   --augment              pad by 4, crop and mirror the training images; the default

@@ -3,6 +3,7 @@
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
 import { isCheckpoint } from "./checkpoint-format.ts";
+import { slotOf } from "./optimizer.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
 import { traceEvaluation } from "./trace.ts";
 import { evaluatedState, type HostTensor, type Trainer } from "./trainer.ts";
@@ -38,13 +39,18 @@ export async function writeStateDict(
 
 /** Options of {@link readStateDict}. */
 export interface ReadStateDictOptions {
+  /**
+   * Whether a checkpoint's averages are taken in place of its newest parameters, as evaluation took them, where it
+   * has them: see {@link hasAverages}. Default false.
+   */
+  readonly averages?: boolean;
   /** What the message of a file that does not fit tells to do; default `build the model that it is of`. */
   readonly remedy?: string;
 }
 
 /**
  * A model's states from a safetensors file: one that `stateDictOf` was written to, a PyTorch state dict, or a
- * training's checkpoint, of which the newest parameters are taken and the optimizer's slots left out. Half
+ * training's checkpoint, of which the newest parameters or their averages are taken and other slots left out. Half
  * precision is widened, float64 rounded. `num_batches_tracked`, which PyTorch counts, is ignored where the model has no
  * such state, and 0 where the file has none: only batch renormalization counts.
  * @param where what messages call the file, such as its path
@@ -55,24 +61,40 @@ export async function readStateDict(
   file: Safetensors,
   model: Model,
   where = "the file",
-  { remedy = "build the model that it is of" }: ReadStateDictOptions = {},
+  options: ReadStateDictOptions = {},
 ): Promise<Map<string, HostTensor>> {
+  const { averages = false, remedy = "build the model that it is of" } = options;
   const all = modelStates(model);
   const isFresh = ({ name }: StateDeclaration) => isCounter(name) && !file.tensors.has(name);
   const states = all.filter((state) => !isFresh(state));
-  const differences = tensorDifferences(relevant(file, states), states);
+  const standIns = new Map(averages && hasAverages(file, model) ? averagesOf(states) : []);
+  const wanted = [...states, ...standIns.values()];
+  const differences = tensorDifferences(relevant(file, wanted), wanted);
   if (differences.length > 0) {
     throw new Error(
       `readStateDict: ${where} does not fit ${model.name} (${differences.join("; ")})${origin(file)}; ${remedy}`,
     );
   }
   const tensors = new Map<string, HostTensor>();
-  for (const { name } of states) tensors.set(name, await file.readFloat32(name));
+  for (const { name } of states) {
+    tensors.set(name, await file.readFloat32(standIns.get(name)?.name ?? name));
+  }
   for (const { name, shape } of all.filter(isFresh)) {
     tensors.set(name, { shape, values: new Float32Array(1) });
   }
   return tensors;
 }
+
+/** Whether a file is a checkpoint that holds an average, as of `averaged`, of every parameter of the model. */
+export const hasAverages = (file: Safetensors, model: Model): boolean =>
+  isCheckpoint(file) &&
+  averagesOf(modelStates(model)).every(([, { name }]) => file.tensors.has(name));
+
+/** The state of the average by each parameter's name. */
+const averagesOf = (states: readonly StateDeclaration[]) =>
+  states
+    .filter(({ kind }) => kind === "parameter")
+    .map((state) => [state.name, slotOf(state, "average")] as const);
 
 /** What a file says it is of, as `modelMetadata` and the commands write it; nothing where it says nothing. */
 function origin({ metadata }: Safetensors): string {

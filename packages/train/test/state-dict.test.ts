@@ -11,6 +11,7 @@ import {
   averaged,
   encodeCheckpoint,
   type HostTensor,
+  hasAverages,
   modelStates,
   readStateDict,
   sgd,
@@ -137,10 +138,10 @@ test("averages are what is saved, and what is loaded", async (t) => {
     const path = join(folder, "averaged.safetensors");
     const options = { optimizer: averaged(adamw(), 0.9) };
     const images = new Float32Array(4 * 36).map((_, i) => Math.sin(i));
-    const [all, logits] = await withTrainer(async (trainer) => {
-      await trained(trainer);
+    const [all, logits, evaluated] = await withTrainer(async (trainer) => {
+      const evaluated = await trained(trainer);
       await saveStateDict(path, trainer);
-      return [await trainer.read(), await trainer.logits(images)] as const;
+      return [await trainer.read(), await trainer.logits(images), evaluated] as const;
     }, options);
     for (const other of [options, {}]) {
       await withTrainer(async (trainer) => {
@@ -155,6 +156,21 @@ test("averages are what is saved, and what is loaded", async (t) => {
     const read = await readStateDict(file, tinyModel());
     t.deepEqual(read.get("fc.weight"), all.get("fc.weight"), "of a checkpoint, the newest");
     t.notDeepEqual(read.get("fc.weight"), all.get("fc.weight.average"));
+    t.ok(hasAverages(file, tinyModel()));
+    const averages = await readStateDict(file, tinyModel(), "F", { averages: true });
+    t.deepEqual(averages, evaluated, "or, if wanted, what evaluation takes");
+
+    const saved = await openSafetensorsFile(path);
+    t.notOk(hasAverages(saved, tinyModel()), "what was saved has one of both");
+    t.deepEqual(await readStateDict(saved, tinyModel(), "F", { averages: true }), evaluated);
+    await saved.dispose();
+    const other = { shape: [4, 3], values: new Float32Array(12) };
+    const tensors = new Map(all).set("fc.weight.average", other);
+    const misshapen = await openSafetensors(await encodeCheckpoint({ ...rest, tensors }));
+    const message = await readStateDict(misshapen, tinyModel(), "F", { averages: true }).catch(
+      (error: Error) => error.message,
+    );
+    t.match(String(message), /\(fc\.weight\.average is \[4, 3\] there, \[3, 4\] here\)/);
   });
 });
 
