@@ -1,8 +1,8 @@
 // Turns a graph into ONNX nodes, from its output backwards: each node when it is first asked for, once.
 
 import type { Graph, Node, NodeOf, Primitive, Shape } from "@fewnorm/tensor";
-import { type Extent, type Extents, sameExtents } from "./free-batch.ts";
-import { beforeReshapes, knownNodes } from "./known-values.ts";
+import { type Extent, type Extents, layerNamed, sameExtents, showExtents } from "./free-batch.ts";
+import { beforeReshapes, knownNodes, statesBehind } from "./known-values.ts";
 import type { AttributeValue, OnnxNode } from "./onnx-messages.ts";
 
 /** What the rules of the primitives are given. */
@@ -91,8 +91,10 @@ export function emitGraph(
     stored(id, shape = emitter.node(id).shape) {
       const node = beforeReshapes(graph, id);
       if (emitter.extents(id).some((extent) => typeof extent !== "number")) {
+        const sources = statesBehind(graph, id).map((name) => `"${name}"`);
+        const made = sources.length === 0 ? "" : `, made of ${sources.join(", ")},`;
         throw new Error(
-          `exportOnnx: layer "${node.label}" has a constant that grows with the batch; give the option batch`,
+          `exportOnnx: ${layerNamed(node.label)} has a constant ${showExtents(emitter.extents(id))}${made} that grows with the batch; leave broadcasting to the operation that takes it, or give the option batch`,
         );
       }
       const name =
@@ -122,7 +124,7 @@ export function emitGraph(
       const free = to.filter((extent) => typeof extent !== "number").length;
       if (free > 1) {
         throw new Error(
-          `exportOnnx: layer "${label}" has a shape that depends on the batch twice; give the option batch`,
+          `exportOnnx: ${layerNamed(label)} has a shape that depends on the batch twice; give the option batch`,
         );
       }
       // One size may be left to the reader to find.
@@ -135,7 +137,7 @@ export function emitGraph(
     const rule = rules[node.op] as Rule<Primitive> | undefined;
     if (rule === undefined) {
       throw new Error(
-        `exportOnnx: layer "${node.label}" computes ${node.op} in evaluation, which cannot be exported; use another norm or layer`,
+        `exportOnnx: ${layerNamed(node.label)} computes ${node.op} in evaluation, which cannot be exported; use another norm or layer`,
       );
     }
     return rule(node as NodeOf<Primitive>, emitter);

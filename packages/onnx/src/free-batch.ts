@@ -18,7 +18,7 @@ export function freeBatchExtents(
 ): Extents {
   const refuse = (label: string, what: string): never => {
     throw new Error(
-      `exportOnnx: ${label === "" ? "the model" : `layer "${label}"`} ${what}; give the option batch, to export for one batch size`,
+      `exportOnnx: ${layerNamed(label)} ${what}; give the option batch, to export for one batch size`,
     );
   };
   if (a.nodes.length !== b.nodes.length) refuse("", "is built another way for another batch");
@@ -45,6 +45,18 @@ function signature({ op, inputs, attributes, shape }: Node): string {
 
 /** The sizes of a graph whose batch is what it is. */
 export const fixedExtents = (graph: Graph): Extents => graph.nodes.map(({ shape }) => shape);
+
+/** For messages: what is outside all layers has no label. */
+export const layerNamed = (label: string): string =>
+  label === "" ? "the model" : `layer "${label}"`;
+
+export function showExtents(extents: readonly Extent[]): string {
+  const sizes = extents.map((extent) => {
+    if (typeof extent === "number") return extent;
+    return extent.timesBatch === 1 ? "N" : `${extent.timesBatch}·N`;
+  });
+  return `[${sizes.join(", ")}]`;
+}
 
 export const sameExtent = (a: Extent | undefined, b: Extent | undefined): boolean =>
   typeof a === "object" && typeof b === "object" ? a.timesBatch === b.timesBatch : a === b;

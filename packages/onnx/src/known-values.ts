@@ -21,6 +21,11 @@ export function beforeReshapes(graph: Graph, id: number): Node {
   return node.op === "reshape" ? beforeReshapes(graph, node.inputs[0] as number) : node;
 }
 
+/** Names of the states that a node's value is computed from. */
+export function statesBehind(graph: Graph, id: number): readonly string[] {
+  return Object.keys(partOf(graph, [id]).states);
+}
+
 /**
  * The values of known nodes. States are handed on as they are; what is computed is computed in float64 and
  * rounded once.

@@ -2,6 +2,7 @@
 
 import { type BatchNorm, scaleOf } from "./batch-norms.ts";
 import type { Emitter, Rule } from "./emitter.ts";
+import { layerNamed } from "./free-batch.ts";
 
 /** γ·(x − mean)/√(variance + ε) + β with values that the file holds. */
 export function emitBatchNorm(
@@ -31,7 +32,7 @@ function emitNormalized(
   const name = emitter.value(x);
   if (![mean, scale, shift].every((id) => emitter.known(id))) {
     throw new Error(
-      `exportOnnx: layer "${label}" normalizes with statistics of the batch, which an exported model has not`,
+      `exportOnnx: ${layerNamed(label)} normalizes with statistics of the batch, which an exported model has not`,
     );
   }
   const known = scaleOf(emitter.graph, scale);

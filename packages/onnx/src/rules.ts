@@ -4,7 +4,7 @@
 import { sizeOf } from "@fewnorm/tensor";
 import { convolutionRule, denseAsMatrix } from "./convolution-rule.ts";
 import type { Emitter, Rule, Rules } from "./emitter.ts";
-import { type Extent, sameExtent } from "./free-batch.ts";
+import { type Extent, layerNamed, sameExtent } from "./free-batch.ts";
 import { averagePooled, clipped, joinedChannels } from "./idioms.ts";
 import { normalizeRule } from "./normalize-rule.ts";
 
@@ -83,7 +83,7 @@ const padRule: Rule<"pad"> = ({ id, inputs: [x = 0], attributes, label }, emitte
   const { before, interior } = attributes;
   if (interior.some((stride) => stride !== 1)) {
     throw new Error(
-      `exportOnnx: layer "${label}" puts zeros between values, which ONNX's Pad cannot`,
+      `exportOnnx: ${layerNamed(label)} puts zeros between values, which ONNX's Pad cannot`,
     );
   }
   const [from, to] = [emitter.extents(x), emitter.extents(id)];
@@ -100,7 +100,7 @@ const numberIn = (extent: Extent, label: string): number =>
 
 function dependsOnBatch(label: string): never {
   throw new Error(
-    `exportOnnx: layer "${label}" works on parts of the batch; give the option batch, to export for one batch size`,
+    `exportOnnx: ${layerNamed(label)} works on parts of the batch; give the option batch, to export for one batch size`,
   );
 }
 

@@ -10,11 +10,11 @@ import {
   vgg,
   wideResnet,
 } from "@fewnorm/models";
-import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
+import { conv2d, dense, globalAveragePool, type Model, type Scope, zeros } from "@fewnorm/nn";
 import { batchNorm, type Norm, noNorm } from "@fewnorm/norm";
 import { exportOnnx } from "@fewnorm/onnx";
 import { normForms, parseNorm } from "@fewnorm/presets";
-import { mean, multiply, reshape, subtract } from "@fewnorm/tensor";
+import { add, broadcast, mean, multiply, reshape, subtract, type Tensor } from "@fewnorm/tensor";
 import test from "tape";
 import { runOnnx } from "./onnxruntime.ts";
 import { compare, imagesOf, logitsHere, randomStates } from "./trained.ts";
@@ -223,6 +223,34 @@ test("what cannot be exported is named", async (t) => {
   t.match(await message(exportOnnx(model, other)), /"fc.bias" \[5\], which is \[4\]/);
   const short = new Map(states).set("fc.bias", { shape: [5], values: new Float32Array(4) });
   t.match(await message(exportOnnx(model, short)), /"fc.bias" has 4 values/);
+});
+
+test("a constant that grows with the batch is named by its layer and its parameters", async (t) => {
+  const adding = (shift: (scope: Scope, x: Tensor) => Tensor): Model => ({
+    ...lenet({ norm: noNorm() }),
+    logits(scope, images) {
+      const x = dense(scope, "fc", globalAveragePool(images), { units: 10 });
+      return add(x, shift(scope.at("head"), x));
+    },
+  });
+  const parameter = (scope: Scope) => scope.parameter("shift", [10], zeros);
+  const rows = (scope: Scope, x: Tensor) => broadcast(parameter(scope), x.shape);
+  const cases: [Model, RegExp][] = [
+    [
+      adding(rows),
+      /the model has a constant \[N, 10\], made of "head\.shift", that grows with the batch; leave broad/,
+    ],
+    [
+      adding((scope, x) => scope.builder.labelled("head", () => rows(scope, x))),
+      /layer "head" has a constant \[N, 10\], made of "head\.shift", that grows/,
+    ],
+  ];
+  for (const [model, message] of cases) {
+    const refused = await exportOnnx(model, randomStates(model)).catch((e: Error) => e.message);
+    t.match(String(refused), message);
+  }
+  const left = adding(parameter);
+  t.ok(await exportOnnx(left, randomStates(left)), "what the message says");
 });
 
 test("a parameter that is called like the input or the output is an error", async (t) => {
