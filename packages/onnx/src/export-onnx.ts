@@ -5,7 +5,7 @@ import { type Graph, type Node, sameShape, showShape, sizeOf } from "@fewnorm/te
 import { traceEvaluation } from "@fewnorm/train";
 import { type Emitted, emitGraph } from "./emitter.ts";
 import { foldNorms as withNormsFolded } from "./fold-norms.ts";
-import { type Extent, fixedExtents, freeBatchExtents } from "./free-batch.ts";
+import { type Extent, fixedExtents, freeBatchExtents, layerNamed } from "./free-batch.ts";
 import { type Tensors, valuesOf } from "./known-values.ts";
 import { encodeModel, type Initializer, type ValueInfo } from "./onnx-messages.ts";
 import { join } from "./protobuf.ts";
@@ -30,7 +30,7 @@ const maxBytes = 2 ** 31 - 1;
  * The model's evaluation as an ONNX file, opset 17: input `images` [N, C, H, W] in standardized units, output
  * `logits` [N, classes], both float32.
  * @param tensors the model's states by name, as `readStateDict` and `stateDictOf` give them; others are ignored
- * @throws Error for states that are missing or of another shape, for a model that computes what ONNX or any
+ * @throws Error for states that are missing or of another shape, for a variance below 0, for a model that computes what ONNX or any
  *   batch size cannot, and for more than 2 GiB.
  */
 export async function exportOnnx(
@@ -83,7 +83,18 @@ function checkStates(model: Model, graph: Graph, tensors: Tensors): void {
         `exportOnnx: ${model.name} needs "${name}" ${showShape(shape)}, which is ${what}; give the states of this model`,
       );
     }
+    checkVariance(name, found.values);
   }
+}
+
+/** A square root would make NaN of it, in the reader or, where it is folded, in the weights. */
+function checkVariance(name: string, values: Float32Array): void {
+  const [found, layer = ""] = /^(?:(.*)\.)?running_var$/.exec(name) ?? [];
+  const channel = values.findIndex((value) => !(value >= 0));
+  if (found === undefined || channel < 0) return;
+  throw new Error(
+    `exportOnnx: ${layerNamed(layer)} has a running variance of ${values[channel]} in channel ${channel}; give states of a training, whose variances are 0 or more`,
+  );
 }
 
 async function initializersOf(

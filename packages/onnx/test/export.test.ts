@@ -225,6 +225,23 @@ test("what cannot be exported is named", async (t) => {
   t.match(await message(exportOnnx(model, short)), /"fc.bias" has 4 values/);
 });
 
+test("a running variance below 0 is an error that names the layer", async (t) => {
+  const model = small(batchNorm());
+  const states = randomStates(model);
+  for (const value of [-0.25, Number.NaN]) {
+    const values = new Float32Array(8).fill(1);
+    values[5] = value;
+    const wrong = new Map(states).set("layer1.0.bn2.running_var", { shape: [8], values });
+    for (const foldNorms of [false, true]) {
+      const refused = await exportOnnx(model, wrong, { foldNorms }).catch((e: Error) => e.message);
+      const what = `layer "layer1\\.0\\.bn2" has a running variance of ${value} in channel 5; give`;
+      t.match(String(refused), new RegExp(`^exportOnnx: ${what}`), `folded: ${foldNorms}`);
+    }
+  }
+  const none = { shape: [8], values: new Float32Array(8) };
+  t.ok(await exportOnnx(model, new Map(states).set("layer1.0.bn2.running_var", none)), "0 is one");
+});
+
 test("a constant that grows with the batch is named by its layer and its parameters", async (t) => {
   const adding = (shift: (scope: Scope, x: Tensor) => Tensor): Model => ({
     ...lenet({ norm: noNorm() }),
