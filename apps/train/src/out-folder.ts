@@ -78,7 +78,7 @@ async function readLock(path: string): Promise<string | undefined> {
       throw error;
     });
     // Who has just made it may be about to write.
-    if (text !== "" || tries === 20) return text;
+    if (text !== "" || tries === 100) return text;
     await pause(25);
   }
 }

@@ -47,7 +47,7 @@ export function convolveWeightGrad(args: usize, thread: i32, threads: i32): void
 function sumImages(c: WeightGrad, thread: i32, begin: i32, end: i32, sums: usize): void {
   const scratch = c.scratch + thread * c.scratchBytes;
   const across = tilesAcross(c);
-  zero(across ? scratch : sums, c.sumsBytes);
+  zero(sums, c.sumsBytes);
   const xFirst = mapFirst(c.xMap);
   const gFirst = mapFirst(c.gMap);
   const xBytes = c.height * c.width * c.channels * 4;
@@ -58,15 +58,16 @@ function sumImages(c: WeightGrad, thread: i32, begin: i32, end: i32, sums: usize
     const x = c.x + <usize>rowOf(c.xMap, xFirst, n) * xBytes;
     const g = c.g + <usize>rowOf(c.gMap, gFirst, n) * gBytes;
     if (isDepthwise(c)) depthwiseWeightGrad(c, x, g, sums);
-    else if (across) imageWeightGrad(c, x, g, scratch, scratch + c.sumsBytes, true);
-    else imageWeightGrad(c, x, g, sums, scratch, false);
+    else imageWeightGrad(c, x, g, sums, scratch, across);
   }
-  if (across) transpose(scratch, sums, c.sumsBytes / (c.outputs * 4), c.outputs);
+  if (!across) return;
+  copy(scratch, sums, c.sumsBytes);
+  transpose(scratch, sums, c.sumsBytes / (c.outputs * 4), c.outputs);
 }
 
 /** Whether tiles are floats of the filter row × output channels: then sums are [kh][kw·C rounded up to 4][O] at first. */
 function tilesAcross(c: WeightGrad): bool {
-  if (c.groups > 1 || c.outputs & 3) return false;
+  if (c.groups > 1 || c.outputs & 3 || c.sumsBytes > c.scratchBytes) return false;
   const vectors = vectorsOf(c);
   return vectors * tilesIn(c.outputs / 4) < (c.outputs / 4) * tilesIn(vectors);
 }

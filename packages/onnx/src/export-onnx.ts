@@ -30,8 +30,8 @@ const maxBytes = 2 ** 31 - 1;
  * The model's evaluation as an ONNX file, opset 17: input `images` [N, C, H, W] in standardized units, output
  * `logits` [N, classes], both float32.
  * @param tensors the model's states by name, as `readStateDict` and `stateDictOf` give them; others are ignored
- * @throws Error for states that are missing or of another shape, for a variance below 0, for a model that computes what ONNX or any
- *   batch size cannot, and for more than 2 GiB.
+ * @throws Error for states that are missing or of another shape, for a variance below 0, for a model that computes
+ *   what ONNX or any batch size cannot, and for more than 2 GiB.
  */
 export async function exportOnnx(
   model: Model,

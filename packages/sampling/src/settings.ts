@@ -68,7 +68,7 @@ export function formatRatio(ratio: number): string {
   return String(ratio);
 }
 
-/** A ratio's options from what stands behind the colon of a name: "1/32", or "1/32:min10"; undefined for other spellings. */
+/** A ratio's options from what follows the kind in a name: "1/32", or "1/32:min10"; undefined for other spellings. */
 export function parseRatioOptions(text: string): RatioOptions | undefined {
   const [, share = "", least] = /^(.*?)(?::min(\d+))?$/.exec(text) ?? [];
   const ratio = parseRatio(share);

@@ -237,9 +237,9 @@ export const convolutionRules: Rules<"conv2d" | "conv2dInputGrad" | "conv2dWeigh
       });
       return out;
     }
+    low.needScratch(bytes);
     const rowFloats = 4 * Math.ceil((kw * inputs) / 4);
     const sumsBytes = 4 * o * kh * rowFloats;
-    low.needScratch(bytes + sumsBytes);
     const { parts, tail } = partsOf(low, sizes, x.shape[0] ?? 1, 1, sumsBytes);
     const all = low.threads * parts;
     const sums = { bytes: sumsBytes, parts: all, place: low.allocate(sumsBytes * all) };
