@@ -19,6 +19,7 @@ import {
   sizeOf,
   slice,
   type Tensor,
+  trace,
 } from "@fewnorm/tensor";
 
 /** `forward` in training mode, or `both`: forward, and backward to the input and all parameters. */
@@ -52,16 +53,33 @@ export const block: Piece = {
 /** A traced piece. Nothing is fed but what is drawn. */
 export interface TracedPiece {
   readonly graph: Graph;
+  /** To be run before `graph`, where there is one: writes the gradient of the result, whose memory `graph` takes. */
+  readonly before?: Graph;
   readonly states: readonly StateDeclaration[];
   readonly draws: readonly Draw[];
 }
+
+/** What `tracePiece` may be told. */
+export interface PieceOptions {
+  /** Lets the gradient of the input replace that of the result, which in a network nothing needs afterwards. */
+  readonly inPlace?: boolean;
+}
+
+/** Whether the backend of this name can write over what it reads. */
+export const worksInPlace = (backend: string): boolean => backend === "wasm";
 
 /**
  * Traces a piece over images of `shape` [N, C, H, W], with the norm's virtual rows in front. The input, and
  * for `both` the gradient of the result, are states, so that no time goes into feeding them; of the results
  * one element each is fetched.
  */
-export function tracePiece(piece: Piece, norm: Norm, shape: Shape, pass: Pass): TracedPiece {
+export function tracePiece(
+  piece: Piece,
+  norm: Norm,
+  shape: Shape,
+  pass: Pass,
+  { inPlace = false }: PieceOptions = {},
+): TracedPiece {
   const virtual = norm.virtualImages?.count ?? 0;
   const builder = createBuilder();
   const { scope, declarations } = createScope(builder, "train", virtual);
@@ -70,23 +88,32 @@ export function tracePiece(piece: Piece, norm: Norm, shape: Shape, pass: Pass): 
   const y = piece.build(scope, norm, x);
   // With backward, too: nothing there takes y, and what nothing takes is not computed.
   builder.output("y", probe(y));
-  if (pass === "both") {
-    const gradient = standardNormal(scope, "g", y.shape);
-    const loss = customGradient(probe(y), [y], () => [gradient]);
-    const parameters = declarations.states
-      .filter(({ kind }) => kind === "parameter")
-      .map((state) => builder.state(state.name, state.shape));
-    grad(loss, [x, ...parameters]).forEach((result, i) => {
-      builder.output(`gradient ${i}`, probe(result));
-    });
-  }
-  return { graph: builder.finish(), ...declarations };
+  if (pass === "forward") return { graph: builder.finish(), ...declarations };
+  const g = standardNormal(scope, "g", y.shape);
+  const loss = customGradient(probe(y), [y], () => [g]);
+  const parameters = declarations.states
+    .filter(({ kind }) => kind === "parameter")
+    .map((state) => builder.state(state.name, state.shape));
+  const gradients = grad(loss, [x, ...parameters]);
+  gradients.forEach((result, i) => {
+    builder.output(`gradient ${i}`, probe(result));
+  });
+  if (!inPlace) return { graph: builder.finish(), ...declarations };
+  const name = stateName("g", y.shape);
+  builder.update(name, gradients[0] as Tensor);
+  standardNormal(scope, "given", y.shape);
+  const before = trace((other) => {
+    other.state(name, y.shape);
+    other.update(name, other.state(stateName("given", y.shape), y.shape));
+  });
+  return { graph: builder.finish(), before, ...declarations };
 }
 
-/** A state of standard normal values. Its name holds its shape: pieces with other rows have their own. */
-function standardNormal(scope: Scope, name: string, shape: Shape): Tensor {
-  return scope.buffer(`${name} ${shape.join("x")}`, shape, tiledNormal);
-}
+/** Holds the shape: pieces with other rows have states of their own. */
+const stateName = (name: string, shape: Shape): string => `${name} ${shape.join("x")}`;
+
+const standardNormal = (scope: Scope, name: string, shape: Shape): Tensor =>
+  scope.buffer(stateName(name, shape), shape, tiledNormal);
 
 /** Drawing millions of values would take longer than what is measured, so some thousands are repeated. */
 const tiledNormal: Initializer = (shape, key) => {

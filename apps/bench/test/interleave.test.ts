@@ -44,6 +44,20 @@ test("interleave: keeps every sample, warms up, and times runs alone", async (t)
   t.ok(new Set(rounds.map(String)).size >= 4, "in orders of each round's own");
 });
 
+test("interleave: runs twice where that is asked for, and times the second", async (t) => {
+  const { cases, runs, prepared, now } = clockwork(5);
+  const twice = cases.map((one): Case => ({ ...one, twice: true }));
+  const options = { key: key(1), deadline: 0, maxRounds: 1, now };
+  const series = await interleave(twice, options);
+  t.deepEqual(
+    series.map(({ milliseconds }) => milliseconds),
+    [[1], [10], [100], [1000], [10_000]],
+  );
+  const times = cases.map((_, i) => runs.filter((index) => index === i).length);
+  t.deepEqual(times, [4, 4, 4, 3, 3], "but for what takes a second and more, once that is known");
+  t.equal(prepared.length, runs.length, "each run is prepared");
+});
+
 test("interleave: the same key gives the same orders", async (t) => {
   const orders = [];
   for (let i = 0; i < 2; i++) {

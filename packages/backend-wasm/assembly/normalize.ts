@@ -75,7 +75,7 @@ function normalizeStrip(n: Normalize, x: usize, out: usize, residual: usize, tot
   }
 }
 
-/** Each thread's Σ g and Σ g·(x − mean), [2][C], for a `combine`; in passing out = g·scale, if there is an `out`. */
+/** Each thread's Σ g and Σ g·(x − mean), [2][C], for a `combine`; in passing out = g·scale, if there is an `out`, which may be g. */
 @unmanaged
 class GradSums {
   g: usize;

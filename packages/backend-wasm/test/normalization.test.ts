@@ -5,6 +5,7 @@ import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import {
   add,
+  customGradient,
   divide,
   foldIn,
   type Graph,
@@ -82,6 +83,28 @@ test("normalization with statistics of some rows", async (t) => {
     await backend.dispose();
   }
   await reference.dispose();
+  t.end();
+});
+
+test("a gradient that nothing needs afterwards gives its memory", async (t) => {
+  const backend = await createWasmBackend({ threads: 2 });
+  const shape = [8, 16, 32, 32];
+  for (const count of [2, 8]) {
+    const graph = trace((builder) => {
+      const [x, g] = [builder.state("x", shape), builder.state("g", shape)];
+      const start = builder.constant(3, [1], "int32");
+      const range = { base: 0, modulo: 8, offset: 0, count };
+      const statistics = moments(count === 8 ? x : rows(x, start, { index: 0, range }));
+      const scale = divide(1, sqrt(add(row(statistics, 1), 1e-5)));
+      const y = normalize(x, row(statistics, 0), scale, multiply(scale, 0));
+      const loss = customGradient(sum(y), [y], () => [g]);
+      builder.update("g", grad(loss, [x])[0] as Tensor);
+    });
+    const state = await backend.createState(["x", "g"].map((name) => ({ name, shape })));
+    const { workspaceBytes } = await backend.compile(graph, state);
+    t.ok(workspaceBytes < 4 * sizeOf(shape), `${count} of 8 images: ${workspaceBytes} bytes`);
+  }
+  await backend.dispose();
   t.end();
 });
 

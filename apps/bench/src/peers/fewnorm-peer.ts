@@ -14,7 +14,7 @@ import {
   sgd,
   traceEvaluation,
 } from "@fewnorm/train";
-import { layer, tracePiece } from "../normalized-piece.ts";
+import { layer, tracePiece, worksInPlace } from "../normalized-piece.ts";
 import { classes, inputShape, type JobFile } from "./job.ts";
 import type { Greeting, Request } from "./peer-process.ts";
 
@@ -29,7 +29,14 @@ const tensors = new Map<string, HostTensor>(
 
 type Preparation = Extract<Request, { do: "prepare" }>;
 
-async function prepare({ work, batch }: Preparation) {
+interface Network {
+  logits(): Promise<ArrayLike<number>>;
+  /** Comes before each step; not timed. */
+  ready?(): Promise<unknown>;
+  step(learningRate: number): Promise<unknown>;
+}
+
+async function prepare({ work, batch }: Preparation): Promise<Network> {
   const backend = await parseBackend(job.backend)({ threads: job.threads });
   const norm = parseNorm(job.norm);
   if (work === "layer") return prepareLayer(backend, norm);
@@ -43,8 +50,7 @@ async function prepare({ work, batch }: Preparation) {
   const labels = Int32Array.from(firstRows("labels", batch, []));
   return {
     logits: () => trainer.logits(images),
-    step: (learningRate: number): Promise<unknown> =>
-      trainer.step({ images, labels, learningRate, key: keyOf(0) }),
+    step: (learningRate) => trainer.step({ images, labels, learningRate, key: keyOf(0) }),
   };
 }
 
@@ -67,22 +73,27 @@ async function prepareInference(
 }
 
 /** Its results are the first element of y, of the input's gradient, and of γ's and β's, which are divided by √(N·H·W). */
-async function prepareLayer(backend: Backend, norm: Norm) {
+async function prepareLayer(backend: Backend, norm: Norm): Promise<Network> {
   const [n = 1, c = 1, ...map] = tensors.get("images")?.shape ?? [];
   const shape = [n, c, ...map];
-  const { graph, states } = tracePiece(layer, norm, shape, "both");
+  const { graph, before, states } = tracePiece(layer, norm, shape, "both", {
+    inPlace: worksInPlace(job.backend),
+  });
   const state = await backend.createState(states);
   const given: Readonly<Record<string, string>> = {
-    ...{ x: "images", g: "gradient", "norm.weight": "weight", "norm.bias": "bias" },
+    ...{ x: "images", given: "gradient", "norm.weight": "weight", "norm.bias": "bias" },
   };
   for (const [name, initial] of initializeStates(states, keyOf(0))) {
-    // A shape stands behind x and g.
+    // A shape stands behind x and the given gradient.
     const [own = ""] = name.split(" ");
     await state.write(name, tensors.get(given[own] ?? "")?.values ?? initial);
   }
   const executable = await backend.compile(graph, state);
+  const preparation = before && (await backend.compile(before, state));
+  const ready = async () => preparation?.run();
   const run = () => executable.run();
   const logits = async () => {
+    await ready();
     const fetches = await run();
     const first = (name: string) => Number(elementsOf(name, fetches[name] as HostValue, [])[0]);
     const root = Math.sqrt(sizeOf(shape) / c);
@@ -93,7 +104,7 @@ async function prepareLayer(backend: Backend, norm: Norm) {
     ];
     return [first("y"), dx, gamma / root, beta / root];
   };
-  return { logits, step: run };
+  return { logits, ready, step: run };
 }
 
 function firstRows(name: string, batch: number, row: readonly number[]): Float32Array {
@@ -101,7 +112,7 @@ function firstRows(name: string, batch: number, row: readonly number[]): Float32
   return values.slice(0, batch * sizeOf(row));
 }
 
-let network: Awaited<ReturnType<typeof prepare>> | undefined;
+let network: Network | undefined;
 
 async function answer(request: Request): Promise<Record<string, unknown>> {
   if (request.do === "prepare") {
@@ -110,6 +121,7 @@ async function answer(request: Request): Promise<Record<string, unknown>> {
   }
   if (network === undefined) throw new Error(`${request.do}: nothing is prepared`);
   if (request.do === "logits") return { logits: Array.from(await network.logits()) };
+  await network.ready?.();
   const began = performance.now();
   await network.step(request.learningRate);
   return { milliseconds: performance.now() - began };

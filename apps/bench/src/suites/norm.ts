@@ -13,6 +13,7 @@ import {
   type Piece,
   type TracedPiece,
   tracePiece,
+  worksInPlace,
 } from "../normalized-piece.ts";
 import type { LayerShape, Options } from "../options.ts";
 import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
@@ -57,6 +58,8 @@ export const norm: Suite = {
         { ...context, deadline: now + share, key: foldIn(context.key, i) },
         {
           backend,
+          // The gradient of a block's input comes from a convolution, which cannot write it over what it reads.
+          inPlace: piece === layer && worksInPlace(context.options.backend),
           piece,
           shape,
           ...possibleNorms(measured, (one) => tracePiece(piece, one, shape, "forward")),
@@ -68,6 +71,8 @@ export const norm: Suite = {
 
 interface Job {
   readonly backend: Backend;
+  /** Whether the gradient of the input takes the place of that of the result. */
+  readonly inPlace: boolean;
   readonly piece: Piece;
   readonly shape: LayerShape;
   readonly norms: readonly NamedNorm[];
@@ -106,12 +111,13 @@ interface Compiled extends TracedPiece {
   readonly name: string;
   readonly pass: Pass;
   readonly executable: Executable;
+  readonly preparation: Executable | undefined;
 }
 
 /** All norms' graphs of a piece, on states that they share where these are equal. */
-async function compilePieces({ backend, piece, shape, norms }: Job, key: Key) {
+async function compilePieces({ backend, inPlace, piece, shape, norms }: Job, key: Key) {
   const traced = norms.flatMap(({ name, norm }) =>
-    passes.map((pass) => ({ name, pass, ...tracePiece(piece, norm, shape, pass) })),
+    passes.map((pass) => ({ name, pass, ...tracePiece(piece, norm, shape, pass, { inPlace }) })),
   );
   const declared = new Map<string, StateDeclaration>();
   for (const { states } of traced) for (const state of states) declared.set(state.name, state);
@@ -120,17 +126,21 @@ async function compilePieces({ backend, piece, shape, norms }: Job, key: Key) {
   for (const [name, values] of initializeStates(states, key)) await state.write(name, values);
   const compiled: Compiled[] = [];
   for (const one of traced) {
-    compiled.push({ ...one, executable: await backend.compile(one.graph, state) });
+    const executable = await backend.compile(one.graph, state);
+    const preparation = one.before && (await backend.compile(one.before, state));
+    compiled.push({ ...one, executable, preparation });
   }
   return {
     cases: (pass: Pass): Case[] =>
       compiled
         .filter((one) => one.pass === pass)
-        .map(({ name, draws, graph, executable }): Case => {
+        .map(({ name, draws, graph, executable, preparation }): Case => {
           let feeds: Record<string, ArrayLike<number>> = {};
           return {
             name,
-            prepare(round) {
+            twice: true,
+            async prepare(round) {
+              await preparation?.run();
               const drawn = Object.entries(drawAll(draws, foldIn(key, round)));
               // A draw that the graph does not read is not fed.
               feeds = Object.fromEntries(drawn.filter(([input]) => input in graph.inputs));
@@ -139,7 +149,10 @@ async function compilePieces({ backend, piece, shape, norms }: Job, key: Key) {
           };
         }),
     async dispose() {
-      for (const { executable } of compiled) await executable.dispose();
+      for (const { executable, preparation } of compiled) {
+        await executable.dispose();
+        await preparation?.dispose();
+      }
       await state.dispose();
     },
   };
@@ -148,7 +161,7 @@ async function compilePieces({ backend, piece, shape, norms }: Job, key: Key) {
 function describe(
   key: Key,
   title: string,
-  { backend, piece, shape, norms, leftOut }: Job,
+  { backend, inPlace, piece, shape, norms, leftOut }: Job,
   series: ReadonlyMap<Pass, readonly Series[]>,
 ): Section {
   const samplesOf = (pass: Pass, name: string): readonly number[] =>
@@ -175,9 +188,10 @@ function describe(
     }),
   );
   const counts = passes.map((pass) => samplesOf(pass, "bn").length);
+  const over = inPlace ? ", its input's gradient over its result's as in a network" : "";
   const what =
     piece === layer
-      ? "One normalization layer, not folded"
+      ? `One normalization layer, not folded${over}`
       : "relu(norm(3×3 convolution)), folded where the norm can be; none has a bias";
   return {
     title: `norm: ${title}`,

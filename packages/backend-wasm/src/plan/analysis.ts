@@ -97,7 +97,7 @@ export function analyse(graph: Graph): Analysis {
     ...findPaddedSlices(graph, users, ends),
     ...[...products.values()].map(({ id }) => id),
   ]);
-  const lastUse = findLastUses(graph, ends, inside);
+  const lastUse = findLastUses(graph, ends, inside, scaledSums);
   return {
     lastUse,
     users,
@@ -128,16 +128,20 @@ function findLasting({ nodes, updates }: Graph, ends: ReadonlySet<number>): Set<
   return lasting;
 }
 
-/** What a node takes that is computed with its only user is used there, too. */
+/** What a node takes is used where the node is computed: with its only user, or with another one before. */
 function findLastUses(
   { nodes }: Graph,
   ends: ReadonlySet<number>,
   inside: ReadonlySet<number>,
+  scaledSums: Analysis["scaledSums"],
 ): number[] {
+  const earlier = new Map<number, number>();
+  for (const [id, { product, sums }] of scaledSums) earlier.set(Math.max(product.id, sums.id), id);
   const lastUse = nodes.map(({ id }) => (ends.has(id) ? Number.POSITIVE_INFINITY : id));
   for (let id = nodes.length - 1; id >= 0; id--) {
     const { inputs, op } = nodes[id] as Node;
-    const last = views.has(op) || inside.has(id) ? (lastUse[id] as number) : id;
+    const later = views.has(op) || inside.has(id);
+    const last = later ? (lastUse[id] as number) : (earlier.get(id) ?? id);
     for (const from of inputs) lastUse[from] = Math.max(lastUse[from] as number, last);
   }
   return lastUse;

@@ -62,15 +62,20 @@ function resultPlace(low: Lowering, node: Node): Place {
 }
 
 /**
- * The updates that are not computed in place. Values that lie in states are copied out first: all states change
- * together.
+ * The updates whose values do not lie in their states yet. Values that lie in others of these states are copied out
+ * first: all states change together.
  */
 function lowerUpdates(low: Lowering, graph: Graph): void {
-  const late = Object.entries(graph.updates).filter(([, id]) => !low.analysis.direct.has(id));
+  const late = Object.entries(graph.updates).filter(([name, id]) => {
+    const { place, map, uniform } = low.value(id);
+    const there = place.buffer === low.state(name).buffer && place.offset === 0;
+    return !there || map !== undefined || uniform !== undefined;
+  });
+  const changing = new Set(late.map(([name]) => low.state(name).buffer));
   const pending = late.map(([name, id]): [string, Node, Value] => {
     const node = graph.nodes[id] as Node;
     const value = low.value(id);
-    if (value.place.buffer.kind !== "state") return [name, node, value];
+    if (!changing.has(value.place.buffer)) return [name, node, value];
     const copy = { shape: node.shape, place: low.allocate(bytesOf(node.shape)) };
     copyValue(low, node, copy, value);
     return [name, node, copy];

@@ -67,8 +67,11 @@ export interface Lowering {
   emitFirst(instruction: Instruction): void;
   /** As `emitFirst`, for what depends on lasting values only: it stays in its buffer from run to run. */
   emitLasting(instruction: Instruction): void;
-  /** Where a node's result goes. With `over`: values whose memory it may take when nothing needs them any more. */
-  result(node: Node, over?: readonly Value[]): Value;
+  /**
+   * Where a node's result goes. With `over`: values whose memory it may take when nothing needs them any more after
+   * node `last`, by default the node itself.
+   */
+  result(node: Node, over?: readonly Value[], last?: number): Value;
   /** `value` without map and not uniform: the stored elements one after another. */
   dense(node: Node, value: Value): Value;
   /** `value`, not uniform. */
@@ -85,6 +88,8 @@ export function createLowering(
 ) {
   const lasting: Instruction[] = [];
   const lastingBuffers = new Set<Buffer>();
+  /** States whose new value is written at the end: until then others may use what nothing reads any more. */
+  const lent = new Set<Buffer>();
   const first: Instruction[] = [];
   const main: Instruction[] = [];
   const buffers: Buffer[] = [];
@@ -175,10 +180,10 @@ export function createLowering(
   }
 
   /** Whether a node may write its result over an operand, of the same shape. */
-  function dying({ place, map, uniform, shape }: Value, node: Node): boolean {
+  function dying({ place, map, uniform, shape }: Value, node: Node, last: number): boolean {
     const { buffer, offset } = place;
-    if (buffer.kind !== "workspace" || uniform !== undefined) return false;
-    if (lastingBuffers.has(buffer)) return false;
+    if (buffer.kind !== "workspace" && !lent.has(buffer)) return false;
+    if (uniform !== undefined || lastingBuffers.has(buffer)) return false;
     if (offset !== 0 || (map === undefined && buffer.bytes !== bytesOf(shape))) return false;
     // Of one shape, since the order in which elements are stored depends on it.
     if (!sameShape(shape, node.shape)) return false;
@@ -190,7 +195,7 @@ export function createLowering(
     });
     if (!elsewhere) return false;
     const rows = map === undefined ? undefined : { map, count: shape[0] as number };
-    return (hosted.get(buffer) ?? []).every((owner) => isOver(owner, node.id, rows));
+    return (hosted.get(buffer) ?? []).every((owner) => isOver(owner, last, rows));
   }
 
   const lowering: Lowering = {
@@ -222,7 +227,10 @@ export function createLowering(
       const known = buffers.find((other) => other.kind === "state" && other.address === address);
       const id = graph.states[name] ?? graph.updates[name];
       const { shape } = graph.nodes[id as number] as Node;
-      return { buffer: known ?? addBuffer("state", bytesOf(shape), address), offset: 0 };
+      const buffer = known ?? addBuffer("state", bytesOf(shape), address);
+      const update = graph.updates[name];
+      if (update !== undefined && analysis.direct.get(update) !== name) lent.add(buffer);
+      return { buffer, offset: 0 };
     },
     emit(instruction) {
       // A state that gets such a value has another one before.
@@ -243,7 +251,7 @@ export function createLowering(
         lastingBuffers.add(place.buffer);
       }
     },
-    result(node, over = []) {
+    result(node, over = [], last = node.id) {
       const { shape } = node;
       const placement = analysis.placed.get(node.id);
       if (placement !== undefined) {
@@ -256,7 +264,7 @@ export function createLowering(
       if (name !== undefined) return { shape, place: lowering.state(name) };
       // What is small may be computed by each thread, and must not change under the others' hands.
       const small = sizeOf(shape) < SMALL;
-      const taken = small ? undefined : over.find((value) => dying(value, node));
+      const taken = small ? undefined : over.find((value) => dying(value, node, last));
       if (taken === undefined) return { shape, place: lowering.allocate(bytesOf(shape)) };
       return { shape, place: taken.place, map: taken.map };
     },

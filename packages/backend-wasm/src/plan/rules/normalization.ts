@@ -26,14 +26,23 @@ function vectors(low: Lowering, node: Node, indices: readonly number[]): Value[]
   return indices.map((index) => low.dense(node, operand(low, node, index)));
 }
 
-/** Both sums over a gradient; with `scaled`, out = g·scale as well. */
+interface GradSumsOperands {
+  readonly g: Value;
+  readonly x: Value;
+}
+
+function gradSumsOperands(low: Lowering, node: NodeOf<"normalizeGradSums">): GradSumsOperands {
+  const [g, x] = [operand(low, node, 0), operand(low, node, 1)];
+  return { g: low.spread(node, g), x: low.spread(node, x) };
+}
+
+/** Both sums over a gradient; with `scaled`, out = g·scale as well, which may be g if x is not. */
 function gradSums(
   low: Lowering,
   node: NodeOf<"normalizeGradSums">,
+  { g, x }: GradSumsOperands,
   scaled?: { readonly scale: Value; readonly out: Value },
 ): Value {
-  const g = low.spread(node, operand(low, node, 0));
-  const x = low.spread(node, operand(low, node, 1));
   const [mean] = vectors(low, node, [2]) as [Value];
   const { images, channels, pixels } = imagesOf(x.shape);
   const partial = { bytes: 8 * channels, place: low.allocate(8 * channels * low.threads) };
@@ -92,8 +101,11 @@ export function emitNormalize(
 /** Defines both. */
 function emitScaledSums(low: Lowering, { product, sums }: ScaledSums) {
   const [scale] = vectors(low, product, [2]) as [Value];
-  const out = low.result(product);
-  const values = { product: out, sums: gradSums(low, sums, { scale, out }) };
+  const operands = gradSumsOperands(low, sums);
+  const { g, x } = operands;
+  const apart = g.place.buffer !== x.place.buffer;
+  const out = low.result(product, apart ? [g] : [], Math.min(product.id, sums.id));
+  const values = { product: out, sums: gradSums(low, sums, operands, { scale, out }) };
   low.define(product.id, values.product);
   low.define(sums.id, values.sums);
   return values;
@@ -143,7 +155,8 @@ export const normalizationRules: Rules<
 
   normalizeGradSums(low, node) {
     const together = low.analysis.scaledSums.get(node.id);
-    return together === undefined ? gradSums(low, node) : emitScaledSums(low, together).sums;
+    if (together !== undefined) return emitScaledSums(low, together).sums;
+    return gradSums(low, node, gradSumsOperands(low, node));
   },
 
   normalizeInputGrad(low, node) {

@@ -10,11 +10,13 @@ import {
   moments,
   multiply,
   normalize,
+  normalizeGradSums,
   relu,
   reluGrad,
   reshape,
   row,
   rows,
+  scaleChannels,
   softmaxCrossEntropy,
   sqrt,
   subtract,
@@ -219,6 +221,57 @@ export const reuseCases: readonly Case[] = [
       r.builder.update("v", next);
       r.builder.update("w", subtract(w, multiply(next, r.values([]))));
       return { norm: sum(multiply(g, g)) };
+    },
+  },
+  {
+    name: "states whose memory is of use before their new values are written",
+    build(r) {
+      const shape = [3, 8, 14, 13];
+      const names = ["a", "b", "c", "d", "e"];
+      const [a, b, c, d, e] = names.map((name) => r.state(name, shape)) as [
+        ...[Tensor, Tensor, Tensor, Tensor, Tensor],
+      ];
+      const [x, mean, scale] = [r.values(shape), r.values([8]), r.values([8])];
+      const vectors = [scale, mean, r.values([8]), r.values([8])];
+      const { builder } = r;
+      builder.update("a", builder.append("normalizeInputGrad", [a, x, ...vectors], {}));
+      const early = normalize(b, mean, scale, mean);
+      builder.update("b", normalize(x, scale, mean, scale));
+      builder.update("c", early);
+      const start = r.integers([2]);
+      const scaled = scaleChannels(d, scale);
+      const sums = normalizeGradSums(d, x, mean);
+      const some = rows(x, start, { range: range(2, 0, 3) });
+      const added = normalize(some, mean, row(sums, 0), row(sums, 1));
+      builder.update("d", addRows(scaled, added, start, { range: range(2, 0, 3), index: 0 }));
+      const kept = normalize(e, mean, scale, mean);
+      builder.update("e", add(x, 1));
+      return { early, sums, last: multiply(c, 2), late: conv2d(kept, r.values([1, 8, 1, 1])) };
+    },
+  },
+  {
+    name: "a gradient that is scaled and summed, and needed before, between or afterwards",
+    build(r) {
+      const shape = [3, 8, 14, 13];
+      const [x, mean, scale] = [r.values(shape), r.values([8]), r.values([8])];
+      const scaled = (g: Tensor) => scaleChannels(g, scale);
+      const sums = (g: Tensor) => normalizeGradSums(g, x, mean);
+      const own = (g: Tensor) => normalizeGradSums(g, g, mean);
+      const other = (g: Tensor) => conv2d(g, r.values([1, 8, 1, 1]));
+      const orders = [
+        [scaled, sums],
+        [sums, scaled],
+        [scaled, own],
+        [scaled, other, sums],
+        [sums, other, scaled],
+        [other, scaled, sums],
+        [scaled, sums, other],
+      ];
+      const results = orders.flatMap((order) => {
+        const g = multiply(r.values(shape), 2);
+        return order.map((of) => of(g));
+      });
+      return Object.fromEntries(results.map((result, i) => [`${i}`, result]));
     },
   },
   {
