@@ -1,18 +1,34 @@
-// Which ranges of rows the planner takes to have no row in common: no two that share one, wherever they start.
+// Which ranges of rows the planner takes to have no row in common: no two that share one, wherever they start. And
+// which rows it takes to be each thread's own.
 
 import test from "tape";
-import { areApart } from "../src/plan/conflicts.ts";
-import type { Buffer } from "../src/plan/program.ts";
+import { areApart, type Located, locateAll, mustWait } from "../src/plan/conflicts.ts";
+import { type Buffer, type Instruction, mapName, reads, writes } from "../src/plan/program.ts";
+
+const bufferOf = (bytes: number, id: number): Buffer => {
+  return { id, kind: "workspace", bytes, address: 0, fed: true, fetched: false };
+};
+
+test("threads wait for rows written in a map's order before they read the rows that the map names", (t) => {
+  const map = { start: { buffer: bufferOf(4, 0), offset: 0 }, base: 0, modulo: 6, offset: 0 };
+  const place = { buffer: bufferOf(240, 1), offset: 0 };
+  const locate = (instruction: Pick<Instruction, "accesses" | "turn">): Located =>
+    locateAll({ op: 0, args: [], node: 0, ...instruction }, ({ id }) => ({
+      space: id,
+      offset: 0,
+    }))[0] as Located;
+  const written = locate({ accesses: [writes(place, 240, "rows:6")], turn: map });
+  const inOrder = locate({ accesses: [reads(place, 240, "rows:6")], turn: map });
+  const mapped = locate({
+    accesses: [{ ...reads(place, 240, `rows:6${mapName(map)}`), rows: { map, count: 6 } }],
+  });
+  t.notOk(mustWait(written, inOrder), "not before each reads what it has written");
+  t.ok(mustWait(written, mapped));
+  t.end();
+});
 
 test("rows are apart exactly if no row is in both ranges, which may wrap", (t) => {
-  const buffer: Buffer = {
-    id: 0,
-    kind: "workspace",
-    bytes: 4,
-    address: 0,
-    fed: true,
-    fetched: false,
-  };
+  const buffer = bufferOf(4, 0);
   const modulo = 5;
   const rangesOf = Array.from({ length: modulo }, (_, offset) => offset).flatMap((offset) =>
     Array.from({ length: modulo }, (_, i) => ({

@@ -1,8 +1,21 @@
-// Packed weights stay in the workspace from run to run: never for longer than the weights stay as they are.
+// What no run changes stays in the workspace from run to run, packed weights above all: never for longer than they stay
+// as they are, and never where the next run needs it elsewhere.
 
 import { createLifetime, createQueue, type Executable } from "@fewnorm/backend";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
-import { add, conv2d, type Graph, grad, key, multiply, normal, sum, trace } from "@fewnorm/tensor";
+import {
+  add,
+  conv2d,
+  type Graph,
+  grad,
+  joinRows,
+  key,
+  multiply,
+  normal,
+  relu,
+  sum,
+  trace,
+} from "@fewnorm/tensor";
 import test from "tape";
 import { HEAP_BASE } from "../src/engine/control.ts";
 import { createHeap } from "../src/engine/heap.ts";
@@ -70,6 +83,32 @@ for (const threads of [1, 2]) {
     await backend.dispose();
   });
 }
+
+test("a join's part that no run changes lies where each run lets its rows begin", async (t) => {
+  const [all, few] = [5, 2];
+  const backend = await createWasmBackend({ threads: 1 });
+  const state = await backend.createState([{ name: "few", shape: [few, 1] }]);
+  await state.write("few", [1, 2]);
+  const executable = await backend.compile(
+    trace((builder) => {
+      const start = builder.input("start", [1], "int32");
+      const ring = (offset: number, count: number) => ({ base: 0, modulo: all, offset, count });
+      const parts = [
+        { part: relu(builder.state("few", [few, 1])), start, range: ring(0, few) },
+        { part: relu(builder.input("rest", [3, 1])), start, range: ring(few, all - few) },
+      ];
+      builder.output("joined", joinRows(parts));
+    }),
+    state,
+  );
+  for (const start of [0, 4, 3]) {
+    const { joined } = await executable.run({ start: [start], rest: [3, 4, 5] });
+    const expected = Array.from({ length: all }, (_, i) => 1 + ((i - start + all) % all));
+    t.deepEqual(Array.from(joined?.data ?? []), expected, `from row ${start}`);
+  }
+  await backend.dispose();
+  t.end();
+});
 
 test("packing is left out where weights and workspace stay", async (t) => {
   const heap = createHeap(HEAP_BASE, false);

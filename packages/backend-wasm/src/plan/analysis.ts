@@ -86,7 +86,7 @@ export function analyse(graph: Graph): Analysis {
   }
   for (const [id, place] of masked.moved) placed.set(id, place);
   const scaledSums = findScaledSums(graph);
-  const lasting = findLasting(graph, ends);
+  const lasting = findLasting(graph, ends, placed);
   const otherwise = [placed, scaled, summed.sum, patched.sums, patched.inside, lasting];
   const products = findAddedProducts(graph, users, ends, (id) =>
     otherwise.some((known) => known.has(id)),
@@ -97,7 +97,7 @@ export function analyse(graph: Graph): Analysis {
     ...findPaddedSlices(graph, users, ends),
     ...[...products.values()].map(({ id }) => id),
   ]);
-  const lastUse = findLastUses(graph, ends, inside, scaledSums);
+  const lastUse = findLastUses(graph, ends, { inside, scaled, scaledSums });
   return {
     lastUse,
     users,
@@ -115,34 +115,44 @@ export function analyse(graph: Graph): Analysis {
   };
 }
 
-function findLasting({ nodes, updates }: Graph, ends: ReadonlySet<number>): Set<number> {
+/** Not parts of joins: which rows they fill hangs on where a run lets these begin. */
+function findLasting(
+  { nodes, updates }: Graph,
+  ends: ReadonlySet<number>,
+  placed: ReadonlyMap<number, Place>,
+): Set<number> {
   const lasting = new Set<number>();
   for (const { id, op, inputs, attributes, shape } of nodes) {
     const computed = elementwise.has(op) || op === "reshape" || op === "broadcast";
     if (op === "constant" || (op === "state" && !Object.hasOwn(updates, attributes.name))) {
       lasting.add(id);
     } else if (computed && !ends.has(id) && 4 * sizeOf(shape) <= LASTING_BYTES) {
-      if (inputs.every((from) => lasting.has(from))) lasting.add(id);
+      if (!placed.has(id) && inputs.every((from) => lasting.has(from))) lasting.add(id);
     }
   }
   return lasting;
 }
 
-/** What a node takes is used where the node is computed: with its only user, or with another one before. */
+/** Whether what a node takes is read where the node's value is used, not where the node stands. */
+export const readsLater = (
+  { id, op }: Node,
+  { inside, scaled }: Pick<Analysis, "inside" | "scaled">,
+): boolean => views.has(op) || inside.has(id) || scaled.has(id);
+
+/** What a node takes is used where the node is computed: with its users, or with another one before. */
 function findLastUses(
   { nodes }: Graph,
   ends: ReadonlySet<number>,
-  inside: ReadonlySet<number>,
-  scaledSums: Analysis["scaledSums"],
+  fused: Pick<Analysis, "inside" | "scaled" | "scaledSums">,
 ): number[] {
   const earlier = new Map<number, number>();
-  for (const [id, { product, sums }] of scaledSums) earlier.set(Math.max(product.id, sums.id), id);
+  for (const [id, { product, sums }] of fused.scaledSums)
+    earlier.set(Math.max(product.id, sums.id), id);
   const lastUse = nodes.map(({ id }) => (ends.has(id) ? Number.POSITIVE_INFINITY : id));
   for (let id = nodes.length - 1; id >= 0; id--) {
-    const { inputs, op } = nodes[id] as Node;
-    const later = views.has(op) || inside.has(id);
-    const last = later ? (lastUse[id] as number) : (earlier.get(id) ?? id);
-    for (const from of inputs) lastUse[from] = Math.max(lastUse[from] as number, last);
+    const node = nodes[id] as Node;
+    const last = readsLater(node, fused) ? (lastUse[id] as number) : (earlier.get(id) ?? id);
+    for (const from of node.inputs) lastUse[from] = Math.max(lastUse[from] as number, last);
   }
   return lastUse;
 }

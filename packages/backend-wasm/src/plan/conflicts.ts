@@ -21,7 +21,7 @@ export type Placement = (buffer: Buffer) => {
 export function locateAll({ accesses, turn }: Instruction, placement: Placement): Located[] {
   return accesses.map(({ place: { buffer, offset }, bytes, key: own, write, rows }: Access) => {
     // Rows are a thread's own only among instructions that take them in the same order.
-    const key = own.startsWith("rows:") ? own + mapName(turn) : own;
+    const key = turn !== undefined && own.startsWith("rows:") ? `${own} by ${mapName(turn)}` : own;
     const fixed = buffer.kind !== "workspace";
     const at = fixed ? { space: "fixed", offset: buffer.address } : placement(buffer);
     const begin = at.offset + offset;

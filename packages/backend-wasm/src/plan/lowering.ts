@@ -2,10 +2,10 @@
 
 import { type Graph, type Node, type NodeOf, type Shape, sameShape, sizeOf } from "@fewnorm/tensor";
 import { EACH, OP_FILL, SHARED } from "../opcodes.ts";
-import { type Analysis, operandsOf } from "./analysis.ts";
+import { type Analysis, operandsOf, readsLater } from "./analysis.ts";
 import { areApart } from "./conflicts.ts";
 import { copyValue } from "./elementwise.ts";
-import { elementwise, rootOf, views } from "./graph.ts";
+import { elementwise, rootOf } from "./graph.ts";
 import { storedStrides } from "./layout.ts";
 import {
   type Access,
@@ -168,8 +168,7 @@ export function createLowering(
     if (own !== undefined && areApart({ map: own, count }, rows)) return true;
     return (analysis.users[id] as readonly Node[]).every((user) => {
       if (user.op === "rows" && areApart(rowsOf(user), rows)) return true;
-      const passes = views.has(user.op) || analysis.inside.has(user.id);
-      return passes ? isOver(user.id, last, rows) : user.id <= last;
+      return readsLater(user, analysis) ? isOver(user.id, last, rows) : user.id <= last;
     });
   }
 

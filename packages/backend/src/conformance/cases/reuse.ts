@@ -250,6 +250,32 @@ export const reuseCases: readonly Case[] = [
     },
   },
   {
+    name: "weights and their scales that change before a convolution takes the products",
+    build(r) {
+      const { builder } = r;
+      const [w, v] = [r.state("w", [8, 8, 3, 3]), r.state("v", [8])];
+      const start = r.integers([509]);
+      const table = multiply(r.values([512, 8]), 2);
+      const turned = rows(table, start, { range: range(1, 0, 512) });
+      const products = [v, turned].map((scale) => multiply(w, reshape(scale, [8, 1, 1, 1])));
+      const attributes = {
+        stride: [1, 1],
+        padding: [1, 1],
+        groups: 1,
+        shape: [2, 8, 5, 5],
+      } as const;
+      const [x, changed] = [r.values([2, 8, 5, 5]), relu(table)];
+      builder.update("w", multiply(w, 0.5));
+      builder.update("v", add(v, 1));
+      const gradients = products.map((product) =>
+        builder.append("conv2dInputGrad", [x, product], attributes),
+      );
+      const convolved = products.map((product) => conv2d(x, product, { padding: 1 }));
+      const results = [...gradients, ...convolved, changed];
+      return Object.fromEntries(results.map((result, i) => [`${i}`, result]));
+    },
+  },
+  {
     name: "a gradient that is scaled and summed, and needed before, between or afterwards",
     build(r) {
       const shape = [3, 8, 14, 13];
