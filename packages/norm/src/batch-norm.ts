@@ -157,14 +157,20 @@ function virtualImagesOf(sampling: Sampling): VirtualImages | undefined {
     draw([, channels = 1, height = 1, width = 1]: Shape, key: Key) {
       const images = new Float32Array(count * channels * height * width);
       let offset = 0;
-      for (const [i, { name, virtualRows, virtualInput }] of parts.entries()) {
-        if (virtualInput === undefined) {
+      for (const [i, strategy] of parts.entries()) {
+        const { name, virtualRows: rows } = strategy;
+        const part = strategy.virtualInput?.({ rows, channels, height, width }, foldIn(key, i));
+        if (part === undefined) {
           throw new TypeError(`batchNorm: ${name} has virtual rows but no virtualInput()`);
         }
-        const shape = { rows: virtualRows, channels, height, width };
-        const part = virtualInput(shape, foldIn(key, i));
+        const size = rows * channels * height * width;
+        if (part.length !== size) {
+          throw new RangeError(
+            `batchNorm: ${name}: virtualInput gave ${part.length} values; [${rows}, ${channels}, ${height}, ${width}] takes ${size}, one image after another`,
+          );
+        }
         images.set(part, offset);
-        offset += part.length;
+        offset += size;
       }
       return images;
     },

@@ -40,8 +40,10 @@ export function weightStandardization(
   });
 
   return {
-    ...norm,
     name: `ws+${norm.name}`,
+    virtualImages: norm.virtualImages,
+    layer: (scope, name, x, epilogue) => norm.layer(scope, name, x, epilogue),
+    dense: (scope, names, x, dense) => norm.dense(scope, names, x, dense),
     ...(norm.calibration === undefined
       ? {}
       : { calibration: () => weightStandardization(norm.calibration?.() ?? norm, options) }),

@@ -16,7 +16,7 @@ import {
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
-import { createBuilder, type Shape, type Tensor } from "@fewnorm/tensor";
+import { createBuilder, key, type Shape, type Tensor } from "@fewnorm/tensor";
 import test from "tape";
 
 function trace(norm: Norm, shape: Shape, virtualRows = 0) {
@@ -74,6 +74,21 @@ test("virtual rows must be there, and only where they are needed", (t) => {
   t.throws(() => trace(vdn, [12, 8, 4, 4], 0), /needs 4 virtual rows.*has 0/);
   t.throws(() => trace(batchNorm(), [12, 8, 4, 4], 4), /needs 0 virtual rows.*has 4/);
   t.doesNotThrow(() => trace(vdn, [12, 8, 4, 4], 4));
+  t.end();
+});
+
+test("virtual images of another size than asked for are refused", (t) => {
+  for (const values of [3, 385]) {
+    const strategy = {
+      ...virtualDataset({ images: 2 }),
+      virtualInput: () => new Float32Array(values),
+    };
+    const { virtualImages } = batchNorm({ sampling: strategy });
+    t.throws(
+      () => virtualImages?.draw([2, 3, 8, 8], key(1)),
+      new RegExp(`RangeError: batchNorm: vdn:2: virtualInput gave ${values} values; .* takes 384`),
+    );
+  }
   t.end();
 });
 

@@ -14,8 +14,11 @@ export function clipped(optimizer: Optimizer, maxNorm: number): Optimizer {
     throw new RangeError(`clipped: maxNorm is ${maxNorm}; give a number above 0, e.g. 1`);
   }
   return {
-    ...optimizer,
     name: `clipped(${optimizer.name}, ${maxNorm})`,
+    slots: (parameters) => optimizer.slots(parameters),
+    ...(optimizer.evaluated === undefined
+      ? {}
+      : { evaluated: (parameter) => optimizer.evaluated?.(parameter) ?? parameter }),
     step(gradients, learningRate) {
       const { builder } = learningRate;
       const scaled = builder.labelled("clip", () => {
@@ -46,7 +49,6 @@ export function averaged(optimizer: Optimizer, decay = 0.999): Optimizer {
   }
   const weights = sharedSlot("average_correction");
   return {
-    ...optimizer,
     name: `averaged(${optimizer.name}, ${decay})`,
     slots: (parameters) => [
       ...optimizer.slots(parameters),

@@ -142,8 +142,9 @@ export function traceMicroTraining(
 
   function traceMicro(images: number) {
     const taken: { name: string; value: Tensor }[] = [];
+    const { name, inputShape, classes } = model;
     const recording = beginRecording(
-      { ...model, virtualImages: undefined },
+      { name, inputShape, classes, logits: (scope, images) => model.logits(scope, images) },
       {
         mode: "train",
         batch: images,
