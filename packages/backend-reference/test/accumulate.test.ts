@@ -88,7 +88,7 @@ function gradientOf(builder: Builder, taken: readonly Contribution[]): Tensor {
     terms.reduce((a, b) => builder.append("add", [a, b], {})),
     [x],
   );
-  return dx as Tensor;
+  return dx;
 }
 
 /** The same, element by element. */

@@ -24,11 +24,11 @@ export interface GradOptions {
  * @throws TypeError for tensors of another graph.
  * @throws Error at a primitive without gradient.
  */
-export function grad(
+export function grad<const W extends readonly Tensor[]>(
   loss: Tensor,
-  wrt: readonly Tensor[],
+  wrt: W,
   { recompute = 0 }: GradOptions = {},
-): Tensor[] {
+): { -readonly [I in keyof W]: Tensor } {
   const { builder } = loss;
   if (loss.shape.some((length) => length !== 1)) {
     throw new RangeError(
@@ -60,7 +60,10 @@ export function grad(
     });
     parts.delete(id);
   }
-  return wrt.map((tensor) => results.get(tensor.id) ?? builder.constant(0, tensor.shape));
+  const gradients = wrt.map(
+    (tensor) => results.get(tensor.id) ?? builder.constant(0, tensor.shape),
+  );
+  return gradients as { -readonly [I in keyof W]: Tensor };
 }
 
 /** Marks the nodes up to `last` that depend on one of `wrt`, following custom gradients' operands. */
