@@ -34,7 +34,8 @@ export type DatasetParts = Omit<Dataset, "mean" | "deviation">;
  * channel over the training images (exactly, from a histogram of the 256 values).
  *
  * @param parts `shape` is [C, H, W]; each split holds N ≥ 1 images of C·H·W bytes and N labels.
- * @throws RangeError where a size does not fit its split's count, or a label has no class.
+ * @throws RangeError where a size does not fit its split's count, or a label has no class; TypeError for images in
+ *   anything but bytes.
  */
 export function createDataset(parts: DatasetParts): Dataset {
   const { name, classes, shape, train, test } = parts;
@@ -53,7 +54,10 @@ export function createDataset(parts: DatasetParts): Dataset {
   return { name, classes, shape, train, test, ...channelStatistics(train.images, shape) };
 }
 
-/** Throws a RangeError unless the arrays of `split` have the sizes that its count and `shape` ask for. */
+/**
+ * Throws a RangeError unless the arrays of `split` have the sizes that its count and `shape` ask for, and a TypeError
+ * for images in anything but bytes.
+ */
 export function checkSplit(
   who: string,
   split: Split,
@@ -68,6 +72,11 @@ export function checkSplit(
   }
   if (!Number.isInteger(split.count) || split.count < 1) {
     throw new RangeError(`${who}: ${which} has ${split.count} images; at least one is needed`);
+  }
+  if (split.images.BYTES_PER_ELEMENT !== 1) {
+    throw new TypeError(
+      `${who}: ${which} images are of type ${split.images.constructor.name}; give a Uint8Array of pixel values from 0 to 255`,
+    );
   }
   if (split.images.length !== split.count * size) {
     throw new RangeError(

@@ -126,6 +126,10 @@ test("createDataset: refuses parts that do not fit", (t) => {
       /train has 0 images/,
     ],
     [{ shape: [1, 2, 0] }, /shape is \[1,2,0\]/],
+    [
+      { test: { ...split, images: new Float32Array(8).fill(0.5) } },
+      /^TypeError: createDataset: test images are of type Float32Array; give a Uint8Array of pixel/,
+    ],
   ];
   for (const [change, message] of bad) {
     t.throws(() => createDataset({ ...parts, ...change }), message, String(message));

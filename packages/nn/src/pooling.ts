@@ -19,9 +19,14 @@ import {
 } from "@fewnorm/tensor";
 import type { Scope } from "./scope.ts";
 
-/** The mean of each feature map: [N, C, H, W] → [N, C]. */
-export const globalAveragePool = (x: Tensor): Tensor =>
-  x.builder.labelled("global average pool", () => mean(x, [2, 3]));
+/**
+ * The mean of each feature map: [N, C, H, W] → [N, C].
+ * @throws RangeError for anything but maps.
+ */
+export function globalAveragePool(x: Tensor): Tensor {
+  mapsOf("globalAveragePool", x);
+  return x.builder.labelled("global average pool", () => mean(x, [2, 3]));
+}
 
 /** The largest value of each window, see tensor's maxPool: [N, C, H, W] → [N, C, ⌊(H + 2·padding − kernel)/stride⌋ + 1, …]. */
 export const maxPool = (x: Tensor, options: MaxPoolOptions): Tensor =>
@@ -30,9 +35,15 @@ export const maxPool = (x: Tensor, options: MaxPoolOptions): Tensor =>
 /**
  * The means of windows of size × size pixels that lie side by side: [N, C, H, W] →
  * [N, C, ⌊H/size⌋, ⌊W/size⌋]. A convolution of each channel with a constant, which it equals.
+ * @throws RangeError for anything but maps, and for a size that is no whole number from 1 to that of the map.
  */
 export function averagePool(x: Tensor, size: number): Tensor {
-  const [, channels = 1] = x.shape;
+  const [, channels, height, width] = mapsOf("averagePool", x);
+  if (!Number.isInteger(size) || size < 1 || size > Math.min(height, width)) {
+    throw new RangeError(
+      `averagePool: size is ${size}, and the map ${height}x${width}; give a whole number from 1 to ${Math.min(height, width)}`,
+    );
+  }
   const weight = x.builder.constant(1 / size ** 2, [channels, 1, size, size]);
   return x.builder.labelled("average pool", () =>
     conv2d(x, weight, { stride: size, groups: channels }),
@@ -54,6 +65,14 @@ export function joinChannels(a: Tensor, b: Tensor): Tensor {
   return a.builder.labelled("join channels", () =>
     add(pad(a, { before: [0, 0, 0, 0], shape }), pad(b, { before: [0, channels, 0, 0], shape })),
   );
+}
+
+function mapsOf(where: string, { shape }: Tensor): readonly [number, number, number, number] {
+  const [n, channels, height, width] = shape;
+  if (shape.length !== 4 || !n || !channels || !height || !width) {
+    throw new RangeError(`${where}: the input is ${showShape(shape)}; it must be [N, C, H, W]`);
+  }
+  return [n, channels, height, width];
 }
 
 /** min(x, limit), as x − max(x − limit, 0). Behind a ReLU and with 6 it makes a ReLU6. */

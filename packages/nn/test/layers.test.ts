@@ -2,6 +2,7 @@
 
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import {
+  averagePool,
   type Conv2dLayerOptions,
   conv2d,
   createScope,
@@ -168,6 +169,31 @@ test("sizes that do not fit name the layer", (t) => {
     t.throws(fc(rows, 1.5), /layer "head\.fc", weight .*: shape \[1\.5, 4\] has a size/);
     t.throws(layer(x, { stride: 0 }), /layer "layer1\.conv2": stride \[0, 0\]/);
     builder.output("y", layer(x, { kernel: 4 })());
+  });
+  t.end();
+});
+
+test("pooling refuses what is no map, and windows that do not fit", (t) => {
+  trace((builder) => {
+    const [maps, rows] = [builder.input("maps", [2, 3, 4, 6]), builder.input("rows", [2, 3])];
+    t.throws(
+      () => globalAveragePool(rows),
+      /^RangeError: globalAveragePool: the input is \[2, 3\]; it must be \[N, C, H, W\]/,
+    );
+    t.throws(
+      () => averagePool(rows, 2),
+      /^RangeError: averagePool: the input is \[2, 3\]; it must/,
+    );
+    for (const size of [0, 1.5, 5]) {
+      t.throws(
+        () => averagePool(maps, size),
+        new RegExp(
+          `averagePool: size is ${size}, and the map 4x6; give a whole number from 1 to 4`,
+        ),
+      );
+    }
+    t.deepEqual(averagePool(maps, 4).shape, [2, 3, 1, 1]);
+    builder.output("y", maps);
   });
   t.end();
 });

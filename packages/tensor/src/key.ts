@@ -83,13 +83,24 @@ export function foldIn(parent: Key, data: number): Key {
   return threefry(parent, data, folding);
 }
 
-/** `count` independent keys from one. */
+function checkCount(where: string, count: number): void {
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new RangeError(`${where}: count is ${count}; give a whole number >= 0`);
+  }
+}
+
+/**
+ * `count` independent keys from one.
+ * @throws RangeError, as all draws, for a count that is no whole number >= 0.
+ */
 export function split(parent: Key, count: number): Key[] {
+  checkCount("split", count);
   return Array.from({ length: count }, (_, index) => foldIn(parent, index));
 }
 
 /** `count` uniform unsigned 32-bit integers. */
 export function randomBits(from: Key, count: number): Uint32Array {
+  checkCount("randomBits", count);
   const [k0, k1] = [from[0] | 0, from[1] | 0];
   const bits = new Uint32Array(count);
   // What is written beyond the end is lost.
@@ -99,11 +110,13 @@ export function randomBits(from: Key, count: number): Uint32Array {
 
 /** `count` uniform numbers in [0, 1), multiples of 2^-32. */
 export function uniform(from: Key, count: number): Float64Array {
+  checkCount("uniform", count);
   return Float64Array.from(randomBits(from, count), (bits) => bits / 2 ** 32);
 }
 
 /** `count` numbers of the standard normal distribution (Box and Muller, 1958). */
 export function normal(from: Key, count: number): Float64Array {
+  checkCount("normal", count);
   const bits = randomBits(from, count + (count & 1));
   const out = new Float64Array(count);
   for (let i = 0; i < count; i += 2) {
@@ -130,6 +143,7 @@ export function randomInteger(from: Key, bound: number): number {
 
 /** A uniform permutation of 0 … `count` − 1 (Fisher and Yates). */
 export function permutation(from: Key, count: number): Uint32Array {
+  checkCount("permutation", count);
   const order = Uint32Array.from({ length: count }, (_, index) => index);
   const bits = randomBits(from, count);
   for (let i = count - 1; i > 0; i--) {

@@ -67,6 +67,19 @@ test("foldIn and split: the same key the same, others others", (t) => {
   t.end();
 });
 
+test("draws of a count that is none are refused", (t) => {
+  for (const draw of [split, randomBits, uniform, normal, permutation]) {
+    for (const count of [-1, 1.5, Number.NaN]) {
+      t.throws(
+        () => draw(key(1), count),
+        new RegExp(`^RangeError: ${draw.name}: count is ${count}; give a whole number >= 0`),
+      );
+    }
+    t.equal(draw(key(1), 0).length, 0, `${draw.name}: none`);
+  }
+  t.end();
+});
+
 test("draws do not depend on how many are drawn", (t) => {
   const property = fc.property(fc.nat(2 ** 31), fc.nat(40), fc.nat(40), (seed, a, b) => {
     const [short, long] = [Math.min(a, b), Math.max(a, b)];

@@ -34,6 +34,7 @@ export interface Optimizer {
 /**
  * Records an optimizer's step: the parameters' and the slots' next values. The learning rate is the input
  * `learningRate`, a scalar.
+ * @throws RangeError unless the optimizer gives a value for each parameter.
  */
 export function recordUpdate(
   builder: Builder,
@@ -48,6 +49,11 @@ export function recordUpdate(
     gradient: gradients[i] as Tensor,
   }));
   const next = optimizer.step(all, builder.input("learningRate", []));
+  if (next.length !== parameters.length) {
+    throw new RangeError(
+      `optimizer: ${optimizer.name} gave next values of ${next.length} parameters out of ${parameters.length}; return one for each, in their order`,
+    );
+  }
   parameters.forEach(({ name }, i) => {
     builder.update(name, next[i] as Tensor);
   });

@@ -13,6 +13,7 @@ import {
 import { initializeStates } from "./initial-states.ts";
 import { classification, type Objective } from "./objective.ts";
 import { type Optimizer, sgd } from "./optimizer.ts";
+import { checkBatch } from "./recording.ts";
 import { planStep } from "./step-plan.ts";
 import { traceEvaluation } from "./trace.ts";
 
@@ -95,7 +96,8 @@ export function evaluatedState(
 
 /**
  * Traces and compiles a model's training and evaluation. States are zero until `initialize` or `write`.
- * @throws RangeError when the model cannot work at these batch sizes; nothing is left allocated then.
+ * @throws RangeError when the model cannot work at these batch sizes, or the optimizer forgets parameters; nothing is
+ *   left allocated then.
  */
 export async function createTrainer(
   backend: Backend,
@@ -104,6 +106,7 @@ export async function createTrainer(
 ): Promise<Trainer> {
   const { batch, micro = batch, evaluationBatch = micro, optimizer = sgd() } = options;
   const { objective = classification() } = options;
+  checkBatch("evaluationBatch", evaluationBatch);
   const training = planStep(model, { batch, micro, optimizer, objective });
   const stateFor = evaluatedState(optimizer, training.states);
   const evaluation = traceEvaluation(model, { batch: evaluationBatch, stateFor });

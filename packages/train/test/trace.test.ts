@@ -102,5 +102,10 @@ test("tracing refuses batches and models that cannot work", (t) => {
   t.throws(() => traceEvaluation(tinyModel(), { batch: 0 }), /batch is 0/);
   t.throws(() => traceEvaluation(wrong, { batch: 2 }), /logits \[2, 3\]; they must be \[2, 5\]/);
   t.throws(() => traceTraining(tinyModel(), { batch: 1, optimizer: sgd() }), /bs:2/);
+  const forgetful = { ...sgd(), name: "forgetful", slots: () => [], step: () => [] };
+  t.throws(
+    () => traceTraining(tinyModel(), { batch: 4, optimizer: forgetful }),
+    /^RangeError: optimizer: forgetful gave next values of 0 parameters out of 7; return one for each/,
+  );
   t.end();
 });
