@@ -64,7 +64,10 @@ export interface Scope {
   readonly dropping: boolean;
   /** The scope of a part of the model; names in it begin with this one's path. */
   at(name: string): Scope;
-  /** A trained tensor. @throws Error when the name is taken by another shape or kind. */
+  /**
+   * A trained tensor; under a name that was declared before, that one, so layers of one name share it.
+   * @throws Error when the name is taken by another shape or kind.
+   */
   parameter(name: string, shape: Shape, initialize: Initializer): Tensor;
   /** A tensor that is kept but not trained. @throws Error as `parameter`. */
   buffer(name: string, shape: Shape, initialize: Initializer): Tensor;
