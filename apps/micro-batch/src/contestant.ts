@@ -92,11 +92,11 @@ export async function createContestant(
       return loss;
     },
     async test() {
-      const evaluation = await evaluate(trainer, dataset.test, { dataset });
+      const { loss, accuracy } = await evaluate(trainer, dataset.test, { dataset });
       const logits = await trainer.logits(shown);
       return {
-        loss: evaluation?.loss ?? Number.NaN,
-        accuracy: evaluation?.accuracy ?? Number.NaN,
+        loss,
+        accuracy,
         predictions: Array.from({ length: shownImages }, (_, i) =>
           predictionOf(logits, i, classes.length),
         ),

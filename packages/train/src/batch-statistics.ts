@@ -12,7 +12,7 @@ import {
   permutation,
   type Shape,
 } from "@fewnorm/tensor";
-import type { Evaluation } from "./evaluate.ts";
+import type { Evaluation, NoSignal } from "./evaluate.ts";
 import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
 import { type TraceBatchStatisticsOptions, traceBatchStatistics } from "./trace.ts";
@@ -49,6 +49,20 @@ export interface RecalibrateOptions extends BatchStatisticsOptions {
  * @throws Error for a model without running statistics, and for states that are missing or misshapen;
  *   RangeError for more images than there are.
  */
+export function recalibrate(
+  backend: Backend,
+  model: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  split: Split,
+  options: RecalibrateOptions & NoSignal,
+): Promise<Map<string, HostTensor>>;
+export function recalibrate(
+  backend: Backend,
+  model: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  split: Split,
+  options: RecalibrateOptions,
+): Promise<Map<string, HostTensor> | undefined>;
 export async function recalibrate(
   backend: Backend,
   model: Model,
@@ -105,6 +119,20 @@ export async function recalibrate(
  * @throws as {@link recalibrate}, but running statistics are not needed; RangeError for a label that the model has no
  *   class for.
  */
+export function evaluateWithBatchStatistics(
+  backend: Backend,
+  model: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  split: Split,
+  options: BatchStatisticsOptions & NoSignal,
+): Promise<Evaluation>;
+export function evaluateWithBatchStatistics(
+  backend: Backend,
+  model: Model,
+  tensors: ReadonlyMap<string, HostTensor>,
+  split: Split,
+  options: BatchStatisticsOptions,
+): Promise<Evaluation | undefined>;
 export async function evaluateWithBatchStatistics(
   backend: Backend,
   model: Model,

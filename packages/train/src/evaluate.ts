@@ -23,13 +23,31 @@ export interface EvaluateOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What takes a signal, and is given none: it gets to its end. */
+export interface NoSignal {
+  readonly signal?: undefined;
+}
+
+/** What of a trainer an evaluation needs. */
+type Evaluated = Pick<Trainer, "model" | "evaluationBatch" | "logits">;
+
 /**
  * Evaluates the model on every image of `split`. The last batch is filled up, and its filling not
  * counted. Returns undefined when `signal` was aborted first.
  * @throws RangeError for a label that the model has no class for.
  */
+export function evaluate(
+  trainer: Evaluated,
+  split: Split,
+  options: EvaluateOptions & NoSignal,
+): Promise<Evaluation>;
+export function evaluate(
+  trainer: Evaluated,
+  split: Split,
+  options: EvaluateOptions,
+): Promise<Evaluation | undefined>;
 export async function evaluate(
-  trainer: Pick<Trainer, "model" | "evaluationBatch" | "logits">,
+  trainer: Evaluated,
   split: Split,
   options: EvaluateOptions,
 ): Promise<Evaluation | undefined> {

@@ -65,11 +65,11 @@ test("recalibrate averages the batches' means and unbiased variances", async (t)
   }
   // The results are rounded to float32, and so are the images.
   const [foundMean, foundVariance] = ["bn.running_mean", "bn.running_var"].map(
-    (name) => found?.get(name)?.values[0] ?? Number.NaN,
+    (name) => found.get(name)?.values[0] ?? Number.NaN,
   );
   t.ok(Math.abs((foundMean as number) - mean) < 1e-6, `mean ${foundMean}, expected ${mean}`);
   t.ok(Math.abs((foundVariance as number) - variance) < 1e-6, `variance ${foundVariance}`);
-  t.deepEqual([...(found?.keys() ?? [])].sort(), ["bn.running_mean", "bn.running_var"]);
+  t.deepEqual([...found.keys()].sort(), ["bn.running_mean", "bn.running_var"]);
   await backend.dispose();
 });
 
@@ -92,8 +92,8 @@ test("whatever the statistics came from, recalibration takes them from whole rea
   const renorm = tinyModel("tiny", batchRenorm().calibration?.() as Norm);
   const options = { dataset, batch: 13 };
   const found = await recalibrate(backend, renorm, tensorsOf(renorm), dataset.train, options);
-  t.deepEqual([...(found?.keys() ?? [])].sort(), ["bn1.running_mean", "bn1.running_std"]);
-  t.deepEqual(found?.get("bn1.running_mean"), results[0]?.get("bn1.running_mean"));
+  t.deepEqual([...found.keys()].sort(), ["bn1.running_mean", "bn1.running_std"]);
+  t.deepEqual(found.get("bn1.running_mean"), results[0]?.get("bn1.running_mean"));
   await backend.dispose();
 });
 
@@ -112,11 +112,11 @@ test("recalibrated on a batch, evaluation of it is that by its own statistics", 
       const own = await evaluateWithBatchStatistics(backend, whole, tensors, images, options);
       await trainer.write(statistics ?? new Map());
       const after = await evaluate(trainer, images, { dataset });
-      t.equal(own?.count, images.count);
+      t.equal(own.count, images.count);
       // The running variance is the unbiased one: 1 + 1/935 times as large.
-      const off = Math.abs((after?.loss ?? 0) - (own?.loss ?? 1));
-      t.ok(off < 1e-3, `${after?.loss} and ${own?.loss}`);
-      t.ok(Math.abs((before?.loss ?? 0) - (own?.loss ?? 0)) > 1e-2, "it was another before");
+      const off = Math.abs(after.loss - own.loss);
+      t.ok(off < 1e-3, `${after.loss} and ${own.loss}`);
+      t.ok(Math.abs(before.loss - own.loss) > 1e-2, "it was another before");
     },
     { model, precision: "float64" },
   );
@@ -132,8 +132,8 @@ test("a last batch that is not full is filled up with real images, each counted 
   for (const batch of [3, 10]) {
     const options = { dataset, batch };
     const found = await evaluateWithBatchStatistics(backend, model, tensors, dataset.test, options);
-    t.equal(found?.count, 10);
-    losses.push(found?.loss ?? Number.NaN);
+    t.equal(found.count, 10);
+    losses.push(found.loss);
   }
   const [three = 0, ten = 1] = losses;
   // Ten float64 terms in another order.
