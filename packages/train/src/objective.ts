@@ -108,7 +108,7 @@ export function mixup(
       const [n = 1] = images.shape;
       if (n < 2)
         throw new RangeError(
-          "mixup: a batch of 1 image has no other to mix it with; use larger ones, and micro-batches that leave no single image over",
+          "mixup: a batch of 1 image has no other to mix it with; use larger ones, and micro-batches of 2 or more that leave no single image over",
         );
       const share = scope.drawn("mixup.share", [1], "float32", (key) => {
         const λ = drawBeta(key, alpha);

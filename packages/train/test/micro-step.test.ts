@@ -184,6 +184,8 @@ test("micro-batches that cannot work are refused when the step is traced", (t) =
   refuses(gn, { micro: 0 }, /micro is 0/);
   refuses(gn, { micro: 1, objective: mixup() }, /batch of 1 image .* micro-batches of 2 or more/);
   const bs = batchSampling({ images: 2 });
+  // Beside the sample there are 10 images, three micro-batches of 3 and one of 1.
+  refuses(normOf(bs), { micro: 3, objective: mixup() }, /micro-batches .* no single image over/);
   refuses(normOf(bs, "sampled"), {}, /bs:2@sampled needs .* use exact or detached/);
   refuses(normOf(batchSampling({ images: 12 })), {}, /"bn1": bs:12 samples all 12 images/);
   const patch = featureSampling({ height: 2, width: 2 });
