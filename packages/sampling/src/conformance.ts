@@ -139,7 +139,7 @@ function freeOriginTests(test: TestFunction, strategy: Strategy, accepted: reado
         for (const origin of origins) counts[cellOf(origin)]!++;
         return looksUniform(counts);
       };
-      const what = `out of ${describeSize(shape)}`;
+      const what = `equally often out of ${describeSize(shape)}`;
       // Where all rows are sampled, it does not matter which one is called the first.
       if (rows > 1 && rows <= mostCells)
         t.ok(

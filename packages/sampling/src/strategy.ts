@@ -54,7 +54,10 @@ export interface Strategy {
    * @throws RangeError for sizes that cannot work, with the sizes in the message. See `planExtent`.
    */
   extent(shape: MapShape): Extent;
-  /** The origin of one layer at one step. The same key gives the same origin. */
+  /**
+   * The origin of one layer at one step. The same key gives the same origin; over the keys all origins are equally
+   * likely, unless it is always the same one.
+   */
   origin(extent: Extent, shape: MapShape, key: Key): Origin;
   /**
    * The virtual images of one step, NCHW, in standardized units: mean 0 and deviation 1 in every
