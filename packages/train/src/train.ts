@@ -57,6 +57,9 @@ export function stepsPerEpoch(dataset: Dataset, batch: number): number {
  * seed's key, epochs are shuffled and augmented by `foldIn(key, 1)`, step s draws its samples from
  * `foldIn(foldIn(key, 2), s)`: so a resumed training equals one that never stopped, bit for bit, on the
  * same backend with the same number of threads.
+ *
+ * It runs while its events are iterated, as by `for await`, and only then. Leaving the loop ends it without a last
+ * checkpoint; `signal` ends it with one.
  * @throws RangeError for options out of range, and for NaN or Inf in the values to begin with; Error for a
  *   checkpoint of another training, and when the loss or, at a checkpoint, any state is NaN or Inf.
  */
