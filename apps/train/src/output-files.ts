@@ -26,8 +26,17 @@ export async function checkOutputs(config: Config): Promise<void> {
       const what = found.isDirectory() ? "a folder" : "no regular file";
       throw new Error(`train: --save ${save} is ${what}; give a file`);
     }
+    await checkLength(save);
   }
   await checkDistinct(config);
+}
+
+/** @throws Error for a file whose name is too long to be written beside it first, as `replaceFile` does. */
+async function checkLength(save: string): Promise<void> {
+  await stat(`${await placeOf(save)}.writing`).catch(({ code }: NodeJS.ErrnoException) => {
+    if (code !== "ENAMETOOLONG") return;
+    throw new Error(`train: --save ${save} has a name that is too long; give a shorter one`);
+  });
 }
 
 /** @throws Error where what is written for one option would spoil what another one needs. */

@@ -44,6 +44,7 @@ export async function prepare(config: Config): Promise<Prepared> {
   const dataset = await loadData(config);
   // What the images cannot fill is told before memory for it is asked for.
   stepsPerEpoch(dataset, batch);
+  checkAugment(config, dataset);
   const shared = { classes: dataset.classes.length, inputShape: dataset.shape };
   const model = modelOf({ ...shared, norm });
   const whole = norm.calibration?.();
@@ -58,6 +59,13 @@ export async function prepare(config: Config): Promise<Prepared> {
     await backend.dispose();
     throw error;
   }
+}
+
+function checkAugment({ augment }: Config, { name, shape: [, height, width] }: Dataset): void {
+  if (!augment || Math.min(height, width) >= 4) return;
+  throw new RangeError(
+    `train: --augment, the default, pads images by 4, and those of ${name} are ${height}×${width}; add --no-augment`,
+  );
 }
 
 async function readInitial(path: string, model: Model): Promise<Map<string, HostTensor>> {

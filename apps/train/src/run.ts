@@ -74,8 +74,8 @@ async function train(given: Partial<Config>): Promise<number> {
     const seconds = (performance.now() - began) / 1000;
     const weights = failure === undefined ? config.save : undefined;
     const summary = { ...result.summary, ...after, seconds, weights };
-    if (out !== undefined) await writeSummary(out, summary);
     console.log(describeSummary(summary));
+    if (out !== undefined) await writeSummary(out, summary);
     if (failure !== undefined) throw failure;
     return 0;
   } finally {

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { DoneEvent, Evaluation, Settings } from "@fewnorm/train";
 import { replaceFile } from "@fewnorm/train/node";
-import { duration, percent, rate, shortNumber } from "./words.ts";
+import { duration, percent, rate, shellWord, shortNumber } from "./words.ts";
 
 /** What summary.json holds. */
 export interface Summary {
@@ -57,11 +57,17 @@ export function summarize(
 
 export const summaryFile = "summary.json";
 
-/** Writes the summary, beside and renamed, and returns its path. */
-export async function writeSummary(folder: string, summary: Summary): Promise<string> {
+/** Writes the summary, beside and renamed. @throws Error when that is not possible. */
+export async function writeSummary(folder: string, summary: Summary): Promise<void> {
   const path = join(folder, summaryFile);
-  await replaceFile(path, `${JSON.stringify(summary, null, 2)}\n`);
-  return path;
+  try {
+    await replaceFile(path, `${JSON.stringify(summary, null, 2)}\n`);
+  } catch (error) {
+    throw new Error(
+      `train: cannot write ${path} (${(error as Error).message}); the checkpoint is whole: pnpm train --out ${shellWord(folder)} --resume tries again`,
+      { cause: error },
+    );
+  }
 }
 
 /** A few lines that say how it went. */

@@ -202,6 +202,9 @@ test("numbers that do not fit the data", async (t) => {
     const run = (...args: string[]) => ["--data", data, "--threads", "1", "--quiet", ...args];
     await refuses(t, run("--batch", "33"), /the batch is 33, but mnist has 32 training images/);
     await refuses(t, run("--train-images", "33"), /--train-images is 33, but there are 32/);
+    await writeMnist(folder, { side: 3 });
+    const augmented = /--augment.* pads images by 4, and those of mnist are 3×3; add --no-augment/;
+    await refuses(t, run("--batch", "4"), augmented);
   });
 });
 
@@ -249,6 +252,11 @@ test("files that something else is in the way of, and batches that the images ca
       refuses(t, ["--data", data, "--out", out, ...small, ...more], expected);
     await run(["--save", folder], /--save \S+ is a folder; give a file/);
     await run(["--save", "/dev/null"], /--save \/dev\/null is no regular file/);
+    // A name that is allowed, but not with what is added to it until the file is whole.
+    for (const length of [250, 300]) {
+      const long = join(folder, "x".repeat(length));
+      await run(["--save", long], /--save \S+ has a name that is too long; give a shorter one/);
+    }
     const link = join(folder, "link");
     await symlink(out, link);
     for (const option of ["--save", "--jsonl"]) {

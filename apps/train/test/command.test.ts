@@ -1,5 +1,5 @@
 // The command's ordinary days: help, a training and what it leaves behind.
-import { readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import { checkpointFile, readCheckpoint } from "@fewnorm/train/node";
@@ -64,6 +64,32 @@ test("a training ends with a summary, a checkpoint and its measurements", async 
       "checkpoint.safetensors",
       "summary.json",
     ]);
+  });
+});
+
+test("a summary that cannot be written is shown, and a line that was cut off stays apart", async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [out, jsonl] = [join(folder, "out"), join(folder, "steps.jsonl")];
+    await mkdir(join(out, "summary.json"), { recursive: true });
+    await writeFile(jsonl, '{"type":"step","st');
+    const args = ["--data", data, "--model", "resnet20", "--batch", "8", "--epochs", "1"];
+    const run = ["--threads", "1", "--out", out, "--jsonl", jsonl, "--quiet"];
+    const { code, stdout, stderr } = await command([...args, ...run]);
+    t.equal(code, 1);
+    t.match(stdout, /^test accuracy: /m);
+    const cannot =
+      /^train: cannot write \S+summary\.json \(.+\); .*--out \S+ --resume tries again\n$/;
+    t.match(stderr, cannot);
+    const [cut, ...lines] = (await readFile(jsonl, "utf8")).trimEnd().split("\n");
+    t.equal(cut, '{"type":"step","st');
+    t.equal(lines.map((line) => JSON.parse(line))[0].type, "start");
+
+    await rm(join(out, "summary.json"), { recursive: true });
+    const again = await command(["--out", out, "--resume", "--quiet"]);
+    t.equal(again.code, 0, again.stderr);
+    t.equal(JSON.parse(await readFile(join(out, "summary.json"), "utf8")).steps, 4);
+    t.notOk((await readFile(jsonl, "utf8")).includes("\n\n"), "no line is empty");
   });
 });
 
