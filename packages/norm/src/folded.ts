@@ -146,10 +146,12 @@ function convolveBlock(convolution: Convolution, block: Block): Tensor {
 /**
  * The blocks whose convolved rows are also the result's rows, so that no row is convolved twice:
  * those of whole maps, as long as they are virtual or the only ones of real rows. None when some
- * virtual rows are sampled in a window only, since those must go with the rest.
+ * virtual rows are sampled in a window only, or not at all, since those must go with the rest.
  */
 function keptBlocks(plan: LayerPlan): readonly Block[] {
-  if (plan.blocks.some((block) => !block.real && block.window !== undefined)) return [];
+  const leavesOut = ({ real, window, range }: Block) =>
+    !real && (window !== undefined || range.count < range.modulo);
+  if (plan.blocks.some(leavesOut)) return [];
   const whole = plan.blocks.filter((block) => block.window === undefined);
   const real = whole.filter((block) => block.real && block.range.count < plan.real);
   return whole.filter((block) => !block.real || block === real[0]);

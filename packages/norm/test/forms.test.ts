@@ -2,11 +2,11 @@
 
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { batchNorm, type GradientMode } from "@fewnorm/norm";
-import { fullBatch, mixture, type Sampling } from "@fewnorm/sampling";
+import { fullBatch, mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
 import { batchSampling, naiveSampling } from "@fewnorm/sampling-batch";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
-import { key } from "@fewnorm/tensor";
+import { key, randomInteger } from "@fewnorm/tensor";
 import test from "tape";
 import {
   type BlockSpec,
@@ -17,6 +17,14 @@ import {
   traceBlock,
 } from "./block.ts";
 import { directional } from "./directional.ts";
+
+/** Two of three virtual images. */
+const twoOfThree: Strategy = {
+  ...virtualDataset({ images: 3 }),
+  name: "two-of-three",
+  extent: (maps) => ({ ...maps, rows: 2 }),
+  origin: (_extent, { rows }, key) => ({ row: randomInteger(key, rows), top: 0, left: 0 }),
+};
 
 const samplings: Record<string, Sampling> = {
   bn: fullBatch(),
@@ -35,6 +43,10 @@ const samplings: Record<string, Sampling> = {
   "bs:2+ns:3": mixture([
     { strategy: batchSampling({ images: 2 }) },
     { strategy: naiveSampling({ images: 3 }) },
+  ]),
+  "two-of-three+bs:2": mixture([
+    { strategy: twoOfThree },
+    { strategy: batchSampling({ images: 2 }) },
   ]),
 };
 
