@@ -57,8 +57,23 @@ export async function decodeCheckpoint(
     throw new Error(`decodeCheckpoint: ${where} ${problem}`);
   };
   const file = source instanceof Uint8Array ? await openSafetensors(source, { where }) : source;
-  const [content, digest] = [contentKey, digestKey].map((key) => file.metadata.get(key));
-  if (content === undefined || digest === undefined) {
+  const tensors = await readUnchanged(file, refuse);
+  // From here on it is what somebody wrote; it may still be wrong.
+  try {
+    const { version: _, ...rest }: Header = parseHeader(file.metadata.get(contentKey) as string);
+    return { ...rest, tensors };
+  } catch (error) {
+    return refuse(`has a header that cannot be used (${(error as Error).message})`);
+  }
+}
+
+/** A checkpoint's tensors, read one by one. @throws by `refuse`, where the file is none or has changed anywhere. */
+export async function readUnchanged(
+  file: Safetensors,
+  refuse: (problem: string) => never,
+): Promise<Map<string, HostTensor>> {
+  const digest = file.metadata.get(digestKey);
+  if (digest === undefined || !isCheckpoint(file)) {
     return refuse("is not a fewnorm checkpoint; give the file that a training has written");
   }
   const tensors = new Map<string, HostTensor>();
@@ -70,13 +85,7 @@ export async function decodeCheckpoint(
   if ((await digestOf(header, tensors)) !== digest) {
     refuse("does not match its checksum; it is damaged, use another checkpoint");
   }
-  // From here on it is what somebody wrote; it may still be wrong.
-  try {
-    const { version: _, ...rest }: Header = parseHeader(content);
-    return { ...rest, tensors };
-  } catch (error) {
-    return refuse(`has a header that cannot be used (${(error as Error).message})`);
-  }
+  return tensors;
 }
 
 async function digestOf(

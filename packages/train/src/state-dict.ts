@@ -2,7 +2,7 @@
 
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
-import { isCheckpoint } from "./checkpoint-format.ts";
+import { isCheckpoint, readUnchanged } from "./checkpoint-format.ts";
 import { slotOf } from "./optimizer.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
 import { traceEvaluation } from "./trace.ts";
@@ -55,7 +55,7 @@ export interface ReadStateDictOptions {
  * such state, and 0 where the file has none: only batch renormalization counts.
  * @param where what messages call the file, such as its path
  * @throws Error that lists the names that are missing, not expected, or of another shape, and the model that the
- *   file says it is of, if it does.
+ *   file says it is of, if it does; and for a checkpoint that does not match its checksum.
  */
 export async function readStateDict(
   file: Safetensors,
@@ -75,9 +75,14 @@ export async function readStateDict(
       `readStateDict: ${where} does not fit ${model.name} (${differences.join("; ")})${origin(file)}; ${remedy}`,
     );
   }
+  const refuse = (problem: string): never => {
+    throw new Error(`readStateDict: ${where} ${problem}`);
+  };
+  const unchanged = isCheckpoint(file) ? await readUnchanged(file, refuse) : undefined;
   const tensors = new Map<string, HostTensor>();
   for (const { name } of states) {
-    tensors.set(name, await file.readFloat32(standIns.get(name)?.name ?? name));
+    const from = standIns.get(name)?.name ?? name;
+    tensors.set(name, unchanged?.get(from) ?? (await file.readFloat32(from)));
   }
   for (const { name, shape } of all.filter(isFresh)) {
     tensors.set(name, { shape, values: new Float32Array(1) });

@@ -129,6 +129,13 @@ test("a checkpoint can be a beginning; in other files its slots are not expected
     ...{ step: 1, settings: {}, notes: {}, progress, tensors: all },
   });
   t.deepEqual(await readStateDict(await openSafetensors(bytes), tinyModel()), states);
+  const damaged = bytes.slice();
+  damaged[bytes.length - 2] = (bytes.at(-2) as number) ^ 1;
+  const refused = readStateDict(await openSafetensors(damaged), tinyModel(), "F");
+  t.match(
+    String(await refused.catch((error: Error) => error.message)),
+    /^readStateDict: F does not match its checksum; it is damaged, use another checkpoint$/,
+  );
   const message = await read(all).catch((error: Error) => error.message);
   t.match(String(message), /not expected: conv1\.weight\.momentum/);
 });
