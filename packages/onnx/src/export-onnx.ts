@@ -30,8 +30,8 @@ const maxBytes = 2 ** 31 - 1;
  * The model's evaluation as an ONNX file, opset 17: input `images` [N, C, H, W] in standardized units, output
  * `logits` [N, classes], both float32.
  * @param tensors the model's states by name, as `readStateDict` and `stateDictOf` give them; others are ignored
- * @throws Error for states that are missing or of another shape, for a variance below 0, for a model that computes
- *   what ONNX or any batch size cannot, and for more than 2 GiB.
+ * @throws Error for states that are missing or of another shape, for values that are not finite and variances
+ *   below 0, for a model that computes what ONNX or any batch size cannot, and for more than 2 GiB.
  */
 export async function exportOnnx(
   model: Model,
@@ -84,6 +84,11 @@ function checkStates(model: Model, graph: Graph, tensors: Tensors): void {
       );
     }
     checkVariance(name, found.values);
+    const element = found.values.findIndex((value) => !Number.isFinite(value));
+    if (element < 0) continue;
+    throw new Error(
+      `exportOnnx: "${name}" has ${found.values[element]} as element ${element}; give states that are finite`,
+    );
   }
 }
 

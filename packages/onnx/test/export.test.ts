@@ -242,6 +242,18 @@ test("a running variance below 0 is an error that names the layer", async (t) =>
   t.ok(await exportOnnx(model, new Map(states).set("layer1.0.bn2.running_var", none)), "0 is one");
 });
 
+test("a state that is not finite is named", async (t) => {
+  const model = small(batchNorm());
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const values = new Float32Array(8).fill(1);
+    values[5] = value;
+    const wrong = new Map(randomStates(model)).set("layer1.0.bn2.weight", { shape: [8], values });
+    const refused = await exportOnnx(model, wrong).catch((error: Error) => error.message);
+    const what = `"layer1\\.0\\.bn2\\.weight" has ${value} as element 5; give states that are finite`;
+    t.match(String(refused), new RegExp(`^exportOnnx: ${what}$`));
+  }
+});
+
 test("a constant that grows with the batch is named by its layer and its parameters", async (t) => {
   const adding = (shift: (scope: Scope, x: Tensor) => Tensor): Model => ({
     ...lenet({ norm: noNorm() }),
