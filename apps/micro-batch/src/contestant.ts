@@ -44,7 +44,7 @@ export interface Contestant {
 export const shownImages = 10;
 /** Images of a test's step. */
 const testBatch = 100;
-/** How many batches the trained and the tested network are compared on. */
+/** How many batches the trained and the tested network are compared on, at most. */
 const comparisons = 4;
 
 /** @throws Error when the method cannot work with these settings, in a line that says why. */
@@ -68,12 +68,18 @@ export async function createContestant(
     optimizer: sgd(),
   });
   const together = takesFromTheBatch(name) ? batch : micro;
-  const batches = createBatches(dataset.train, { dataset, batchSize: together });
+  const batches = createBatches(dataset.train, {
+    dataset,
+    batchSize: together,
+    lastBatch: "drop",
+  });
   const meter = await createMismatchMeter(
     backend,
     (see) => network({ ...options, see }),
     together,
-    Array.from({ length: comparisons }, (_, i) => batches.batch(0, i).images.slice()),
+    Array.from({ length: Math.min(comparisons, batches.stepsPerEpoch) }, (_, i) =>
+      batches.batch(0, i).images.slice(),
+    ),
   ).catch(async (error) => {
     await trainer.dispose();
     throw error;

@@ -51,6 +51,15 @@ test("one method's failure does not stop the others", async (t) => {
   t.equal(tests(events, 2).length, 2, "the third goes on");
 });
 
+test("a batch can be so large that there are fewer than are compared on", async (t) => {
+  const events = await eventsOf({ methods: ["none"], micro: 1500, batch: 1500 }, 1);
+  t.deepEqual(
+    events.filter(({ type }) => type === "failed"),
+    [],
+  );
+  t.equal(tests(events, 0).length, 2);
+});
+
 test("a training that diverges is stopped, and says so", async (t) => {
   const events = await eventsOf({ methods: ["none", "ln"], micro: 32, learningRate: 10 }, 40);
   const failure = events.find((event) => event.type === "failed");
