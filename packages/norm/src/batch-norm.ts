@@ -137,6 +137,11 @@ function checkOptions(
   checkEpsilon("batchNorm", epsilon);
   checkMomentum("batchNorm", momentum);
   checkChoice("batchNorm", "gradient", gradient, gradientModes);
+  if (typeof sampling !== "object") {
+    throw new TypeError(
+      `batchNorm: sampling is ${JSON.stringify(sampling) ?? typeof sampling}; give a strategy, such as batchSampling({ images: 4 }), or what parseSampling makes of a name`,
+    );
+  }
   const virtualAlone = partsOf(sampling).every(({ strategy }) => strategy.virtualRows > 0);
   if (gradient === "sampled-all" && virtualAlone) {
     throw new RangeError(

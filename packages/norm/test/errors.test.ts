@@ -103,6 +103,8 @@ test("options out of range", (t) => {
     () => batchNorm({ sampling: virtualDataset({ images: 4 }), gradient: "sampled-all" }),
     /sampled-all needs real/,
   );
+  const named = { sampling: "bs:4" } as object;
+  t.throws(() => batchNorm(named), /TypeError: batchNorm: sampling is "bs:4"; give a strategy/);
   t.end();
 });
 

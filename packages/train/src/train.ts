@@ -73,6 +73,11 @@ export async function* train(
   const perEpoch = stepsPerEpoch(dataset, batch);
   const { checkpointEvery = perEpoch, resume, save, notes = {}, prefetch = true } = options;
   checkCount("epochs", epochs);
+  if (typeof schedule !== "function") {
+    throw new TypeError(
+      `train: schedule is ${schedule}; give the learning rate of each step, such as constant(0.1)`,
+    );
+  }
   checkCount("evaluateEvery", evaluateEvery);
   checkCount("checkpointEvery", checkpointEvery);
   checkDataset(trainer, dataset);

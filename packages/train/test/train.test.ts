@@ -263,6 +263,8 @@ test("options and data that do not fit are refused", async (t) => {
   t.match(await message({ epochs: 0 }), /train: epochs is 0/);
   t.match(await message({ checkpointEvery: 0.5 }), /train: checkpointEvery is 0.5/);
   t.match(await message({ evaluateEvery: -1 }), /train: evaluateEvery is -1/);
+  const rate = { schedule: 0.1 } as object;
+  t.match(await message(rate), /train: schedule is 0.1; give .* such as constant\(0.1\)/);
   const other = { ...tinyModel(), inputShape: [3, 6, 6] as const };
   const problem = await withTrainer(
     async (trainer) => {
