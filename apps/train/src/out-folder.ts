@@ -75,7 +75,9 @@ async function readLock(path: string): Promise<string | undefined> {
   for (let tries = 1; ; tries++) {
     const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
-      throw error;
+      throw new Error(
+        `train: ${path} is no file that says who trains there (${error.message}); move it away, or give another folder`,
+      );
     });
     // Who has just made it may be about to write.
     if (text !== "" || tries === 100) return text;

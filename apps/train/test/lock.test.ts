@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "tape";
-import { lockFile } from "../src/out-folder.ts";
+import { lockFile, takeOut } from "../src/out-folder.ts";
 import { inFolder } from "./command.ts";
 
 /** Above the largest number that a process can have. */
@@ -57,5 +57,16 @@ test("of several starts, one takes a lock that was left behind", async (t) => {
       }
       t.deepEqual(wrong, [], "each time one takes it, and the others are told who");
     });
+  });
+});
+
+test("a lock that is no file is named", async (t) => {
+  await inFolder(async (folder) => {
+    await mkdir(join(folder, lockFile));
+    const problem = await takeOut(folder, false).then(
+      () => "it was taken",
+      ({ message }: Error) => message,
+    );
+    t.match(problem, /^train: .*training\.lock is no file that says .*; move it away/);
   });
 });

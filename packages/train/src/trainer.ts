@@ -68,10 +68,10 @@ export interface Trainer {
   initialize(key: Key): Promise<void>;
   /**
    * One step. Returns the loss and the logits [batch, classes], both before the update.
-   * @throws RangeError for a learning rate that is not finite, and for feeds of a wrong shape or label.
+   * @throws Error before `initialize` or `write`; RangeError for a learning rate that is not finite, and for feeds of a wrong shape or label.
    */
   step(feeds: StepFeeds): Promise<{ loss: number; logits: ArrayLike<number> }>;
-  /** Evaluation: images [evaluationBatch, C, H, W] → logits [evaluationBatch, classes]. */
+  /** Evaluation: images [evaluationBatch, C, H, W] → logits [evaluationBatch, classes]. @throws as `step`. */
   logits(images: HostValue): Promise<ArrayLike<number>>;
   /** Copies of all states by name. */
   read(): Promise<Map<string, HostTensor>>;
@@ -95,7 +95,7 @@ export function evaluatedState(
 }
 
 /**
- * Traces and compiles a model's training and evaluation. States are zero until `initialize` or `write`.
+ * Traces and compiles a model's training and evaluation. Its states get their values by `initialize` or `write`.
  * @throws RangeError when the model cannot work at these batch sizes, or the optimizer forgets parameters; nothing is
  *   left allocated then.
  */
@@ -130,6 +130,13 @@ export async function createTrainer(
   const kept = (elements: ArrayLike<number>, later = queue.busy) =>
     later ? copyOf(elements) : elements;
 
+  let filled = false;
+  const checkFilled = (where: string) => {
+    if (filled) return;
+    throw new Error(
+      `${where}: the states of ${model.name} have no values yet; call initialize(key) first, or write(tensors)`,
+    );
+  };
   let stepped = false;
   /** What evaluation takes in the place of states: until the first step there is nothing else to take. */
   const standIns = <V>(values: ReadonlyMap<string, V>): readonly (readonly [string, V])[] => {
@@ -149,7 +156,7 @@ export async function createTrainer(
     async initialize(key) {
       const first = initializeStates(states, key);
       await queue.enter(async () => {
-        stepped = false;
+        [filled, stepped] = [true, false];
         for (const [name, values] of [...first, ...standIns(first)]) {
           await state.write(name, values);
         }
@@ -164,6 +171,7 @@ export async function createTrainer(
         ...rest,
       };
       return queue.enter(async () => {
+        checkFilled("step");
         const result = await step.run(feeds);
         stepped = true;
         return result;
@@ -172,7 +180,10 @@ export async function createTrainer(
     async logits(images) {
       const shape = [evaluationBatch, ...model.inputShape];
       const feeds = { images: kept(elementsOf("logits: images", images, shape)) };
-      const fetches = await queue.enter(() => evaluationStep.run(feeds));
+      const fetches = await queue.enter(async () => {
+        checkFilled("logits");
+        return evaluationStep.run(feeds);
+      });
       return elementsOf("logits", fetches.logits as HostValue, [evaluationBatch, classes]);
     },
     read() {
@@ -201,6 +212,7 @@ export async function createTrainer(
         given.set(name, copyOf(elementsOf(`write: "${name}"`, values, shape)));
       }
       await queue.enter(async () => {
+        filled ||= given.size > 0;
         const all = new Map([...standIns(given), ...given]);
         for (const [name, values] of all) await state.write(name, values);
       });

@@ -101,3 +101,28 @@ test("after a first step that failed, evaluation still takes what is written", a
   t.deepEqual(Array.from(await trainer.logits(images)), expected);
   await trainer.dispose();
 });
+
+test("a step before there are values is refused", async (t) => {
+  const backend = await createReferenceBackend({ precision: "float64" });
+  const trainer = await createTrainer(backend, tinyModel("tiny", batchNorm()), { batch });
+  const { images } = feedsOf(2);
+  for (const run of [() => trainer.step(feedsOf(2)), () => trainer.logits(images)]) {
+    const problem = await run().then(
+      () => "it ran",
+      ({ message }: Error) => message,
+    );
+    t.match(problem, /tiny have no values yet; call initialize\(key\)/);
+  }
+  const first = trainer.initialize(key(1));
+  const { loss } = await trainer.step(feedsOf(2));
+  t.ok(Number.isFinite(loss), "after initialize, which need not be awaited");
+  await first;
+
+  const other = await createTrainer(backend, tinyModel("tiny", batchNorm()), { batch });
+  await other.write(await trainer.read());
+  t.equal((await other.logits(images)).length, batch * 3, "after write");
+  await trainer.dispose();
+  await other.dispose();
+  await backend.dispose();
+  t.end();
+});
