@@ -14,8 +14,8 @@ import {
 } from "@fewnorm/backend";
 import { type Graph, type Node, sizeOf, toNdArray, type Values } from "@fewnorm/tensor";
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
-import type { ThreadLayout } from "./kernel/threads.ts";
 import type { Lowered, Place } from "./lowered.ts";
+import type { Engine } from "./modes.ts";
 import { createPlanPipeline, flatten, workspaceBytes } from "./pipeline.ts";
 import { plan as planOf } from "./plan.ts";
 import { createResidents, type ResidentState, type Residents, takeOver } from "./resident.ts";
@@ -26,7 +26,8 @@ export interface ExecutableContext {
   readonly gpu: GpuInstance;
   readonly queue: Queue;
   readonly mode: string;
-  readonly layout: ThreadLayout;
+  /** How its threads are laid out and shared. */
+  readonly kernels: Engine["kernels"];
   /** The backend's. */
   readonly lifetime: Lifetime;
   /** An error of gpu.js, said so that a user understands. */
@@ -62,8 +63,8 @@ export function createGpuExecutable(
   graph: Graph,
   state: GpuState | undefined,
 ): GpuExecutable {
-  const { gpu, queue, mode, layout } = context;
-  const plan = planOf(graph, { layout, mostArrays: MOST_ARRAYS });
+  const { gpu, queue, mode } = context;
+  const plan = planOf(graph, { ...context.kernels, mostArrays: MOST_ARRAYS });
   const checkLabels = labelCheck(graph);
   const resultOf = (id: number) => plan.results[id] as Lowered;
   const [outputs, updates] = [Object.entries(graph.outputs), Object.entries(graph.updates)];

@@ -47,7 +47,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
     gpu: engine.gpu,
     queue,
     mode: engine.mode,
-    layout: engine.layout,
+    kernels: engine.kernels,
     lifetime,
     explain: engine.explain,
     checkDevice: engine.checkDevice,

@@ -2,15 +2,8 @@
 // has computed, it waits for it to end: small ones that do not need each other are told and waited for once.
 
 import { sizeOf } from "@fewnorm/tensor";
-import type { ThreadLayout } from "./kernel/threads.ts";
 import type { Lowered } from "./lowered.ts";
 import type { Kernel } from "./plan.ts";
-
-/**
- * A kernel of more threads than this keeps a device busy by itself. Processors (`flat`) take kernels one after the other
- * anyhow; there a branch in every thread costs more than it saves.
- */
-const MOST_THREADS: Readonly<Record<ThreadLayout, number>> = { grid: 2 ** 17, flat: 0 };
 
 /** Stages for which what nobody needs yet waits for others to join: longer, and much memory would wait with it. */
 const PATIENCE = 4;
@@ -26,7 +19,8 @@ export interface GroupOptions {
   /** These are read by the host, each on its own. */
   readonly fetched: ReadonlySet<Lowered>;
   readonly mostArrays: number;
-  readonly layout: ThreadLayout;
+  /** Threads of a kernel for several results; one of more keeps a device busy by itself. */
+  readonly mostThreads: number;
 }
 
 /**
@@ -36,9 +30,8 @@ export interface GroupOptions {
  */
 export function groupsOf(
   kernels: readonly Kernel[],
-  { fetched, mostArrays, layout }: GroupOptions,
+  { fetched, mostArrays, mostThreads }: GroupOptions,
 ): Kernel["results"][] {
-  const mostThreads = MOST_THREADS[layout];
   const groups: Group[] = [];
   const groupOf = new Map<Lowered, Group>();
   const arrayOf = (of: Lowered): Lowered => groupOf.get(of)?.results[0] ?? of;

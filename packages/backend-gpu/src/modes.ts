@@ -1,7 +1,7 @@
 // gpu.js's modes: which can be had here, and what each needs.
 
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
-import type { ThreadLayout } from "./kernel/threads.ts";
+import type { PlanOptions } from "./plan.ts";
 import { openWebGpu } from "./webgpu.ts";
 
 /** All modes, the best first. */
@@ -19,13 +19,19 @@ export interface Engine {
   readonly emulated: boolean;
   readonly maxTensorBytes: number;
   readonly threads: number;
-  readonly layout: ThreadLayout;
+  readonly kernels: Pick<PlanOptions, "layout" | "mostThreads">;
   /** An error of gpu.js, said so that a user understands. */
   explain(error: unknown): Error;
   /** @throws Error if something went wrong on the device that no call has reported. */
   checkDevice(): void;
   close(): Promise<void>;
 }
+
+/**
+ * A GPU is told of each kernel and waits for its end: small ones are computed together. On processors a branch in every
+ * thread costs more than that saves.
+ */
+export const gpuKernels: Engine["kernels"] = { layout: "grid", mostThreads: 2 ** 17 };
 
 /** Kernels count elements in float32, which is exact up to here. */
 export const MAX_TENSOR_BYTES = 4 * 2 ** 24;
@@ -75,9 +81,14 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
     if (!("WebAssembly" in globalThis)) throw new Error("there is no WebAssembly");
     const threads = typeof SharedArrayBuffer === "undefined" ? 1 : await coreCount();
     const described = `webasm, ${threads} ${threads === 1 ? "thread" : "threads"}`;
-    return plainEngine("webasm", described, threads, "grid");
+    return plainEngine("webasm", described, threads, {
+      layout: "grid",
+      // Its threads wait for each other after each kernel, and share a kernel's elements evenly, whatever these take.
+      mostThreads: 2 ** 10,
+    });
   },
-  cpu: async () => plainEngine("cpu", "cpu, plain JavaScript", 1, "flat"),
+  cpu: async () =>
+    plainEngine("cpu", "cpu, plain JavaScript", 1, { layout: "flat", mostThreads: 0 }),
 };
 
 async function openWebGl(mode: "webgl" | "webgl2"): Promise<Engine> {
@@ -96,7 +107,7 @@ async function openWebGl(mode: "webgl" | "webgl2"): Promise<Engine> {
   const largest = 4 * gl.getParameter(MAX_TEXTURE_SIZE) ** 2;
   gl.getExtension("WEBGL_lose_context")?.loseContext();
   return {
-    ...plainEngine(mode, `${mode}, ${renderer}`, 1, "grid"),
+    ...plainEngine(mode, `${mode}, ${renderer}`, 1, gpuKernels),
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, largest),
     adapter: renderer,
     emulated: isEmulation(renderer),
@@ -107,7 +118,7 @@ function plainEngine(
   mode: GpuMode,
   description: string,
   threads: number,
-  layout: ThreadLayout,
+  kernels: Engine["kernels"],
 ): Engine {
   const gpu = new gpuJs.GPU({ mode });
   return {
@@ -118,7 +129,7 @@ function plainEngine(
     emulated: false,
     maxTensorBytes: MAX_TENSOR_BYTES,
     threads,
-    layout,
+    kernels,
     explain: (error) => describeError(error, mode),
     checkDevice() {},
     close: () => gpu.destroy(),

@@ -30,12 +30,15 @@ export interface Plan extends Pick<LoweredGraph, "results" | "slots"> {
 
 export interface PlanOptions {
   readonly layout: ThreadLayout;
+  /** Threads of a kernel that computes several results; 0 where each result has one of its own. */
+  readonly mostThreads: number;
   /** Arrays that a kernel may read. */
   readonly mostArrays: number;
 }
 
 /** @throws Error when a primitive reads more arrays than the device allows. */
-export function plan(graph: Graph, { layout, mostArrays }: PlanOptions): Plan {
+export function plan(graph: Graph, options: PlanOptions): Plan {
+  const { layout, mostThreads, mostArrays } = options;
   const { results, slots, slotArray } = lower(graph);
   const ends = [...Object.values(graph.outputs), ...Object.values(graph.updates)];
   const roots = new Set(
@@ -54,7 +57,7 @@ export function plan(graph: Graph, { layout, mostArrays }: PlanOptions): Plan {
     const crowded = single.filter(({ inputs }) => inputs.length > mostArrays);
     if (crowded.length === 0) {
       const fetched = new Set(Object.values(graph.outputs).map((id) => results[id] as Lowered));
-      const groups = groupsOf(single, { fetched, mostArrays, layout });
+      const groups = groupsOf(single, { fetched, mostArrays, mostThreads });
       const places = placesIn(groups);
       const placeOf = (of: Lowered) => places.get(of) ?? alone.placeOf(of);
       const kernels = groups.map((group) => kernelOf(group, { placeOf, slotArray, layout }));

@@ -2,7 +2,7 @@
 
 import { createDawn } from "./dawn.ts";
 import { gpuJs } from "./gpu-js.ts";
-import { describeError, type Engine, isEmulation, MAX_TENSOR_BYTES } from "./modes.ts";
+import { describeError, type Engine, gpuKernels, isEmulation, MAX_TENSOR_BYTES } from "./modes.ts";
 
 /** What is used of WebGPU here. */
 interface Adapter {
@@ -81,7 +81,7 @@ async function open(): Promise<Engine> {
     emulated: adapter.info.isFallbackAdapter === true || isEmulation(`${name} ${architecture}`),
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
-    layout: "grid",
+    kernels: gpuKernels,
     explain(error) {
       // What the device has reported besides is of the same cause.
       failure = undefined;

@@ -1,5 +1,6 @@
 // Which small results one kernel computes together.
 
+import { createGpuBackend } from "@fewnorm/backend-gpu";
 import { add, type Graph, multiply, type Tensor, trace } from "@fewnorm/tensor";
 import test from "tape";
 import type { GpuInstance } from "../src/gpu-js.ts";
@@ -7,8 +8,8 @@ import { createPlanPipeline } from "../src/pipeline.ts";
 import { type Plan, plan } from "../src/plan.ts";
 import { stepOf } from "./training.ts";
 
-const planned = (graph: Graph, layout: "grid" | "flat" = "grid"): Plan =>
-  plan(graph, { layout, mostArrays: 7 });
+const planned = (graph: Graph, mostThreads = 2 ** 17): Plan =>
+  plan(graph, { layout: "grid", mostThreads, mostArrays: 7 });
 
 /** Twice every state. */
 const doubled = (states: number): Graph =>
@@ -29,7 +30,25 @@ test("small kernels that do not need each other are one on a GPU, as far as arra
     [0, 1, 3, 6, 10, 15, 21],
   );
   t.equal(planned(doubled(8)).kernels.length, 2, "a kernel reads seven arrays");
-  t.equal(planned(doubled(7), "flat").kernels.length, 7, "not on processors");
+  t.equal(planned(doubled(7), 0).kernels.length, 7, "not where none may be");
+  t.end();
+});
+
+test("on webasm only tiny results are computed together", async (t) => {
+  const backend = await createGpuBackend({ mode: "webasm" });
+  for (const [elements, kernels] of [
+    [500, 1],
+    [600, 2],
+  ] as const) {
+    const names = ["a", "b"];
+    const graph = trace((builder) => {
+      for (const name of names) builder.update(name, multiply(builder.state(name, [elements]), 2));
+    });
+    const state = await backend.createState(names.map((name) => ({ name, shape: [elements] })));
+    const executable = await backend.compile(graph, state);
+    t.equal(executable.kernels, kernels, `${elements} elements each`);
+  }
+  await backend.dispose();
   t.end();
 });
 
@@ -67,15 +86,15 @@ test("what is fetched, and what is large, has a kernel of its own", (t) => {
 test("a whole step: inputs precede their uses, and nothing is computed twice or not at all", (t) => {
   for (const norm of ["bn", "bs:4"]) {
     const graph = stepOf(norm);
-    for (const layout of ["grid", "flat"] as const) {
-      const { kernels, arguments: given, places, results } = planned(graph, layout);
+    for (const mostThreads of [2 ** 17, 0]) {
+      const { kernels, arguments: given, places, results } = planned(graph, mostThreads);
       const there = new Set(given);
       let tooEarly = 0;
       for (const kernel of kernels) {
         tooEarly += kernel.inputs.filter((of) => !there.has(of)).length;
         there.add(kernel.results[0]);
       }
-      t.equal(tooEarly, 0, `${norm}, ${layout}: order`);
+      t.equal(tooEarly, 0, `${norm}, ${mostThreads} threads: order`);
       const computed = kernels.flatMap((kernel) => kernel.results);
       t.equal(new Set(computed).size, computed.length, "none twice");
       const ends = Object.values(graph.updates).map((id) => results[id]);
