@@ -196,7 +196,7 @@ function describe(
   return {
     title: `norm: ${title}`,
     caption: [
-      `${what}; backward goes to the input and all parameters. Medians of ${counts.join(" and ")} rounds, and times as multiples of another's, with 95% intervals.`,
+      `${what}; backward goes to the input and all parameters. Each run comes after one of its own that is not timed. Medians of ${counts.join(" and ")} rounds, and times as multiples of another's, with 95% intervals.`,
       ...leftOut,
     ],
     head: ["norm", "pass", "time", ...baselines.map((baseline) => `/ ${baseline}`)],
