@@ -20,6 +20,7 @@ import { createPlanPipeline, flatten, workspaceBytes } from "./pipeline.ts";
 import { plan as planOf } from "./plan.ts";
 import { createResidents, type ResidentState, type Residents, takeOver } from "./resident.ts";
 import { type GpuState, type Holder, type StateValue, setOnHost } from "./state.ts";
+import { submitInParts } from "./submission.ts";
 
 /** What a backend's executables share. */
 export interface ExecutableContext {
@@ -130,7 +131,10 @@ export function createGpuExecutable(
       .map(([name, id]) => ({ value: stateValue(name), next: copyOfResult(id) as Float32Array }));
     residents?.carry();
     for (const { value, next } of changes) setOnHost(value, next);
-    if (runs++ === 0) residents = stay();
+    if (runs++ === 0) {
+      residents = stay();
+      if (made !== undefined) submitInParts(made.pipeline);
+    }
     return fetches;
   }
 

@@ -19,7 +19,7 @@ export interface Engine {
   readonly emulated: boolean;
   readonly maxTensorBytes: number;
   readonly threads: number;
-  readonly kernels: Pick<PlanOptions, "layout" | "mostThreads">;
+  readonly kernels: Pick<PlanOptions, "layout" | "indices" | "mostThreads">;
   /** An error of gpu.js, said so that a user understands. */
   explain(error: unknown): Error;
   /** @throws Error if something went wrong on the device that no call has reported. */
@@ -31,7 +31,9 @@ export interface Engine {
  * A GPU is told of each kernel and waits for its end: small ones are computed together. On processors a branch in every
  * thread costs more than that saves.
  */
-export const gpuKernels: Engine["kernels"] = { layout: "grid", mostThreads: 2 ** 17 };
+export const gpuKernels: Engine["kernels"] = {
+  ...{ layout: "grid", indices: "float", mostThreads: 2 ** 17 },
+};
 
 /** Kernels count elements in float32, which is exact up to here. */
 export const MAX_TENSOR_BYTES = 4 * 2 ** 24;
@@ -83,12 +85,17 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
     const described = `webasm, ${threads} ${threads === 1 ? "thread" : "threads"}`;
     return plainEngine("webasm", described, threads, {
       layout: "grid",
+      indices: "float",
       // Its threads wait for each other after each kernel, and share a kernel's elements evenly, whatever these take.
       mostThreads: 2 ** 10,
     });
   },
   cpu: async () =>
-    plainEngine("cpu", "cpu, plain JavaScript", 1, { layout: "flat", mostThreads: 0 }),
+    plainEngine("cpu", "cpu, plain JavaScript", 1, {
+      layout: "flat",
+      indices: "float",
+      mostThreads: 0,
+    }),
 };
 
 async function openWebGl(mode: "webgl" | "webgl2"): Promise<Engine> {

@@ -3,7 +3,7 @@
 
 import { type Graph, sizeOf } from "@fewnorm/tensor";
 import { groupsOf } from "./groups.ts";
-import { type Arrays, createEmitter } from "./kernel/emitter.ts";
+import { type Arrays, createEmitter, type IndexArithmetic } from "./kernel/emitter.ts";
 import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./kernel/threads.ts";
 import { type LoweredGraph, lower } from "./lower/lower.ts";
 import type { Access, Lowered, Place } from "./lowered.ts";
@@ -30,6 +30,7 @@ export interface Plan extends Pick<LoweredGraph, "results" | "slots"> {
 
 export interface PlanOptions {
   readonly layout: ThreadLayout;
+  readonly indices: IndexArithmetic;
   /** Threads of a kernel that computes several results; 0 where each result has one of its own. */
   readonly mostThreads: number;
   /** Arrays that a kernel may read. */
@@ -38,7 +39,7 @@ export interface PlanOptions {
 
 /** @throws Error when a primitive reads more arrays than the device allows. */
 export function plan(graph: Graph, options: PlanOptions): Plan {
-  const { layout, mostThreads, mostArrays } = options;
+  const { layout, indices, mostThreads, mostArrays } = options;
   const { results, slots, slotArray } = lower(graph);
   const ends = [...Object.values(graph.outputs), ...Object.values(graph.updates)];
   const roots = new Set(
@@ -53,14 +54,16 @@ export function plan(graph: Graph, options: PlanOptions): Plan {
     };
     const single = order
       .filter((of) => held.has(of) && !isGiven(of.kind))
-      .map((result) => kernelOf([result], { ...alone, slotArray, layout }));
+      .map((result) => kernelOf([result], { ...alone, slotArray, layout, indices }));
     const crowded = single.filter(({ inputs }) => inputs.length > mostArrays);
     if (crowded.length === 0) {
       const fetched = new Set(Object.values(graph.outputs).map((id) => results[id] as Lowered));
       const groups = groupsOf(single, { fetched, mostArrays, mostThreads });
       const places = placesIn(groups);
       const placeOf = (of: Lowered) => places.get(of) ?? alone.placeOf(of);
-      const kernels = groups.map((group) => kernelOf(group, { placeOf, slotArray, layout }));
+      const kernels = groups.map((group) =>
+        kernelOf(group, { placeOf, slotArray, layout, indices }),
+      );
       const read = new Set(kernels.flatMap(({ inputs }) => inputs));
       const given = [...read].filter(({ kind }) => kind === "argument");
       return { results, slots, kernels, places, arguments: given };
@@ -211,11 +214,12 @@ interface KernelContext {
   placeOf(of: Lowered): Place | undefined;
   readonly slotArray: Lowered;
   readonly layout: ThreadLayout;
+  readonly indices: IndexArithmetic;
 }
 
 function kernelOf(
   results: Kernel["results"],
-  { placeOf, slotArray, layout }: KernelContext,
+  { placeOf, slotArray, layout, indices }: KernelContext,
 ): Kernel {
   const { emitter, arrays, statements } = createEmitter({
     placeOf(of) {
@@ -223,6 +227,7 @@ function kernelOf(
       return of === slotArray ? { array: of, offset: 0 } : placeOf(of);
     },
     slots: slotArray,
+    indices,
   });
   const [first, ...others] = results;
   let threads = threadsOf(first.shape, layout);

@@ -1,7 +1,13 @@
 // Writes the text of one kernel. Every value gets a name once, as far out of the loops as it can stand.
 
-import { sizeOf, stridesOf } from "@fewnorm/tensor";
+import { stridesOf } from "@fewnorm/tensor";
 import type { Coordinates, Lowered, Place } from "../lowered.ts";
+
+/** factor · value, in a sum. */
+interface Term {
+  readonly factor: number;
+  readonly value: string;
+}
 
 /** A block of statements that is being written. */
 interface Block {
@@ -34,7 +40,11 @@ export interface Emitter {
 /** The arrays that a kernel reads, by the operation whose result they begin with, and their names in the text. */
 export type Arrays = Map<Lowered, string>;
 
+/** What an array's index is computed in: `float` is what variables are in every mode of gpu.js. */
+export type IndexArithmetic = "float" | "integer";
+
 export interface EmitterOptions {
+  readonly indices: IndexArithmetic;
   /** Where an operation's result lies; undefined if no array holds it. */
   placeOf(of: Lowered): Place | undefined;
   readonly slots: Lowered;
@@ -43,9 +53,11 @@ export interface EmitterOptions {
 /** Numbers are exact up to here in a division; beyond, its result has to be put right. */
 const SAFE_DIVIDEND = 2 ** 20;
 
-export function createEmitter({ placeOf, slots }: EmitterOptions) {
+export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
   const arrays: Arrays = new Map();
   const blocks: Block[] = [{ kind: "kernel", statements: [], known: new Map() }];
+  /** What names stand for. */
+  const definitions = new Map<string, string>();
   /** How many blocks enclose a name's definition. */
   const depths = new Map<string, number>();
   let names = 0;
@@ -73,6 +85,7 @@ export function createEmitter({ placeOf, slots }: EmitterOptions) {
     const name = fresh("t", depth);
     block.statements.push(`const ${name} = ${expression};`);
     block.known.set(expression, name);
+    definitions.set(name, expression);
     return name;
   }
 
@@ -87,36 +100,62 @@ export function createEmitter({ placeOf, slots }: EmitterOptions) {
     return block.statements.join("\n");
   }
 
+  /** What a loop counts, in integers. */
+  const isCounter = (value: string): boolean => /^i\d+$/.test(value);
+
   const isPlain = (expression: string): boolean => /^(-?\d+|[tvif]\d+)$/.test(expression);
 
-  /** Σ coordinate · stride, summed from the outside in. */
-  function position(at: Coordinates, of: Lowered): string {
+  /** The element's index: Σ coordinate · stride, and the offset. */
+  function indexOf(at: Coordinates, of: Lowered, offset: number): string {
     const strides = stridesOf(of.shape);
-    const terms = at.flatMap((coordinate, axis) => {
-      if (of.shape[axis] === 1 || coordinate === "0") return [];
-      const stride = strides[axis] as number;
-      const value = Number(coordinate);
-      if (!Number.isNaN(value)) return [{ text: String(value * stride), depth: 0 }];
-      const text = stride === 1 ? coordinate : `${coordinate} * ${stride}`;
-      return [{ text, depth: depthOf(coordinate) }];
-    });
-    terms.sort((a, b) => a.depth - b.depth);
-    let sum: string | undefined;
-    for (let i = 0; i < terms.length; ) {
-      const { depth } = terms[i] as { depth: number };
-      const level: string[] = sum === undefined ? [] : [sum];
-      for (; i < terms.length && terms[i]?.depth === depth; i++) level.push(terms[i]?.text ?? "0");
-      const text = level.join(" + ");
-      sum = isPlain(text) ? text : nameAt(text, depth);
+    let constant = offset;
+    /** What names stand for, by how deep in loops; and, of integers, what loops count. */
+    const named: string[][] = [];
+    const counted: string[] = [];
+    for (const [axis, coordinate] of at.entries()) {
+      if (of.shape[axis] === 1) continue;
+      for (const { factor, value } of termsOf(coordinate)) {
+        const times = factor * (strides[axis] as number);
+        const known = Number(value);
+        const text = times === 1 ? value : `${value} * ${times}`;
+        if (!Number.isNaN(known)) constant += known * times;
+        else if (indices === "integer" && isCounter(value)) counted.push(text);
+        else {
+          const depth = depthOf(value);
+          named[depth] = [...(named[depth] ?? []), text];
+        }
+      }
     }
-    return sum ?? "0";
+    let sum: string[] = [];
+    for (const [depth, level] of named.entries()) {
+      if (level === undefined) continue;
+      const text = (indices === "integer" ? level : [...sum, ...level]).join(" + ");
+      const name = isPlain(text) ? text : nameAt(text, depth);
+      // Names are floats. A GPU takes long to make an integer of one, and does it where the name stands.
+      if (indices === "integer") sum.push(`(${name} | 0)`);
+      else sum = [name];
+    }
+    sum.push(...counted);
+    // gpu.js takes the sum of two literals for no index.
+    if (constant < 0) return `${sum.join(" + ")} - ${-constant}`;
+    if (constant > 0 || sum.length === 0) sum.push(String(constant));
+    return sum.join(" + ");
   }
 
-  /** gpu.js takes the sum of two literals for no index. */
-  function plus(index: string, offset: number): string {
-    if (offset === 0) return index;
-    const value = Number(index);
-    return Number.isNaN(value) ? `${index} + ${offset}` : String(value + offset);
+  /** Integers: a coordinate that depends on what loops count, as a sum of such and of other names. */
+  function termsOf(coordinate: string): readonly Term[] {
+    const itself = [{ factor: 1, value: coordinate }];
+    if (indices === "float") return itself;
+    const terms: Term[] = [];
+    for (const part of (definitions.get(coordinate) ?? "").split(/ (?=[+-] )/)) {
+      const [, sign, value, times] = /^(?:([+-]) )?(\S+)(?: \* (\d+))?$/.exec(part) ?? [];
+      if (value === undefined || !isPlain(value)) return itself;
+      const factor = Number(times ?? 1) * (sign === "-" ? -1 : 1);
+      for (const inner of termsOf(value)) {
+        terms.push({ factor: factor * inner.factor, value: inner.value });
+      }
+    }
+    return terms.some(({ value }) => isCounter(value)) ? terms : itself;
   }
 
   const emitter: Emitter = {
@@ -125,8 +164,7 @@ export function createEmitter({ placeOf, slots }: EmitterOptions) {
       if (place === undefined) return of.emit(emitter, at);
       const array = arrays.get(place.array) ?? `a${arrays.size}`;
       arrays.set(place.array, array);
-      const index = sizeOf(of.shape) === 1 ? "0" : position(at, of);
-      const expression = `${array}[${plus(index, place.offset)}]`;
+      const expression = `${array}[${indexOf(at, of, place.offset)}]`;
       return nameAt(expression, Math.max(depthOf(expression), innermostBranch()));
     },
     slot: (index) => emitter.read(slots, [String(index)]),

@@ -51,7 +51,7 @@ function geometry(x: Shape, weight: Shape, y: Shape, groups: number): Geometry {
   return { n, c, h, w, o, ins, outs: o / groups, kh, kw, oh, ow };
 }
 
-/** The input pixel under tap `k` (a number or an expression) of output pixel `out`. */
+/** The input pixel under tap `k` (a number or an expression) of output pixel `out`, one of those of `span`. */
 function forwardReach(
   e: Emitter,
   out: string,
@@ -59,15 +59,41 @@ function forwardReach(
   stride: number,
   padding: number,
   taps: number,
-  [size, outs]: readonly [number, number],
+  size: number,
+  span: Span,
 ): Reach {
   const at = Number.isNaN(Number(k))
     ? e.name(`${affine(e, out, stride, -padding)} + ${k}`)
     : affine(e, out, stride, Number(k) - padding);
   const first = Number.isNaN(Number(k)) ? 0 : Number(k);
   const last = Number.isNaN(Number(k)) ? taps - 1 : Number(k);
-  const [low, high] = [first - padding, (outs - 1) * stride + last - padding];
+  const low = span.first * stride + first - padding;
+  const high = (span.first + span.count - 1) * stride + last - padding;
   return clamped(e, at, low, high, size);
+}
+
+/** Output pixels side by side. */
+interface Span {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** An axis of the result: what all taps read inside of the map, and what lies before and behind. */
+function spansOf(
+  outs: number,
+  stride: number,
+  padding: number,
+  taps: number,
+  size: number,
+): Span[] {
+  const first = Math.min(Math.ceil(padding / stride), outs);
+  const end = Math.min(Math.floor((size + padding - taps) / stride) + 1, outs);
+  const ends = first < end ? [first, end, outs] : [outs];
+  const spans = ends.map((to, i) => {
+    const from = ends[i - 1] ?? 0;
+    return { first: from, count: to - from };
+  });
+  return spans.filter(({ count }) => count > 0);
 }
 
 /** Keeps a position between `low` and `high` inside of an axis. */
@@ -122,29 +148,35 @@ function overTaps(
   [vertical, horizontal]: readonly [ReachOf, ReachOf],
   product: (channel: string, ky: string, kx: string, y: string, x: string) => string,
 ): void {
-  const add = (channel: string, ky: string, kx: string, rows: Reach, columns: Reach) => {
-    const masks = [rows.mask, columns.mask].filter((mask) => mask !== undefined);
-    const mask = masks.length === 0 ? "" : ` * ${e.name(masks.join(" * "))}`;
-    e.statement(`${total} += ${product(channel, ky, kx, rows.at, columns.at)}${mask};`);
-  };
-  if (kh * kw <= UNROLLED) {
-    const rows = Array.from({ length: kh }, (_, ky) => vertical(String(ky)));
-    const columns = Array.from({ length: kw }, (_, kx) => horizontal(String(kx)));
+  /** Each tap with sums of its own, which are masked at last. */
+  const add = (taps: readonly { ky: string; kx: string; row: Reach; column: Reach }[]) => {
+    const masked = taps.map(({ row, column }) => {
+      const masks = [row.mask, column.mask].filter((mask) => mask !== undefined);
+      if (masks.length === 0) return { sum: total, mask: undefined };
+      return { sum: e.variable("0"), mask: e.name(masks.join(" * ")) };
+    });
     e.loop(channels, (channel) => {
-      for (const [ky, row] of rows.entries()) {
-        for (const [kx, column] of columns.entries()) {
-          add(channel, String(ky), String(kx), row, column);
-        }
+      for (const [i, { ky, kx, row, column }] of taps.entries()) {
+        e.statement(`${masked[i]?.sum} += ${product(channel, ky, kx, row.at, column.at)};`);
       }
     });
+    for (const { sum, mask } of masked) {
+      if (mask !== undefined) e.statement(`${total} += ${sum} * ${mask};`);
+    }
+  };
+  if (kh * kw <= UNROLLED) {
+    const columns = Array.from({ length: kw }, (_, kx) => horizontal(String(kx)));
+    const rows = Array.from({ length: kh }, (_, ky) => vertical(String(ky)));
+    add(
+      rows.flatMap((row, ky) =>
+        columns.map((column, kx) => ({ ky: String(ky), kx: String(kx), row, column })),
+      ),
+    );
     return;
   }
   e.loop(kh, (ky) => {
     const row = vertical(ky);
-    e.loop(kw, (kx) => {
-      const column = horizontal(kx);
-      e.loop(channels, (channel) => add(channel, ky, kx, row, column));
-    });
+    e.loop(kw, (kx) => add([{ ky, kx, row, column: horizontal(kx) }]));
   });
 }
 
@@ -169,9 +201,9 @@ export const conv2d: Lowering<"conv2d"> = ({ node, x }) => {
     const [group] = e.divide(o, g.outs, g.o);
     const total = e.variable(shift === undefined ? "0" : e.read(shift, [o]));
     const vertical: ReachOf = (k) =>
-      forwardReach(e, oy, k, stride[0], padding[0], g.kh, [g.h, g.oh]);
+      forwardReach(e, oy, k, stride[0], padding[0], g.kh, g.h, { first: 0, count: g.oh });
     const horizontal: ReachOf = (k) =>
-      forwardReach(e, ox, k, stride[1], padding[1], g.kw, [g.w, g.ow]);
+      forwardReach(e, ox, k, stride[1], padding[1], g.kw, g.w, { first: 0, count: g.ow });
     overTaps(e, total, g, g.ins, [vertical, horizontal], (i, ky, kx, iy, ix) => {
       const pixel = e.read(image, [n, inGroup(e, groups === 1 ? "0" : group, g.ins, i), iy, ix]);
       return `${pixel} * ${e.read(weight, [o, i, ky, kx])}`;
@@ -202,7 +234,7 @@ export const conv2dInputGrad: Lowering<"conv2dInputGrad"> = ({ node, x }) => {
 };
 
 /** Threads that keep a GPU busy. */
-const MANY_THREADS = 2 ** 15;
+const MANY_THREADS = 2 ** 17;
 
 /** In two stages: sums over some images each, then over these. */
 export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
@@ -244,14 +276,22 @@ export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
     { stride, padding }: Pick<ConvolutionAttributes, "stride" | "padding">,
     { n, o, channel, ky, kx }: Place,
   ): void {
+    const spans = spansOf(s.ow, stride[1], padding[1], s.kw, s.w);
     e.loop(s.oh, (oy) => {
-      const row = forwardReach(e, oy, ky, stride[0], padding[0], s.kh, [s.h, s.oh]);
-      e.loop(s.ow, (ox) => {
-        const column = forwardReach(e, ox, kx, stride[1], padding[1], s.kw, [s.w, s.ow]);
-        const masks = [row.mask, column.mask].filter((mask) => mask !== undefined);
-        const product = `${e.read(image, [n, channel, row.at, column.at])} * ${e.read(g, [n, o, oy, ox])}`;
-        e.statement(`${total} += ${[product, ...masks].join(" * ")};`);
-      });
+      const all = { first: 0, count: s.oh };
+      const row = forwardReach(e, oy, ky, stride[0], padding[0], s.kh, s.h, all);
+      const sum = row.mask === undefined ? total : e.variable("0");
+      for (const span of spans) {
+        e.loop(span.count, (i) => {
+          const ox = affine(e, i, 1, span.first);
+          const column = forwardReach(e, ox, kx, stride[1], padding[1], s.kw, s.w, span);
+          const product = `${e.read(image, [n, channel, row.at, column.at])} * ${e.read(g, [n, o, oy, ox])}`;
+          e.statement(
+            `${sum} += ${product}${column.mask === undefined ? "" : ` * ${column.mask}`};`,
+          );
+        });
+      }
+      if (row.mask !== undefined) e.statement(`${total} += ${sum} * ${row.mask};`);
     });
   }
 

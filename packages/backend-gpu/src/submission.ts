@@ -1,0 +1,76 @@
+// How a pipeline's kernels are submitted to WebGPU. gpu.js tells the device of them all and only then lets it begin, and
+// begins a pass for each. Here it begins with the first ones while it is told of the next, in few passes. That takes
+// members of gpu.js that are not documented: where they are not what is expected, its own way stays.
+
+import type { Pipeline } from "./gpu-js.ts";
+
+/** Kernels of the first submission and of each later one. A submission costs about as much as some kernels. */
+const KERNELS = { first: 8, later: 32 } as const;
+
+interface Pass {
+  setPipeline(pipeline: unknown): void;
+  setBindGroup(index: number, group: unknown): void;
+  dispatchWorkgroups(x: number, y: number, z: number): void;
+  end(): void;
+}
+
+interface Encoder {
+  beginComputePass(): Pass;
+  copyBufferToBuffer(...parameters: readonly unknown[]): void;
+  finish(): unknown;
+}
+
+interface Device {
+  readonly queue: { submit(commands: readonly unknown[]): void };
+  createCommandEncoder(): Encoder;
+}
+
+/** Lets a pipeline that has run once submit its kernels in parts, where its executor is one for WebGPU. */
+export function submitInParts(pipeline: Pipeline): void {
+  const { _executor: executor } =
+    (pipeline as { pipeline?: { _executor?: { _device?: unknown } | null } }).pipeline ?? {};
+  const device = executor?._device as Device | undefined;
+  if (executor == null || typeof device?.createCommandEncoder !== "function") return;
+  executor._device = {
+    queue: device.queue,
+    createCommandEncoder: () => createEncoder(device),
+  };
+}
+
+/** One command encoder to whoever writes to it, which is many. */
+function createEncoder(device: Device): Encoder {
+  let encoder = device.createCommandEncoder();
+  let pass: Pass | undefined;
+  let room: number = KERNELS.first;
+  const endPass = () => {
+    pass?.end();
+    pass = undefined;
+  };
+  const open = (): Pass => {
+    pass ??= encoder.beginComputePass();
+    return pass;
+  };
+  const shared: Pass = {
+    setPipeline: (pipeline) => open().setPipeline(pipeline),
+    setBindGroup: (index, group) => open().setBindGroup(index, group),
+    dispatchWorkgroups: (x, y, z) => open().dispatchWorkgroups(x, y, z),
+    end() {
+      if (--room > 0) return;
+      endPass();
+      device.queue.submit([encoder.finish()]);
+      encoder = device.createCommandEncoder();
+      room = KERNELS.later;
+    },
+  };
+  return {
+    beginComputePass: () => shared,
+    copyBufferToBuffer(...parameters) {
+      endPass();
+      encoder.copyBufferToBuffer(...parameters);
+    },
+    finish() {
+      endPass();
+      return encoder.finish();
+    },
+  };
+}
