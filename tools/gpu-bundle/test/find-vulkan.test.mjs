@@ -50,18 +50,47 @@ test("findVulkan takes the drivers whose library is there, those of GPUs before 
   t.match(alone.notes.join(), /radeon_icd.x86_64.json is left out, since there is no \/dev\/dri/);
 });
 
+const nvidiaFolder = "/usr/local/nvidia/lib64";
+const glx = { [`${nvidiaFolder}/libGLX_nvidia.so.0`]: "" };
+const egl = { [`${nvidiaFolder}/libEGL_nvidia.so.0`]: "" };
+const x11 = { [`${lib}/libX11.so.6`]: "" };
+const nvidiaIcd = `${icd}/nvidia_icd.json`;
+const described = { [nvidiaIcd]: driver("libGLX_nvidia.so.0") };
+
 test("findVulkan describes NVIDIA's driver where nobody has", async (t) => {
-  const folder = "/usr/local/nvidia/lib64";
-  const libraries = {
-    ...loader,
-    [`${folder}/libGLX_nvidia.so.0`]: "",
-    [`${folder}/libEGL_nvidia.so.0`]: "",
-  };
-  const headless = findOn(libraries);
-  t.equal(headless.description?.ICD.library_path, "libEGL_nvidia.so.0", "without X11");
-  t.ok(headless.libraryPath.includes(folder), "in a folder that the linker does not know");
-  const { description } = findOn({ ...libraries, [`${lib}/libX11.so.6`]: "" });
-  t.equal(description?.ICD.library_path, "libGLX_nvidia.so.0", "with X11");
+  for (const rest of [{}, x11]) {
+    const { drivers, description, libraryPath } = findOn({ ...loader, ...glx, ...egl, ...rest });
+    t.deepEqual(drivers, []);
+    t.equal(description?.ICD.library_path, "libEGL_nvidia.so.0", "the one that needs no X11");
+    t.ok(libraryPath.includes(nvidiaFolder), "in a folder that the linker does not know");
+  }
+  t.equal(findOn({ ...loader, ...glx }).description?.ICD.library_path, "libGLX_nvidia.so.0");
+});
+
+test("findVulkan describes NVIDIA's driver anew, as the one that needs no X11, once for each GPU", async (t) => {
+  const files = { ...loader, ...glx, ...egl, ...x11, ...described };
+  const found = findOn({ ...files, [`${icd}/nvidia_egl.json`]: driver("libEGL_nvidia.so.0") });
+  t.equal(found.description?.ICD.library_path, "libEGL_nvidia.so.0");
+  t.deepEqual(found.drivers, []);
+  t.ok(found.libraryPath.includes(nvidiaFolder));
+
+  const radeon = `${icd}/radeon_icd.x86_64.json`;
+  const two = findOn({
+    ...files,
+    "/dev/dri/card0": "",
+    [radeon]: driver("libvulkan_radeon.so"),
+    [`${lib}/libvulkan_radeon.so`]: "",
+  });
+  t.deepEqual(two.drivers, [radeon], "another GPU's driver stays");
+  t.equal(two.description?.ICD.library_path, "libEGL_nvidia.so.0");
+
+  const old = findOn({ ...loader, ...glx, ...described });
+  t.deepEqual(old.drivers, [nvidiaIcd], "without libEGL_nvidia, what is described");
+  t.equal(old.description, undefined);
+
+  const named = findOn(files, { VK_DRIVER_FILES: nvidiaIcd });
+  t.deepEqual(named.drivers, [nvidiaIcd], "what the user names");
+  t.equal(named.description, undefined);
 });
 
 test("findVulkan takes the drivers that variables name, or says that they are missing", async (t) => {

@@ -1,6 +1,6 @@
 // Which Vulkan driver a Linux machine has, and where; or what is missing for one.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 /** Where libraries lie: of distributions, containers, WSL and NixOS. */
 const libraryFolders = [
@@ -41,10 +41,16 @@ const needDri =
   /(intel|radeon|nouveau|virtio|asahi|broadcom|freedreno|panfrost|powervr|gfxstream)\w*_icd/;
 
 /**
+ * NVIDIA's driver, under two names. The first needs nothing of X11; the second, which installers describe, finds no GPU
+ * where a library of X11 is missing, even if libX11 itself is there.
+ */
+const nvidia = ["libEGL_nvidia.so.0", "libGLX_nvidia.so.0"];
+
+/**
  * @typedef {object} Found
  * @property {string[]} drivers descriptions of drivers whose library is there; of GPUs alone, if there are any
  * @property {{ file_format_version: string, ICD: { library_path: string, api_version: string } }} [description]
- *   of a driver that has none on this machine
+ *   of one more driver, NVIDIA's, which is described anew
  * @property {string[]} libraryPath folders of the loader and of drivers' libraries
  * @property {string} [problem] why there is no driver, and what to do
  * @property {string[]} notes what is amiss otherwise
@@ -137,17 +143,20 @@ export function findVulkan({ env, ownLoader, root = "/" }) {
     return false;
   });
   const ofGpus = working.filter((file) => !emulations.test(file));
-  if (ofGpus.length > 0) return result({ drivers: ofGpus });
+  const isNvidia = (/** @type {string} */ file) =>
+    nvidia.includes(basename(libraryOf(at(file)) ?? ""));
+  // One description for a GPU, or it would be listed twice.
+  const others =
+    holds("libEGL_nvidia.so.0") === undefined ? ofGpus : ofGpus.filter((file) => !isNvidia(file));
+  if (ofGpus.length > 0 && others.length === ofGpus.length) return result({ drivers: ofGpus });
 
-  // NVIDIA's driver needs no more than this; containers often lack the description. The second is for those without X11.
-  const nvidia = holds("libX11.so.6")
-    ? ["libGLX_nvidia.so.0", "libEGL_nvidia.so.0"]
-    : ["libEGL_nvidia.so.0", "libGLX_nvidia.so.0"];
+  // This is all that a description needs; containers often lack one.
   for (const library of nvidia) {
     const folder = holds(library);
     if (folder === undefined) continue;
     libraryPath.add(folder);
     return result({
+      drivers: others,
       description: {
         file_format_version: "1.0.0",
         ICD: { library_path: library, api_version: "1.3.0" },

@@ -35,14 +35,15 @@ function start() {
   if (problem !== undefined) return fail(problem);
   const scratch = mkdtempSync(join(tmpdir(), "fewnorm-vulkan-"));
   process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
-  let files = drivers;
+  const files = [...drivers];
+  const shown = [...drivers];
   if (description !== undefined) {
     const file = join(scratch, "driver.json");
     writeFileSync(file, JSON.stringify(description));
-    files = [file];
+    files.push(file);
+    shown.push(description.ICD.library_path);
   }
-  const library = description?.ICD.library_path;
-  console.log(`Vulkan driver: ${library ?? files.join(", ")}`);
+  console.log(`Vulkan driver: ${shown.join(", ")}`);
   if (given.includes("--check")) return;
   // Loaders before 1.3.207 know the second name only.
   const chosen = files.join(":");
