@@ -92,6 +92,19 @@ test("bench peers: who computes the same is timed, who does not or is missing is
   }
 });
 
+test("bench peers: every backend is given the same", async (t) => {
+  const options = ["--backend", "reference", "--patience", "60"];
+  const { status, stderr, record } = await measure(t, ["on-wasm"], options);
+  t.equal(status, 0, stderr);
+  for (const { title, series } of record.suites[0]?.sections ?? []) {
+    t.deepEqual(
+      series.map((one) => one.case),
+      ["fewnorm", "fewnorm on wasm"],
+      `${title}: agrees`,
+    );
+  }
+});
+
 test("bench peers: who never answers is left out, and the others go on", async (t) => {
   // Long enough for fewnorm and the honest one, whatever else the machine does.
   const silent = ["silent", "tiring", "honest"];

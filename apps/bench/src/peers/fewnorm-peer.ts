@@ -81,7 +81,9 @@ async function prepareLayer(backend: Backend, norm: Norm): Promise<Network> {
   });
   const state = await backend.createState(states);
   const given: Readonly<Record<string, string>> = {
-    ...{ x: "images", given: "gradient", "norm.weight": "weight", "norm.bias": "bias" },
+    ...{ x: "images", "norm.weight": "weight", "norm.bias": "bias" },
+    // In place, g is written over, from what is given.
+    ...{ g: "gradient", given: "gradient" },
   };
   for (const [name, initial] of initializeStates(states, keyOf(0))) {
     // A shape stands behind x and the given gradient.
