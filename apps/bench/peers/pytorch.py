@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: training, inference and one layer, in both memory formats."""
+"""PyTorch on the CPU or on CUDA: training, inference and one layer, in both memory formats."""
 
 import json
 import sys
@@ -68,48 +68,132 @@ def read_tensors(job):
     return tensors
 
 
+CARD = "cuda"
+
+
+class Setting:
+    """What a setting's words ask for."""
+
+    def __init__(self, text):
+        words = text.split(", ")
+        self.cuda = "CUDA" in words
+        self.device = CARD if self.cuda else "cpu"
+        last = "channels_last" in words
+        self.layout = torch.channels_last if last else torch.contiguous_format
+        self.frozen = "frozen" in words
+        self.graph = "graph" in words
+        if self.cuda:
+            torch.backends.cudnn.benchmark = True
+            # Both are set: convolutions have TF32 on at first, products of matrices off.
+            torch.backends.cudnn.allow_tf32 = "TF32" in words
+            torch.backends.cuda.matmul.allow_tf32 = "TF32" in words
+
+    def place(self, host):
+        """The tensor where it is computed with, and what brings it there once more, as every step does."""
+        if not self.cuda:
+            return host, lambda: None
+        pinned = host.pin_memory()
+        placed = pinned.to(self.device, copy=True)
+        return placed, lambda: placed.copy_(pinned, non_blocking=True)
+
+    def prepare(self, work):
+        """The work, as a CUDA graph if that is asked for; then it has been done, to warm up."""
+        return captured(work) if self.graph else work
+
+    def finish(self):
+        if self.cuda:
+            torch.cuda.synchronize()
+
+
+def captured(work):
+    """Does the work a few times, and returns what replays it: into the same tensors."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            work()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = work()
+
+    def replay():
+        graph.replay()
+        return result
+
+    return replay
+
+
 class Network:
     """The network as it was prepared, and what is asked of it."""
 
     def __init__(self, job, request):
         torch.set_num_threads(job["threads"])
+        self.setting = setting = Setting(request["setting"])
         tensors = read_tensors(job)
         images = tensors.pop("images")[: request["batch"]].clone()
-        self.labels = tensors.pop("labels")[: request["batch"]].long()
+        labels = tensors.pop("labels")[: request["batch"]].long()
+        self.images, self.feed_images = setting.place(images.to(memory_format=setting.layout))
+        self.labels, self.feed_labels = setting.place(labels)
         self.model = ResNet(tensors, job["norm"] == "bn")
         state = {name: tensors.get(name, value) for name, value in self.model.state_dict().items()}
         self.model.load_state_dict(state)
-        last = request["setting"].startswith("channels_last")
-        layout = torch.channels_last if last else torch.contiguous_format
-        self.model = self.model.to(memory_format=layout)
-        self.images = images.to(memory_format=layout)
+        self.model = self.model.to(setting.device, memory_format=setting.layout)
         self.training = request["work"] == "training"
-        self.compiled = request["setting"].endswith("frozen")
-        if self.compiled:
-            with torch.no_grad():
-                traced = torch.jit.trace(self.model.eval(), self.images)
-                self.model = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
-        self.optimizer = self.training and torch.optim.SGD(
-            self.model.parameters(), 0.0, job["momentum"], weight_decay=job["weightDecay"]
-        )
-
-    def logits(self):
-        if not self.compiled:
+        if not self.training:
             self.model.eval()
+            if setting.frozen:
+                with torch.no_grad():
+                    traced = torch.jit.trace(self.model, self.images)
+                    self.model = torch.jit.optimize_for_inference(torch.jit.freeze(traced))
+            self.work = setting.prepare(self.infer)
+            return
+        # A graph reads the learning rate from where it was when captured, which only the fused optimizer can.
+        self.rate = torch.tensor(0.0, device=setting.device) if setting.graph else 0.0
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            self.rate,
+            job["momentum"],
+            weight_decay=job["weightDecay"],
+            **({"fused": True} if setting.graph else {}),
+        )
+        self.model.train()
+        self.work = setting.prepare(self.train)
+        if setting.graph:
+            # Warming up has moved running statistics and momentum; a momentum of 0 is as good as none.
+            self.model.load_state_dict(state)
+            for slots in self.optimizer.state.values():
+                slots["momentum_buffer"].zero_()
+
+    def infer(self):
         with torch.inference_mode():
             return self.model(self.images)
 
-    def step(self, learning_rate):
-        if not self.training:
-            self.logits()
-            return
-        self.model.train()
-        self.optimizer.param_groups[0]["lr"] = learning_rate
+    def train(self):
         self.optimizer.zero_grad(set_to_none=True)
         loss = F.cross_entropy(self.model(self.images), self.labels)
         loss.backward()
         self.optimizer.step()
-        loss.item()
+        return loss
+
+    def logits(self):
+        if not self.training:
+            return self.work().cpu()
+        self.model.eval()
+        return self.infer().cpu()
+
+    def step(self, learning_rate):
+        self.feed_images()
+        if not self.training:
+            self.logits()
+            return
+        self.feed_labels()
+        self.model.train()
+        if self.setting.graph:
+            self.rate.fill_(learning_rate)
+        else:
+            self.optimizer.param_groups[0]["lr"] = learning_rate
+        self.work().item()
 
 
 class Layer:
@@ -117,38 +201,63 @@ class Layer:
 
     def __init__(self, job, request):
         torch.set_num_threads(job["threads"])
+        self.setting = setting = Setting(request["setting"])
         tensors = read_tensors(job)
-        last = request["setting"] == "channels_last"
-        layout = torch.channels_last if last else torch.contiguous_format
-        self.images = tensors["images"].to(memory_format=layout).requires_grad_(True)
-        self.gradient = tensors["gradient"].to(memory_format=layout)
+        own = {"device": setting.device, "memory_format": setting.layout}
+        self.images = tensors["images"].to(**own).requires_grad_(True)
+        self.gradient = tensors["gradient"].to(**own)
         self.norm = nn.BatchNorm2d(self.images.shape[1])
         self.norm.load_state_dict({name: tensors[name] for name in ("weight", "bias")}, strict=False)
+        self.norm.to(setting.device)
+        self.work = setting.prepare(self.pass_both)
 
-    def step(self, _):
+    def pass_both(self):
         self.images.grad = self.norm.weight.grad = self.norm.bias.grad = None
         result = self.norm(self.images)
         result.backward(self.gradient)
         return result
 
+    def step(self, _):
+        self.work()
+
     def logits(self):
-        result = self.step(0.0).detach()
+        result = self.work().detach()
         root = (result.numel() / result.shape[1]) ** 0.5
         gradients = [self.norm.weight.grad / root, self.norm.bias.grad / root]
         firsts = [result, self.images.grad, *gradients]
-        return torch.stack([tensor.flatten()[0] for tensor in firsts])
+        return torch.stack([tensor.flatten()[0] for tensor in firsts]).cpu()
+
+
+LAYOUTS = ["channels_last", "NCHW"]
+
+
+def greet_on_cpu():
+    works = {
+        "training": {"settings": LAYOUTS},
+        "inference": {"settings": [*LAYOUTS, "channels_last, frozen", "NCHW, frozen"]},
+        "layer": {"settings": LAYOUTS},
+    }
+    return {"name": f"PyTorch {torch.__version__}", "works": works}
+
+
+def greet_on_gpu():
+    if not torch.cuda.is_available():
+        return {"missing": "PyTorch has no CUDA device here"}
+    layouts = [f"CUDA, {layout}" for layout in LAYOUTS]
+    precisions = [*layouts, *(f"{layout}, TF32" for layout in layouts)]
+    network = {"settings": [*precisions, *(f"{words}, graph" for words in precisions)]}
+    layer = {"settings": [*layouts, *(f"{words}, graph" for words in layouts)]}
+    name = f"PyTorch {torch.__version__} ({torch.cuda.get_device_name()})"
+    return {"name": name, "works": {"training": network, "inference": network, "layer": layer}}
 
 
 def main():
     with open(sys.argv[1]) as file:
         job = json.load(file)
-    layouts = ["channels_last", "NCHW"]
-    works = {
-        "training": {"settings": layouts},
-        "inference": {"settings": [*layouts, "channels_last, frozen", "NCHW, frozen"]},
-        "layer": {"settings": layouts},
-    }
-    print(json.dumps({"name": f"PyTorch {torch.__version__}", "works": works}), flush=True)
+    greeting = greet_on_gpu() if job.get("device") == "gpu" else greet_on_cpu()
+    print(json.dumps(greeting), flush=True)
+    if "missing" in greeting:
+        return
     network = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -161,10 +270,12 @@ def main():
             else:
                 began = time.perf_counter()
                 network.step(request["learningRate"])
+                network.setting.finish()
                 answer = {"milliseconds": 1000 * (time.perf_counter() - began)}
         except Exception as error:
             answer = {"error": str(error) or type(error).__name__}
         print(json.dumps(answer), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -47,7 +47,8 @@ Options
   --backend NAME     ${backendNames.join(", ").replace(", gpu:", ",\n                     gpu:")}
                      (default ${defaults.backend}); for gpu: the only mode to measure, as in gpu:webasm;
                      what browsers have is measured in Chromium, /usr/bin/chromium or that of the
-                     variable CHROMIUM
+                     variable CHROMIUM. With peers, gpu and gpu:webgpu compare with PyTorch on CUDA, on
+                     the same GPU
   --threads N        for all but gpu (default: what the backend thinks best)
   --seed N           of data, weights, samples and the order of measurements (default ${defaults.seed})
   --json FILE        writes every sample, with machine, versions and commit

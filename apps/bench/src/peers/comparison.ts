@@ -6,6 +6,7 @@ import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
 import type { Result, Section } from "../suite.ts";
 import { mapEstimate, mebibytes, none, ratio, short } from "../words.ts";
 import type { Absentee, Entrant } from "./entry.ts";
+import type { Device } from "./job.ts";
 import type { Work } from "./peer-process.ts";
 
 /** A finished measurement. The first entrant is fewnorm. */
@@ -16,13 +17,14 @@ export interface Measured {
   readonly work: Work;
   readonly batch: number;
   readonly threads: number;
+  readonly device: Device;
   readonly entrants: readonly Entrant[];
   readonly absentees: readonly Absentee[];
   readonly series: readonly Series[];
 }
 
 export function describeComparison(key: Key, measured: Measured): Section {
-  const { subject, norm, work, batch, threads, entrants, absentees, series } = measured;
+  const { subject, norm, work, batch, threads, device, entrants, absentees, series } = measured;
   const results: Result[] = [];
   const [us] = entrants;
   const ours = series[0]?.milliseconds ?? [];
@@ -66,9 +68,10 @@ export function describeComparison(key: Key, measured: Measured): Section {
         ? `peers: ${norm} layer ${subject}`
         : `peers: ${subject} with ${norm}, ${work}, batch ${batch}`,
     caption: [
-      `${wordsOf[work]} with ${threads} threads, each engine in its own process, from the same parameters; its results were compared first. Of each the fastest setting.`,
+      `${wordsOf[work]} ${device === "gpu" ? "on a GPU" : `with ${threads} threads`}, each engine in its own process, from the same parameters; its results were compared first. Of each the fastest setting.`,
       "fewnorm / it: how many times as fast; medians of the rounds' ratios, 95% intervals. Engines that are slow take part in a few rounds, with a batch of their own.",
-      "first s: building the network and the first step, without the start of the program. Memory is the process's peak, its program and libraries included.",
+      ...(device === "gpu" ? [onGpu[work]] : []),
+      `first s: building the network and the first step, without the start of the program. Memory is the process's peak, its program and libraries included${device === "gpu" ? ", the GPU's own left out" : ""}.`,
       ...absentees.map(({ name, verdict, reason }) => `${name} ${remarks[verdict]}: ${reason}`),
     ],
     head: [
@@ -82,7 +85,7 @@ export function describeComparison(key: Key, measured: Measured): Section {
       "memory",
     ],
     rows: [...rows, ...left],
-    settings: { subject, norm, work, batch, threads },
+    settings: { subject, norm, work, batch, threads, device },
     series: series.map(({ name, milliseconds }) => ({
       case: name,
       measure: "step",
@@ -97,6 +100,15 @@ const wordsOf: Readonly<Record<Work, string>> = {
   training: "Training steps (forward, backward, SGD) on random images of 3×32×32",
   inference: "Inferences on random images of 3×32×32",
   layer: "One normalization alone, forward and backward to its input and parameters,",
+};
+
+const engines =
+  "The settings say on which GPU and how. Engines that compute on the processor alone are left out.";
+
+const onGpu: Readonly<Record<Work, string>> = {
+  training: `Each step brings its images and labels to the GPU and the loss back. ${engines}`,
+  inference: `Each brings its images to the GPU and the logits back. ${engines}`,
+  layer: engines,
 };
 
 const shown = (estimate: Estimate | undefined): string =>

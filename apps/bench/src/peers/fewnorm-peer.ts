@@ -131,7 +131,19 @@ async function answer(request: Request): Promise<Record<string, unknown>> {
 
 const write = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
-const settings = [job.backend];
+/** Names the GPU. A backend that can't be had says so when a network is asked for. */
+async function settingOf({ backend, device }: JobFile): Promise<string> {
+  if (device === "cpu") return backend;
+  try {
+    const made = await parseBackend(backend)();
+    await made.dispose();
+    return made.description;
+  } catch {
+    return backend;
+  }
+}
+
+const settings = [await settingOf(job)];
 const greeting: Greeting = {
   name: "fewnorm",
   works: { training: { settings }, inference: { settings }, layer: { settings } },

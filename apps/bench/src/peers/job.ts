@@ -19,6 +19,13 @@ export type Subject =
   | { readonly model: string; readonly batch: number }
   | { readonly layer: Shape };
 
+/** What engines compute on. */
+export type Device = "cpu" | "gpu";
+
+/** Where a backend computes; gpu.js has modes that are the processor's. */
+export const deviceOf = (backend: string): Device =>
+  /^gpu(:web(gpu|gl2?))?$/.test(backend) ? "gpu" : "cpu";
+
 /** Options of {@link writeJob}. */
 export interface JobOptions {
   readonly subject: Subject;
@@ -34,6 +41,7 @@ export interface JobOptions {
 export interface JobFile extends Omit<JobOptions, "key" | "subject"> {
   /** Of a network. */
   readonly model?: string;
+  readonly device: Device;
   readonly momentum: number;
   readonly weightDecay: number;
   readonly tensors: readonly {
@@ -69,7 +77,8 @@ export async function writeJob(options: JobOptions): Promise<Job> {
     for (const [i, { values }] of parts.entries()) all.set(values, tensors[i]?.offset);
     const job: JobFile = {
       ...("layer" in subject ? {} : { model: subject.model }),
-      ...{ ...rest, ...optimization, tensors, values: join(folder, "values.bin") },
+      ...{ ...rest, ...optimization, device: deviceOf(options.backend) },
+      ...{ tensors, values: join(folder, "values.bin") },
     };
     await writeFile(job.values, new Uint8Array(all.buffer));
     const file = join(folder, "job.json");

@@ -2,6 +2,7 @@
 
 import { basename, extname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Device } from "./job.ts";
 import type { Command } from "./peer-process.ts";
 
 /** A peer that may be there. */
@@ -9,6 +10,8 @@ export interface KnownPeer {
   readonly name: string;
   /** Ways to start it; the first counts that does not say that something is missing. */
   readonly commands: readonly Command[];
+  /** Whether it can compute on a GPU. */
+  readonly onGpu?: boolean;
 }
 
 const script = (file: string): string =>
@@ -24,10 +27,11 @@ export const ourselves: KnownPeer = {
 const pythons =
   process.env.PYTHON === undefined ? ["python3", "/usr/bin/python3"] : [process.env.PYTHON];
 
-export const knownPeers: readonly KnownPeer[] = [
+const knownPeers: readonly KnownPeer[] = [
   {
     name: "PyTorch",
     commands: pythons.map((python): Command => [python, script("pytorch.py")]),
+    onGpu: true,
   },
   {
     name: "onnxruntime-node",
@@ -42,6 +46,10 @@ export const knownPeers: readonly KnownPeer[] = [
     commands: [[process.execPath, script("jax.mjs")]],
   },
 ];
+
+/** Those that may be compared there: beside a GPU, a processor would say nothing of an engine. */
+export const knownPeersOn = (device: Device): readonly KnownPeer[] =>
+  device === "cpu" ? knownPeers : knownPeers.filter(({ onGpu }) => onGpu);
 
 /** A peer of `--peer FILE`: .js and .mjs run in Node, .py in Python, anything else by itself. */
 export function peerOfFile(file: string, folder: string): KnownPeer {

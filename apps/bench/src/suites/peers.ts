@@ -17,8 +17,8 @@ import {
   type Logits,
   step,
 } from "../peers/entry.ts";
-import { type Job, type Subject, writeJob } from "../peers/job.ts";
-import { type KnownPeer, knownPeers, ourselves, peerOfFile } from "../peers/known-peers.ts";
+import { type Device, deviceOf, type Job, type Subject, writeJob } from "../peers/job.ts";
+import { type KnownPeer, knownPeersOn, ourselves, peerOfFile } from "../peers/known-peers.ts";
 import type { Work } from "../peers/peer-process.ts";
 import { median } from "../statistics.ts";
 import type { Section, Suite, SuiteContext } from "../suite.ts";
@@ -71,7 +71,8 @@ export const peers: Suite = {
     const threads = options.threads ?? availableParallelism();
     const packages = packagesOf(options);
     const own = options.peer.map((file) => peerOfFile(file, process.cwd()));
-    const known = [...knownPeers, ...own];
+    const device = deviceOf(backend);
+    const known = [...knownPeersOn(device), ...own];
     for (const comparison of comparisonsOf(options)) {
       if (signal.aborted) return;
       const { norm, subject } = comparison;
@@ -80,6 +81,7 @@ export const peers: Suite = {
         const section = await compare(context, {
           ...comparison,
           threads,
+          device,
           known,
           job,
         });
@@ -95,6 +97,7 @@ const packagesOf = ({ peers: folder = "." }: Options): string => resolve(folder)
 
 interface Terms extends Comparison {
   readonly threads: number;
+  readonly device: Device;
   readonly known: readonly KnownPeer[];
   readonly job: Job;
 }
