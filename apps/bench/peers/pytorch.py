@@ -149,10 +149,10 @@ class Network:
             self.work = setting.prepare(self.infer)
             return
         # A graph reads the learning rate from where it was when captured, which only the fused optimizer can.
-        self.rate = torch.tensor(0.0, device=setting.device) if setting.graph else 0.0
+        rate = torch.tensor(0.0, device=setting.device) if setting.graph else 0.0
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),
-            self.rate,
+            rate,
             job["momentum"],
             weight_decay=job["weightDecay"],
             **({"fused": True} if setting.graph else {}),
@@ -189,10 +189,11 @@ class Network:
             return
         self.feed_labels()
         self.model.train()
+        group = self.optimizer.param_groups[0]
         if self.setting.graph:
-            self.rate.fill_(learning_rate)
+            group["lr"].fill_(learning_rate)
         else:
-            self.optimizer.param_groups[0]["lr"] = learning_rate
+            group["lr"] = learning_rate
         self.work().item()
 
 
