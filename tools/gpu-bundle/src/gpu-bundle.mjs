@@ -14,7 +14,7 @@ const MOST = 60e6;
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const usage = `usage: pnpm gpu-bundle [--out FILE.tar.gz] [--node FILE]
 
-Packs "pnpm bench gpu" for a Linux x64 machine without network.
+Packs "pnpm bench gpu" and "pnpm bench peers" for a Linux x64 machine without network.
   --out   where the archive goes; default fewnorm-gpu.tar.gz in the repository
   --node  a Node binary for Linux x64, instead of that of npm's package "node"`;
 

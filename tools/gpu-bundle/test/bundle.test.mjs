@@ -46,6 +46,18 @@ test("a bundle measures without anything around it", { skip }, async (t) => {
   t.ok(readdirSync(scratch).includes("record.json"), "files are written where it is called");
 });
 
+test("a bundle compares with peers", { skip }, async (t) => {
+  const quick = ["--batch", "2", "--shapes", "2x2x4x4", "--time", "0.01"];
+  const { status, stdout, stderr } = bench(["peers", ...quick, "--backend", "gpu:webasm"], {
+    PYTHON: "/nowhere/python",
+  });
+  t.equal(status, 0, stderr);
+  t.match(stdout, /peers: resnet20 with bn, training, batch 2/);
+  t.match(stdout, /TensorFlow.js is missing: npm install/, "a peer's program is there");
+  const files = readdirSync(join(folder, "node_modules/@fewnorm/app-bench/peers"));
+  t.ok(files.includes("pytorch.py"));
+});
+
 test("a bundle says which driver it takes, or what is missing", { skip }, async (t) => {
   const { status, stdout, stderr } = bench(["--check"]);
   if (status === 0) t.match(stdout, /^Vulkan driver: .+\n$/);
@@ -53,6 +65,8 @@ test("a bundle says which driver it takes, or what is missing", { skip }, async 
   const named = bench([], { VK_DRIVER_FILES: "/nowhere.json" });
   t.equal(named.status, 1);
   t.match(named.stderr, /VK_DRIVER_FILES names \/nowhere.json, which is missing/);
+  const peers = bench(["peers"], { VK_DRIVER_FILES: "/nowhere.json" });
+  t.match(peers.stderr, /names \/nowhere.json/, "peers are compared on WebGPU, too");
 });
 
 const found = skip || bench(["--check"]).status === 0 ? skip : "there is no driver for Vulkan";

@@ -7,15 +7,19 @@ import { fileURLToPath } from "node:url";
 import { findVulkan } from "./find-vulkan.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const given = process.argv.slice(2);
+const words = process.argv.slice(2);
+const [suite = "gpu", ...given] =
+  words[0] === "gpu" || words[0] === "peers" ? words : ["gpu", ...words];
 
 if (given[0] === "--help" || given[0] === "-h") {
-  console.log(`usage: ./bench [--check] [OPTION]…
+  console.log(`usage: ./bench [gpu | peers] [--check] [OPTION]…
 
-Runs the benchmark "gpu" on WebGPU, on the Vulkan driver that it finds or that VK_DRIVER_FILES names.
+Runs the benchmark "gpu" (or "peers") on WebGPU, on the Vulkan driver that it finds or that VK_DRIVER_FILES names.
+  gpu       layer and step, with several norms
+  peers     fewnorm beside PyTorch on CUDA, that of python3 or of the Python that PYTHON names
   --check   only says which driver that is
   --backend gpu:webasm, --batch N, --norms bn,bs:4,…, --time SECONDS, --json FILE, …
-            as for "pnpm bench gpu"`);
+            as for "pnpm bench gpu" and "pnpm bench peers"`);
 } else if (given.includes("--backend") && !given.includes("gpu:webgpu")) {
   run({});
 } else {
@@ -59,7 +63,7 @@ function start() {
 function run(env) {
   const main = join(here, "node_modules/@fewnorm/app-bench/dist/src/main.js");
   const backend = given.includes("--backend") ? [] : ["--backend", "gpu:webgpu"];
-  const child = spawn(process.execPath, [main, "gpu", ...backend, ...given], {
+  const child = spawn(process.execPath, [main, suite, ...backend, ...given], {
     stdio: "inherit",
     env: { ...process.env, FEWNORM_COMMIT: readFileSync(join(here, "COMMIT"), "utf8"), ...env },
   });
