@@ -53,3 +53,11 @@ export interface Place {
   readonly array: Lowered;
   readonly offset: number;
 }
+
+/** Whether it is a convolution or the like, which reads an operand's elements again and again, or one inside of it is. */
+export function readsOften(result: Lowered, isHeld: (of: Lowered) => boolean): boolean {
+  return result.operands.some(
+    ({ of, access }) =>
+      (result.kind === "loop" && access === "often") || (!isHeld(of) && readsOften(of, isHeld)),
+  );
+}

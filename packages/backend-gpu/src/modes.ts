@@ -19,7 +19,7 @@ export interface Engine {
   readonly emulated: boolean;
   readonly maxTensorBytes: number;
   readonly threads: number;
-  readonly kernels: Pick<PlanOptions, "layout" | "indices" | "mostThreads">;
+  readonly kernels: Pick<PlanOptions, "layout" | "indices" | "mostThreads" | "mostRepeats">;
   /** An error of gpu.js, said so that a user understands. */
   explain(error: unknown): Error;
   /** @throws Error if something went wrong on the device that no call has reported. */
@@ -32,7 +32,7 @@ export interface Engine {
  * thread costs more than that saves.
  */
 export const gpuKernels: Engine["kernels"] = {
-  ...{ layout: "grid", indices: "float", mostThreads: 2 ** 17 },
+  ...{ layout: "grid", indices: "float", mostThreads: 2 ** 17, mostRepeats: 0 },
 };
 
 /** Kernels count elements in float32, which is exact up to here. */
@@ -88,6 +88,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
       indices: "float",
       // Its threads wait for each other after each kernel, and share a kernel's elements evenly, whatever these take.
       mostThreads: 2 ** 10,
+      mostRepeats: 0,
     });
   },
   cpu: async () =>
@@ -95,6 +96,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
       layout: "flat",
       indices: "float",
       mostThreads: 0,
+      mostRepeats: 0,
     }),
 };
 

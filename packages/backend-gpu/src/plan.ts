@@ -6,7 +6,8 @@ import { groupsOf } from "./groups.ts";
 import { type Arrays, createEmitter, type IndexArithmetic } from "./kernel/emitter.ts";
 import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./kernel/threads.ts";
 import { type LoweredGraph, lower } from "./lower/lower.ts";
-import type { Access, Lowered, Place } from "./lowered.ts";
+import { type Access, type Lowered, type Place, readsOften } from "./lowered.ts";
+import { repeatsOf } from "./repeats.ts";
 
 export interface Kernel {
   /** A function of the arrays, in gpu.js's subset of JavaScript. */
@@ -15,6 +16,8 @@ export interface Kernel {
   readonly threads: readonly number[];
   /** The arrays that it reads, each by the result that it begins with. */
   readonly inputs: readonly Lowered[];
+  /** Statements that a thread runs. */
+  readonly work: number;
   /** What it computes, one after the other into one array. */
   readonly results: readonly [Lowered, ...Lowered[]];
 }
@@ -33,13 +36,15 @@ export interface PlanOptions {
   readonly indices: IndexArithmetic;
   /** Threads of a kernel that computes several results; 0 where each result has one of its own. */
   readonly mostThreads: number;
+  /** Statements that a kernel may run more so that it need not wait for another; 0 where waiting costs next to nothing. */
+  readonly mostRepeats: number;
   /** Arrays that a kernel may read. */
   readonly mostArrays: number;
 }
 
 /** @throws Error when a primitive reads more arrays than the device allows. */
 export function plan(graph: Graph, options: PlanOptions): Plan {
-  const { layout, indices, mostThreads, mostArrays } = options;
+  const { mostThreads, mostRepeats, mostArrays } = options;
   const { results, slots, slotArray } = lower(graph);
   const ends = [...Object.values(graph.outputs), ...Object.values(graph.updates)];
   const roots = new Set(
@@ -49,20 +54,30 @@ export function plan(graph: Graph, options: PlanOptions): Plan {
   const forced = new Set<Lowered>();
   for (;;) {
     const held = heldOf(order, roots, forced);
-    const alone = {
-      placeOf: (of: Lowered) => (held.has(of) ? { array: of, offset: 0 } : undefined),
-    };
+    const alone = (of: Lowered) => (held.has(of) ? { array: of, offset: 0 } : undefined);
+    const emit = (result: Lowered, repeated: ReadonlySet<Lowered>) =>
+      kernelOf([result], { ...options, slotArray, placeOf: alone, repeatsOf: () => repeated });
+    const nothing = new Set<Lowered>();
     const single = order
       .filter((of) => held.has(of) && !isGiven(of.kind))
-      .map((result) => kernelOf([result], { ...alone, slotArray, layout, indices }));
+      .map((result) => emit(result, nothing));
     const crowded = single.filter(({ inputs }) => inputs.length > mostArrays);
     if (crowded.length === 0) {
       const fetched = new Set(Object.values(graph.outputs).map((id) => results[id] as Lowered));
-      const groups = groupsOf(single, { fetched, mostArrays, mostThreads });
+      const repeats = repeatsOf(single, { mostArrays, mostRepeats, emit });
+      const repeatedBy = (of: Lowered) => repeats.get(of) ?? nothing;
+      const needed = needOf(
+        single.map((kernel) => {
+          const repeated = repeatedBy(kernel.results[0]);
+          return repeated.size === 0 ? kernel : emit(kernel.results[0], repeated);
+        }),
+        roots,
+      );
+      const groups = groupsOf(needed, { fetched, mostArrays, mostThreads });
       const places = placesIn(groups);
-      const placeOf = (of: Lowered) => places.get(of) ?? alone.placeOf(of);
+      const placeOf = (of: Lowered) => places.get(of) ?? alone(of);
       const kernels = groups.map((group) =>
-        kernelOf(group, { placeOf, slotArray, layout, indices }),
+        kernelOf(group, { ...options, slotArray, placeOf, repeatsOf: repeatedBy }),
       );
       const read = new Set(kernels.flatMap(({ inputs }) => inputs));
       const given = [...read].filter(({ kind }) => kind === "argument");
@@ -78,6 +93,19 @@ export function plan(graph: Graph, options: PlanOptions): Plan {
       for (const of of reliefs) forced.add(of);
     }
   }
+}
+
+/** The kernels whose results are read. */
+function needOf(kernels: readonly Kernel[], roots: ReadonlySet<Lowered>): Kernel[] {
+  const read = new Set(roots);
+  return kernels
+    .toReversed()
+    .filter(({ inputs, results }) => {
+      if (!read.has(results[0])) return false;
+      for (const of of inputs) read.add(of);
+      return true;
+    })
+    .reverse();
 }
 
 function placesIn(groups: readonly Kernel["results"][]): Map<Lowered, Place> {
@@ -210,30 +238,33 @@ function insideOf(result: Lowered, held: ReadonlySet<Lowered>) {
   return { arrays: arraysOf(result), smallest };
 }
 
-interface KernelContext {
+interface KernelContext extends Pick<PlanOptions, "layout" | "indices"> {
   placeOf(of: Lowered): Place | undefined;
+  /** What is not read where it lies, but computed, for this result. */
+  repeatsOf(result: Lowered): ReadonlySet<Lowered>;
   readonly slotArray: Lowered;
-  readonly layout: ThreadLayout;
-  readonly indices: IndexArithmetic;
 }
 
 function kernelOf(
   results: Kernel["results"],
-  { placeOf, slotArray, layout, indices }: KernelContext,
+  { placeOf, repeatsOf, slotArray, layout, indices }: KernelContext,
 ): Kernel {
-  const { emitter, arrays, statements } = createEmitter({
+  let result: Lowered = results[0];
+  const { emitter, arrays, statements, work } = createEmitter({
     placeOf(of) {
-      if (results.includes(of)) return undefined;
+      if (of === result || repeatsOf(result).has(of)) return undefined;
       return of === slotArray ? { array: of, offset: 0 } : placeOf(of);
     },
     slots: slotArray,
     indices,
   });
   const [first, ...others] = results;
-  let threads = threadsOf(first.shape, layout);
+  const isMap = first.shape.length === 4 && readsOften(first, (of) => placeOf(of) !== undefined);
+  const laid = layout === "wide" ? (isMap ? "flat" : "grid") : layout;
+  let threads = threadsOf(first.shape, laid);
   let value: string;
   if (others.length === 0) {
-    value = first.emit(emitter, threadCoordinates(emitter, first.shape, layout));
+    value = first.emit(emitter, threadCoordinates(emitter, first.shape, laid));
   } else {
     const thread = emitter.name("this.thread.x");
     let end = 0;
@@ -241,6 +272,7 @@ function kernelOf(
       const begin = end;
       end += sizeOf(of.shape);
       const emit = () => {
+        result = of;
         const position = begin === 0 ? thread : emitter.name(`${thread} - ${begin}`);
         return of.emit(emitter, unflatten(emitter, position, of.shape));
       };
@@ -255,6 +287,7 @@ function kernelOf(
     source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\nreturn ${value};\n}`,
     threads,
     inputs: [...(arrays as Arrays).keys()],
+    work: work(),
     results,
   };
 }

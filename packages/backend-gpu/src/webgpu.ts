@@ -81,7 +81,7 @@ async function open(): Promise<Engine> {
     emulated: adapter.info.isFallbackAdapter === true || isEmulation(`${name} ${architecture}`),
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
-    kernels: { ...gpuKernels, indices: "integer" },
+    kernels: { ...gpuKernels, layout: "wide", indices: "integer", mostRepeats: 2 ** 26 },
     explain(error) {
       // What the device has reported besides is of the same cause.
       failure = undefined;

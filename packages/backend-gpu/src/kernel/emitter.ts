@@ -12,6 +12,8 @@ interface Term {
 /** A block of statements that is being written. */
 interface Block {
   readonly kind: "kernel" | "loop" | "branch";
+  /** How often its statements run. */
+  readonly turns: number;
   readonly statements: string[];
   /** Names by the expression that they stand for. */
   readonly known: Map<string, string>;
@@ -55,12 +57,13 @@ const SAFE_DIVIDEND = 2 ** 20;
 
 export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
   const arrays: Arrays = new Map();
-  const blocks: Block[] = [{ kind: "kernel", statements: [], known: new Map() }];
+  const blocks: Block[] = [{ kind: "kernel", turns: 1, statements: [], known: new Map() }];
   /** What names stand for. */
   const definitions = new Map<string, string>();
   /** How many blocks enclose a name's definition. */
   const depths = new Map<string, number>();
   let names = 0;
+  let work = 0;
 
   const depthOf = (expression: string): number => {
     let depth = 0;
@@ -76,6 +79,11 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
     return name;
   }
 
+  function write(text: string, block = blocks.at(-1) as Block): void {
+    block.statements.push(text);
+    work += block.turns;
+  }
+
   function nameAt(expression: string, depth: number): string {
     for (let i = depth; i < blocks.length; i++) {
       const known = blocks[i]?.known.get(expression);
@@ -83,7 +91,7 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
     }
     const block = blocks[depth] as Block;
     const name = fresh("t", depth);
-    block.statements.push(`const ${name} = ${expression};`);
+    write(`const ${name} = ${expression};`, block);
     block.known.set(expression, name);
     definitions.set(name, expression);
     return name;
@@ -92,8 +100,9 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
   /** Reads may not leave a branch: the index is only right inside. */
   const innermostBranch = (): number => blocks.findLastIndex(({ kind }) => kind !== "loop");
 
-  function within(kind: Block["kind"], body: () => void): string {
-    const block: Block = { kind, statements: [], known: new Map() };
+  function within(kind: Block["kind"], count: number, body: () => void): string {
+    const turns = count * (blocks.at(-1) as Block).turns;
+    const block: Block = { kind, turns, statements: [], known: new Map() };
     blocks.push(block);
     body();
     blocks.pop();
@@ -109,21 +118,27 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
   function indexOf(at: Coordinates, of: Lowered, offset: number): string {
     const strides = stridesOf(of.shape);
     let constant = offset;
-    /** What names stand for, by how deep in loops; and, of integers, what loops count. */
-    const named: string[][] = [];
-    const counted: string[] = [];
+    const factors = new Map<string, number>();
     for (const [axis, coordinate] of at.entries()) {
       if (of.shape[axis] === 1) continue;
       for (const { factor, value } of termsOf(coordinate)) {
         const times = factor * (strides[axis] as number);
         const known = Number(value);
-        const text = times === 1 ? value : `${value} * ${times}`;
-        if (!Number.isNaN(known)) constant += known * times;
-        else if (indices === "integer" && isCounter(value)) counted.push(text);
-        else {
-          const depth = depthOf(value);
-          named[depth] = [...(named[depth] ?? []), text];
-        }
+        if (Number.isNaN(known)) factors.set(value, (factors.get(value) ?? 0) + times);
+        else constant += known * times;
+      }
+    }
+    /** What names stand for, by how deep in loops; and, of integers, what loops count. */
+    const named: string[][] = [];
+    const counted: string[] = [];
+    for (const [value, factor] of factors) {
+      const text = factor === 1 ? value : `${value} * ${factor}`;
+      // A quotient and its remainder may be one number again.
+      if (factor === 0) continue;
+      if (indices === "integer" && isCounter(value)) counted.push(text);
+      else {
+        const depth = depthOf(value);
+        named[depth] = [...(named[depth] ?? []), text];
       }
     }
     let sum: string[] = [];
@@ -165,7 +180,8 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       const array = arrays.get(place.array) ?? `a${arrays.size}`;
       arrays.set(place.array, array);
       const expression = `${array}[${indexOf(at, of, place.offset)}]`;
-      return nameAt(expression, Math.max(depthOf(expression), innermostBranch()));
+      const depth = Math.max(depthOf(expression), innermostBranch());
+      return nameAt(expression, depth);
     },
     slot: (index) => emitter.read(slots, [String(index)]),
     name: (expression) =>
@@ -173,23 +189,21 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
     variable(initial) {
       const depth = blocks.length - 1;
       const name = fresh("v", depth);
-      blocks[depth]?.statements.push(`let ${name} = ${initial};`);
+      write(`let ${name} = ${initial};`);
       return name;
     },
-    statement(text) {
-      blocks.at(-1)?.statements.push(text);
-    },
+    statement: (text) => write(text),
     loop(count, body) {
       if (count === 1) {
         body("0");
         return;
       }
       const i = fresh("i", blocks.length);
-      const text = within("loop", () => body(i));
-      emitter.statement(`for (let ${i} = 0; ${i} < ${count}; ${i}++) {\n${text}\n}`);
+      const text = within("loop", count, () => body(i));
+      write(`for (let ${i} = 0; ${i} < ${count}; ${i}++) {\n${text}\n}`);
     },
     when(condition, body) {
-      const text = within("branch", body);
+      const text = within("branch", 1, body);
       emitter.statement(`if (${condition}) {\n${text}\n}`);
     },
     choose(cases) {
@@ -197,7 +211,7 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       if (cases.length === 1 && only !== undefined) return only.value();
       const result = emitter.variable("0");
       const texts = cases.map(({ when, value }) => {
-        const body = within("branch", () => emitter.statement(`${result} = ${value()};`));
+        const body = within("branch", 1, () => emitter.statement(`${result} = ${value()};`));
         return when === undefined ? `{\n${body}\n}` : `if (${when}) {\n${body}\n}`;
       });
       emitter.statement(texts.join(" else "));
@@ -225,5 +239,11 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       return [quotient, emitter.name(`${a} - ${quotient} * ${b}`)];
     },
   };
-  return { emitter, arrays, statements: (): string => (blocks[0] as Block).statements.join("\n") };
+  return {
+    emitter,
+    arrays,
+    statements: (): string => (blocks[0] as Block).statements.join("\n"),
+    /** Statements that a thread runs; where it takes one branch of several, of all. */
+    work: (): number => work,
+  };
 }

@@ -4,8 +4,12 @@ import { type Shape, sizeOf } from "@fewnorm/tensor";
 import type { Coordinates } from "../lowered.ts";
 import type { Emitter } from "./emitter.ts";
 
-/** `grid`: up to three axes; `flat`: one, for engines whose arrays have as many axes as their kernels' threads. */
-export type ThreadLayout = "grid" | "flat";
+/**
+ * `grid`: up to three axes; `flat`: one, for engines whose arrays have as many axes as their kernels' threads; `wide`: as
+ * `grid`, but one for the maps of a convolution: WebGPU's threads side by side are then all of one map, and read weights
+ * together, where of two axes they are eight by eight.
+ */
+export type ThreadLayout = "grid" | "flat" | "wide";
 
 /** Groups of threads in one dimension that every WebGPU device offers. */
 const MOST_LAYERS = 65535;

@@ -3,7 +3,7 @@
 import { type Shape, sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
 import { unflatten } from "../kernel/threads.ts";
-import type { Coordinates, Lowered } from "../lowered.ts";
+import type { Lowered } from "../lowered.ts";
 import {
   type Lowering,
   loop,
@@ -29,28 +29,35 @@ export const moments: Lowering<"moments"> = ({ node, x }) => {
   const of = operand(x, 0);
   const [, c = 1] = of.shape;
   const count = sizeOf(of.shape) / c;
-  const centred = (e: Emitter, at: Coordinates) =>
-    e.name(`${e.read(of, at)} - ${sampleMean(e, of, at[1] as string)}`);
   const { operands, total } = sums({
     over: of.shape,
     axes: axesOf(of.shape),
     operands: [spread(of)],
-    terms: [
-      centred,
-      (e, at) => {
-        const value = centred(e, at);
-        return `${value} * ${value}`;
-      },
-    ],
+    count: 2,
+    begin(e, [k = "0"]) {
+      const middle = sampleMean(e, of, k);
+      return (which, at) => {
+        const centred = minus(e, e.read(of, at), middle);
+        return which.map((one) => oneOf(one, centred, `${centred} * ${centred}`));
+      };
+    },
   });
   return loop(node.shape, [...operands, spread(of)], (e, [which = "0", k = "0"]) => {
-    const mean = e.name(`${total(e, "0", [k])} / ${count}`);
-    return e.choose([
-      { when: `${which} < 0.5`, value: () => `${mean} + ${sampleMean(e, of, k)}` },
-      { value: () => `Math.max(${total(e, "1", [k])} / ${count} - ${mean} * ${mean}, 0)` },
-    ]);
+    const meanOf = (sum: string) => e.name(`${sum} / ${count}`);
+    const mean = (sum: string) => e.name(`${meanOf(sum)} + ${sampleMean(e, of, k)}`);
+    if (which === "0") return mean(total(e, ["0"], [k])[0] as string);
+    const [sum = "", squares = ""] = total(e, ["0", "1"], [k]);
+    const variance = `Math.max(${squares} / ${count} - ${meanOf(sum)} * ${meanOf(sum)}, 0)`;
+    return e.name(which === "1" ? variance : oneOf(which, mean(sum), variance));
   });
 };
+
+/** The first or the second of two expressions, without a branch: both are computed. */
+function oneOf(which: string, first: string, second: string): string {
+  const known = Number(which);
+  if (!Number.isNaN(known)) return known === 0 ? first : second;
+  return `(${which} < 0.5 ? ${first} : ${second})`;
+}
 
 /** The mean of some elements of a channel, spread evenly over it. */
 function sampleMean(e: Emitter, of: Lowered, channel: string): string {
@@ -98,12 +105,18 @@ export const normalizeGradSums: Lowering<"normalizeGradSums"> = ({ node, x }) =>
     over: of.shape,
     axes: axesOf(of.shape),
     operands: [spread(g), spread(of), spread(mean)],
-    terms: [
-      (e, at) => e.read(g, at),
-      (e, at) => `${e.read(g, at)} * ${minus(e, e.read(of, at), e.read(mean, [at[1] as string]))}`,
-    ],
+    count: 2,
+    begin: (e) => (which, at) => {
+      const centred = minus(e, e.read(of, at), e.read(mean, [at[1] as string]));
+      const gradient = e.read(g, at);
+      return which.map((one) => `${gradient} * ${oneOf(one, "1", centred)}`);
+    },
   });
-  return loop(node.shape, operands, (e, [which = "0", k = "0"]) => total(e, which, [k]));
+  return loop(
+    node.shape,
+    operands,
+    (e, [which = "0", k = "0"]) => total(e, [which], [k])[0] as string,
+  );
 };
 
 export const normalizeInputGrad: Lowering<"normalizeInputGrad"> = ({ node, x }) => {

@@ -13,9 +13,14 @@ export interface Sums {
   readonly over: Shape;
   readonly axes: readonly number[];
   readonly operands: readonly Operand[];
-  /** The terms at these coordinates, of one sum or of several. */
-  readonly terms: readonly ((e: Emitter, at: Coordinates) => string)[];
+  /** How many sums there are of the same elements. */
+  readonly count: number;
+  /** Begins sums at these coordinates of the axes that stay, and says what is added to them. */
+  begin(e: Emitter, kept: Coordinates): Terms;
 }
+
+/** The terms at these coordinates of the sums of these numbers, of which one may be a name. */
+export type Terms = (which: readonly string[], at: Coordinates) => string[];
 
 /** What one thread sums by itself. */
 const FEW = 128;
@@ -25,6 +30,7 @@ const MANY_THREADS = 2 ** 15;
 
 /** Threads side by side, on elements side by side. */
 const LANES = 32;
+const FEWEST_LANES = 16;
 
 /** Sums in the making. */
 export interface Partials {
@@ -32,58 +38,56 @@ export interface Partials {
   readonly operands: readonly Operand[];
   /** The shape of the axes that stay. */
   readonly kept: Shape;
-  /** The last stage: the expression of the sum of number `which` at these coordinates of the axes that stay. */
-  total(e: Emitter, which: string, at: Coordinates): string;
+  /** The last stage: the sums of these numbers, of which one may be a name, at these coordinates of the axes that stay. */
+  total(e: Emitter, which: readonly string[], at: Coordinates): string[];
 }
 
 export function sums(wanted: Sums): Partials {
-  const { over, axes, operands, terms } = wanted;
+  const { over, axes, operands, count } = wanted;
   const places = placesOf(over, axes);
   const { blocks, length } = places;
-
-  /** Adds the term of number `which` to `total`. */
-  function addTerm(e: Emitter, which: string, total: string, at: Coordinates): void {
-    const add = (index: number) => {
-      const term = terms[index] as (typeof terms)[number];
-      e.statement(`${total} += ${term(e, at)};`);
-    };
-    const known = terms.length === 1 ? 0 : Number(which);
-    if (!Number.isNaN(known)) add(known);
-    else for (const i of terms.keys()) e.when(`${which} === ${i}`, () => add(i));
-  }
 
   if (blocks * length <= FEW) {
     return {
       operands,
       kept: places.kept,
       total(e, which, k) {
-        const total = e.variable("0");
+        const terms = wanted.begin(e, k);
+        const totals = which.map(() => e.variable("0"));
         e.loop(blocks, (b) =>
-          e.loop(length, (i) => addTerm(e, which, total, places.locate(e, k, b, i))),
+          e.loop(length, (i) => {
+            for (const [j, term] of terms(which, places.locate(e, k, b, i)).entries()) {
+              e.statement(`${totals[j]} += ${term};`);
+            }
+          }),
         );
-        return total;
+        return totals;
       },
     };
   }
 
-  const results = terms.length * sizeOf(places.kept);
-  const lanes = Math.min(LANES, length);
-  const turns = Math.ceil(length / lanes);
-  const groups = Math.min(blocks, Math.max(1, Math.round(MANY_THREADS / (results * lanes))));
+  const results = count * sizeOf(places.kept);
+  const wide = Math.min(LANES, length);
+  const groups = Math.min(blocks, Math.max(1, Math.round(MANY_THREADS / (results * wide))));
+  // Of few elements, about as many are summed in one stage as in the other.
+  const even = 2 ** Math.round(Math.log2(Math.sqrt(blocks * length) / groups));
+  const lanes = groups === blocks ? Math.min(wide, Math.max(FEWEST_LANES, even)) : wide;
+  const turns = Math.floor(length / lanes);
   const each = Math.ceil(blocks / groups);
   const parts = loop([groups, results, lanes], operands, (e, [g = "0", r = "0", lane = "0"]) => {
-    const [k, which] = e.divide(r, terms.length, results);
-    const total = e.variable("0");
+    const [k, which] = e.divide(r, count, results);
     const at = unflatten(e, k, places.kept);
+    const terms = wanted.begin(e, at);
+    const total = e.variable("0");
     e.loop(each, (j) => {
       const block = each === 1 ? g : e.name(`${g} * ${each} + ${j}`);
-      const addBlock = () =>
-        e.loop(turns, (turn) => {
-          const i = turns === 1 ? lane : e.name(`${turn} * ${lanes} + ${lane}`);
-          const add = () => addTerm(e, which, total, places.locate(e, at, block, i));
-          if (turns * lanes === length) add();
-          else e.when(`${i} < ${length}`, add);
-        });
+      const add = (i: string) =>
+        e.statement(`${total} += ${terms([which], places.locate(e, at, block, i))};`);
+      const addBlock = () => {
+        e.loop(turns, (turn) => add(turns === 1 ? lane : e.name(`${turn} * ${lanes} + ${lane}`)));
+        const rest = length - turns * lanes;
+        if (rest > 0) e.when(`${lane} < ${rest}`, () => add(e.name(`${turns * lanes} + ${lane}`)));
+      };
       if (each * groups === blocks) addBlock();
       else e.when(`${block} < ${blocks}`, addBlock);
     });
@@ -95,18 +99,21 @@ export function sums(wanted: Sums): Partials {
     kept: places.kept,
     total(e, which, k) {
       const flat = flattened(e, k, places.kept);
-      const result =
-        terms.length === 1
-          ? flat
-          : flat === "0"
-            ? which
-            : e.name(`${flat} * ${terms.length} + ${which}`);
-      const total = e.variable("0");
-      e.loop(groups, (g) => {
-        if (last !== parts) e.statement(`${total} += ${e.read(last, [g, result])};`);
-        else e.loop(lanes, (i) => e.statement(`${total} += ${e.read(last, [g, result, i])};`));
+      const sums = which.map((one) => {
+        const first = flat === "0" || count === 1 ? "0" : `${flat} * ${count}`;
+        const result = count === 1 ? flat : first === "0" ? one : e.name(`${first} + ${one}`);
+        return { result, sum: e.variable("0") };
       });
-      return total;
+      e.loop(groups, (g) => {
+        const addAll = (...lane: string[]) => {
+          for (const { result, sum } of sums) {
+            e.statement(`${sum} += ${e.read(last, [g, result, ...lane])};`);
+          }
+        };
+        if (last === parts) e.loop(lanes, (i) => addAll(i));
+        else addAll();
+      });
+      return sums.map(({ sum }) => sum);
     },
   };
 }

@@ -122,13 +122,11 @@ export const crop: Lowering<"crop"> = (context) => {
   return pointwise(context.node.shape, [once(of)], (e, [n = "0", c = "0", i = "0", j = "0"]) => {
     const [top, left] = corner(e);
     const [y, x] = [e.name(`${i} + ${top}`), e.name(`${j} + ${left}`)];
-    return e.choose([
-      {
-        when: `${y} >= 0 && ${y} < ${h} && ${x} >= 0 && ${x} < ${w}`,
-        value: () => e.read(of, [n, c, y, x]),
-      },
-      { value: () => "0" },
-    ]);
+    // Without a branch, of which one in a loop of a GPU would have many.
+    const inside = (at: string, size: number) =>
+      e.name(`Math.min(Math.max(${at}, 0), ${size - 1})`);
+    const pixel = e.read(of, [n, c, inside(y, h as number), inside(x, w as number)]);
+    return e.name(`${y} >= 0 && ${y} < ${h} && ${x} >= 0 && ${x} < ${w} ? ${pixel} : 0`);
   });
 };
 

@@ -11,9 +11,10 @@ export const sum: Lowering<"sum"> = ({ node, x }) => {
     over: of.shape,
     axes,
     operands: [spread(of)],
-    terms: [(e, at) => e.read(of, at)],
+    count: 1,
+    begin: (e) => (_, at) => [e.read(of, at)],
   });
-  return loop(node.shape, operands, (e, at) => total(e, "0", at));
+  return loop(node.shape, operands, (e, at) => total(e, ["0"], at)[0] as string);
 };
 
 export const matmul: Lowering<"matmul"> = ({ node, x }) => {
