@@ -54,9 +54,6 @@ export interface GpuExecutable extends Executable {
   readonly residentStates: number;
 }
 
-/** Arrays that a WebGPU kernel may read: 8 storage buffers are sure, and one is the result. */
-const MOST_ARRAYS = 7;
-
 type Fed = ReadonlyMap<string, ArrayLike<number>>;
 
 export function createGpuExecutable(
@@ -65,7 +62,7 @@ export function createGpuExecutable(
   state: GpuState | undefined,
 ): GpuExecutable {
   const { gpu, queue, mode } = context;
-  const plan = planOf(graph, { ...context.kernels, mostArrays: MOST_ARRAYS });
+  const plan = planOf(graph, context.kernels);
   const checkLabels = labelCheck(graph);
   const resultOf = (id: number) => plan.results[id] as Lowered;
   const [outputs, updates] = [Object.entries(graph.outputs), Object.entries(graph.updates)];

@@ -19,7 +19,7 @@ export interface Engine {
   readonly emulated: boolean;
   readonly maxTensorBytes: number;
   readonly threads: number;
-  readonly kernels: Pick<PlanOptions, "layout" | "indices" | "mostThreads" | "mostRepeats">;
+  readonly kernels: PlanOptions;
   /** An error of gpu.js, said so that a user understands. */
   explain(error: unknown): Error;
   /** @throws Error if something went wrong on the device that no call has reported. */
@@ -27,12 +27,15 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** Arrays that a kernel may read everywhere: WebGPU promises eight storage buffers, and one is for the result. */
+const ARRAYS = 7;
+
 /**
  * A GPU is told of each kernel and waits for its end: small ones are computed together. On processors a branch in every
  * thread costs more than that saves.
  */
 export const gpuKernels: Engine["kernels"] = {
-  ...{ layout: "grid", indices: "float", mostThreads: 2 ** 17, mostRepeats: 0 },
+  ...{ layout: "grid", indices: "float", mostThreads: 2 ** 17, mostRepeats: 0, mostArrays: ARRAYS },
 };
 
 /** Kernels count elements in float32, which is exact up to here. */
@@ -89,6 +92,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
       // Its threads wait for each other after each kernel, and share a kernel's elements evenly, whatever these take.
       mostThreads: 2 ** 10,
       mostRepeats: 0,
+      mostArrays: ARRAYS,
     });
   },
   cpu: async () =>
@@ -97,6 +101,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
       indices: "float",
       mostThreads: 0,
       mostRepeats: 0,
+      mostArrays: ARRAYS,
     }),
 };
 

@@ -6,6 +6,7 @@ import { describeError, type Engine, gpuKernels, isEmulation, MAX_TENSOR_BYTES }
 
 /** What is used of WebGPU here. */
 interface Adapter {
+  requestDevice(settings: { readonly requiredLimits: Limits }): Promise<Device>;
   readonly info: {
     readonly vendor: string;
     readonly architecture: string;
@@ -13,10 +14,17 @@ interface Adapter {
     readonly description: string;
     readonly isFallbackAdapter?: boolean;
   };
-  readonly limits: { readonly maxStorageBufferBindingSize: number; readonly maxBufferSize: number };
+  readonly limits: Limits;
+}
+
+interface Limits {
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxBufferSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
 }
 
 interface Device {
+  readonly limits: Limits;
   readonly lost: Promise<{ readonly message: string; readonly reason: string }>;
   onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null;
 }
@@ -56,7 +64,7 @@ async function open(): Promise<Engine> {
   const { vendor, architecture, device: id, description } = adapter.info;
   const name =
     description || [vendor, architecture, id].filter((word) => word !== "").join(" ") || "unnamed";
-  const { device } = (await gpuJs.WebGPUContext.acquire()) as { readonly device: Device };
+  const device = await acquireDevice(gpu, adapter.limits);
   let lost: string | undefined;
   let failure: string | undefined;
   device.lost.then(({ message, reason }) => {
@@ -81,7 +89,11 @@ async function open(): Promise<Engine> {
     emulated: adapter.info.isFallbackAdapter === true || isEmulation(`${name} ${architecture}`),
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
-    kernels: { ...gpuKernels, layout: "wide", indices: "integer", mostRepeats: 2 ** 26 },
+    kernels: {
+      ...{ ...gpuKernels, layout: "wide", indices: "integer", mostRepeats: 2 ** 26 },
+      // One more holds the result.
+      mostArrays: Math.min(device.limits.maxStorageBuffersPerShaderStage, MOST_BUFFERS) - 1,
+    },
     explain(error) {
       // What the device has reported besides is of the same cause.
       failure = undefined;
@@ -103,6 +115,36 @@ async function open(): Promise<Engine> {
       await release();
     },
   };
+}
+
+/** Arrays that a kernel of a step would make use of, its result included. */
+const MOST_BUFFERS = 12;
+
+/** gpu.js's device. gpu.js asks for no more storage buffers than the eight that every device has. */
+async function acquireDevice(gpu: Gpu, limits: Limits): Promise<Device> {
+  const maxStorageBuffersPerShaderStage = Math.min(
+    limits.maxStorageBuffersPerShaderStage,
+    MOST_BUFFERS,
+  );
+  const before = Object.getOwnPropertyDescriptor(gpu, "requestAdapter");
+  const request = gpu.requestAdapter.bind(gpu);
+  const requestAdapter = async () => {
+    const adapter = await request();
+    const requestDevice = adapter?.requestDevice.bind(adapter);
+    if (adapter !== null && requestDevice !== undefined) {
+      adapter.requestDevice = ({ requiredLimits }) =>
+        requestDevice({ requiredLimits: { ...requiredLimits, maxStorageBuffersPerShaderStage } });
+    }
+    return adapter;
+  };
+  Object.defineProperty(gpu, "requestAdapter", { value: requestAdapter, configurable: true });
+  try {
+    const { device } = (await gpuJs.WebGPUContext.acquire()) as { readonly device: Device };
+    return device;
+  } finally {
+    if (before === undefined) Reflect.deleteProperty(gpu, "requestAdapter");
+    else Object.defineProperty(gpu, "requestAdapter", before);
+  }
 }
 
 async function release(): Promise<void> {
