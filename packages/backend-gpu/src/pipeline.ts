@@ -18,11 +18,11 @@ export function createPlanPipeline(
   wanted: readonly Lowered[],
 ): PlanPipeline {
   const known = new Map<string, KernelFunction>();
-  const axes = new Map(plan.kernels.map(({ results, threads }) => [results[0], threads.length]));
+  const sizes = new Map(plan.kernels.map(({ results, threads }) => [results[0], `${threads}`]));
   const functions = plan.kernels.map(({ source, threads, inputs }) => {
-    // WebGL's kernels are made for arguments of one kind each: given ones, or results with so many axes.
-    const kinds = inputs.map((of) => axes.get(of) ?? "given");
-    const identity = `${threads} ${kinds} ${source}`;
+    // WebGL's kernels are made for arguments of one kind and size each: given ones, or other kernels' results.
+    const kinds = inputs.map((of) => sizes.get(of) ?? `given ${sizeOf(of.shape)}`);
+    const identity = `${threads}; ${kinds.join("; ")}; ${source}`;
     const kernel =
       known.get(identity) ?? gpu.createKernel(source, { output: threads, precision: "single" });
     known.set(identity, kernel);

@@ -90,7 +90,7 @@ async function open(): Promise<Engine> {
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
     kernels: {
-      ...{ ...gpuKernels, layout: "wide", indices: "integer", mostRepeats: 2 ** 26 },
+      ...{ ...gpuKernels, layout: "wide", indices: "integer" },
       // One more holds the result.
       mostArrays: Math.min(device.limits.maxStorageBuffersPerShaderStage, MOST_BUFFERS) - 1,
     },

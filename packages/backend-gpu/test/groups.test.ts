@@ -1,7 +1,7 @@
 // Which small results one kernel computes together.
 
 import { createGpuBackend } from "@fewnorm/backend-gpu";
-import { add, type Graph, multiply, type Tensor, trace } from "@fewnorm/tensor";
+import { add, type Graph, multiply, sizeOf, type Tensor, trace } from "@fewnorm/tensor";
 import test from "tape";
 import type { GpuInstance } from "../src/gpu-js.ts";
 import { createPlanPipeline } from "../src/pipeline.ts";
@@ -111,21 +111,21 @@ test("a whole step: inputs precede their uses, and nothing is computed twice or 
   t.end();
 });
 
-test("a kernel of gpu.js is always given arguments of the same kinds, as WebGL needs it", (t) => {
+test("a kernel of gpu.js is always given arguments of the same kinds and sizes, as WebGL needs it", (t) => {
   const made = planned(stepOf("vdn:4"));
   const kinds: Set<string>[] = [];
-  // Stands in for gpu.js: arrays are named by how many axes they have, or that they were given.
+  // Stands in for gpu.js: arrays are named by their sizes, or that they were given and how many elements.
   const gpu = {
     createKernel(_: string, { output }: { output: readonly number[] }) {
       const own = new Set<string>();
       kinds.push(own);
       return (...given: readonly string[]) => {
         own.add(given.join());
-        return `of ${output.length} axes`;
+        return `of ${output}`;
       };
     },
     createPipeline: (body: (...given: readonly string[]) => unknown) =>
-      body(...made.arguments.map(() => "given")),
+      body(...made.arguments.map(({ shape }) => `given ${sizeOf(shape)}`)),
   };
   createPlanPipeline(gpu as unknown as GpuInstance, made, []);
   t.ok(kinds.length > 50 && kinds.length < made.kernels.length, `${kinds.length} kernels`);
