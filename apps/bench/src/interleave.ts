@@ -35,9 +35,9 @@ export interface Series {
 export interface InterleaveOptions {
   /** What the orders are drawn from. */
   readonly key: Key;
-  /** No round begins after this, in `now`'s milliseconds … */
+  /** No round begins after this, in `now`'s milliseconds, unless warming up left less than a quarter of the time … */
   readonly deadline: number;
-  /** … unless there have been fewer than so many; default 3. */
+  /** … or there have been fewer than so many; default 3. */
   readonly minRounds?: number;
   /** Default 300. */
   readonly maxRounds?: number;
@@ -56,6 +56,9 @@ const nextTurn = (): Promise<void> =>
 
 /** How long warming up takes, in milliseconds and as a share of the time: engines compile hot code anew, and better. */
 const warmUp = { most: 1000, share: 0.05 };
+
+/** The share of the time that is for rounds, however long the first runs took: a GPU's driver compiles for long. */
+const leastShare = 0.25;
 
 /**
  * Runs every case to warm up, once or more often, then round by round in an order drawn for each round, so that what
@@ -101,8 +104,9 @@ export async function interleave(
       if ((await once(i, 0)) === undefined) return series;
     }
   } while (now() < warm);
+  const end = Math.max(deadline, now() + leastShare * (deadline - begin));
   for (let round = 0; round < maxRounds; round++) {
-    if (round >= minRounds && now() >= deadline) break;
+    if (round >= minRounds && now() >= end) break;
     onRound?.(round);
     for (const i of permutation(foldIn(key, round), cases.length)) {
       if (round >= (cases[i]?.rounds ?? maxRounds)) continue;

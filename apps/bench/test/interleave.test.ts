@@ -84,6 +84,21 @@ test("interleave: stops at the deadline, after the least number of rounds", asyn
   );
 });
 
+test("interleave: a quarter of the time is for rounds, however long the first runs take", async (t) => {
+  let time = 0;
+  let runs = 0;
+  const slowAtFirst: Case = {
+    name: "compiles",
+    async run() {
+      time += runs++ === 0 ? 100_000 : 1000;
+    },
+  };
+  const [series] = await interleave([slowAtFirst], {
+    ...{ key: key(1), deadline: 40_000, now: () => time },
+  });
+  t.equal(series?.milliseconds.length, 10);
+});
+
 test("interleave: a case may take part in the first rounds only, and by its own clock", async (t) => {
   const { cases, now } = clockwork(2);
   const slow: Case = { name: "slow", ownClock: true, rounds: 2, run: async () => 7 };

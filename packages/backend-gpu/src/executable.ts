@@ -42,7 +42,7 @@ export interface GpuExecutable extends Executable {
   /** Kernels of a run. */
   readonly kernels: number;
   /**
-   * How gpu.js ran the last run: `fused-encoder` (one submission to a GPU), `fused-threaded` and `fused-sync` (one
+   * How gpu.js ran the last run: `fused-encoder` (one plan for a GPU), `fused-threaded` and `fused-sync` (one
    * WebAssembly plan), `generic` (kernel by kernel); undefined before the first run.
    */
   readonly executorKind: string | undefined;

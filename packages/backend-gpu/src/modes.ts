@@ -35,13 +35,11 @@ const ARRAYS = 7;
  * thread costs more than that saves.
  */
 export const gpuKernels: Engine["kernels"] = {
-  ...{
-    layout: "grid",
-    indices: "float",
-    mostThreads: 2 ** 17,
-    mostRepeats: 2 ** 26,
-    mostArrays: ARRAYS,
-  },
+  layout: "grid",
+  indices: "float",
+  mostThreads: 2 ** 17,
+  mostRepeats: 2 ** 26,
+  mostArrays: ARRAYS,
 };
 
 /** Kernels count elements in float32, which is exact up to here. */

@@ -103,7 +103,10 @@ test("what is larger than a device allows is an error before anything runs", {
   const limit = 2 ** 20;
   const gpu = alteredGpu({
     adapter(adapter) {
-      const limits = { maxStorageBufferBindingSize: limit, maxBufferSize: 2 ** 28 };
+      const limits = {
+        ...{ maxStorageBufferBindingSize: limit, maxBufferSize: 2 ** 28 },
+        maxStorageBuffersPerShaderStage: 8,
+      };
       Object.defineProperty(adapter, "limits", { value: limits });
     },
   });
