@@ -23,6 +23,9 @@ export interface OpenedMode extends ModeName {
 /** Images in a batch: a GPU needs many to be busy, a processor has enough of few. */
 const batches = { gpu: 128, processor: 32 };
 
+/** Images of a layer at most: with more, and virtual ones, it could be larger than kernels can count. */
+const mostLayerImages = 512;
+
 const defaultNorms = ["bs:4", "bs:16", "vdn:4"];
 
 /** `webgl2 in Chromium`. */
@@ -34,7 +37,9 @@ export async function* measureMode(context: SuiteContext, name: ModeName): Async
   try {
     const isGpu = backend.adapter !== undefined && !backend.emulated;
     const { batch = isGpu ? batches.gpu : batches.processor, shapes } = context.options;
-    const layers: readonly LayerShape[] = shapes ?? [[batch, 16, 32, 32]];
+    const layers: readonly LayerShape[] = shapes ?? [
+      [Math.min(batch, mostLayerImages), 16, 32, 32],
+    ];
     const watched = watch(backend);
     const shared: SuiteContext = {
       ...context,

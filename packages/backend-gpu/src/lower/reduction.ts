@@ -25,7 +25,7 @@ export type Terms = (which: readonly string[], at: Coordinates) => string[];
 /** What one thread sums by itself. */
 const FEW = 128;
 
-/** Threads that keep a GPU busy. */
+/** Threads of the first stage of a large sum: more would leave more to the last one. */
 const MANY_THREADS = 2 ** 15;
 
 /** Threads side by side, on elements side by side. */
