@@ -65,12 +65,9 @@ export function plan(graph: Graph, options: PlanOptions): Plan {
     if (crowded.length === 0) {
       const fetched = new Set(Object.values(graph.outputs).map((id) => results[id] as Lowered));
       const repeats = repeatsOf(single, { mostArrays, mostRepeats, emit });
-      const repeatedBy = (of: Lowered) => repeats.get(of) ?? nothing;
+      const repeatedBy = (of: Lowered) => repeats.get(of)?.repeated ?? nothing;
       const needed = needOf(
-        single.map((kernel) => {
-          const repeated = repeatedBy(kernel.results[0]);
-          return repeated.size === 0 ? kernel : emit(kernel.results[0], repeated);
-        }),
+        single.map((kernel) => repeats.get(kernel.results[0])?.kernel ?? kernel),
         roots,
       );
       const groups = groupsOf(needed, { fetched, mostArrays, mostThreads });

@@ -23,12 +23,21 @@ export interface RepeatOptions {
   emit(result: Lowered, repeated: ReadonlySet<Lowered>): Kernel;
 }
 
-/** What the kernels of one result each, in an order in which every input precedes its use, compute themselves. */
+/** A kernel that computes some of its inputs itself. */
+export interface Repeating {
+  readonly kernel: Kernel;
+  readonly repeated: ReadonlySet<Lowered>;
+}
+
+/**
+ * Those that do better to compute inputs themselves, by their result, of kernels of one result each in an order in which
+ * every input precedes its use.
+ */
 export function repeatsOf(
   kernels: readonly Kernel[],
   { mostArrays, mostRepeats, emit }: RepeatOptions,
-): ReadonlyMap<Lowered, ReadonlySet<Lowered>> {
-  const repeats = new Map<Lowered, ReadonlySet<Lowered>>();
+): ReadonlyMap<Lowered, Repeating> {
+  const repeats = new Map<Lowered, Repeating>();
   if (mostRepeats === 0) return repeats;
   const slack = slackOf(kernels);
   const depths = new Map<Lowered, number>();
@@ -56,7 +65,7 @@ export function repeatsOf(
       if (!fits(tried)) break;
       [best, repeated] = [tried, more];
     }
-    if (repeated.size > 0) repeats.set(result, repeated);
+    if (repeated.size > 0) repeats.set(result, { kernel: best, repeated });
     depths.set(result, 1 + depthOf(best));
   }
   return repeats;

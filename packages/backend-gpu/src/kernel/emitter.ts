@@ -157,14 +157,17 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
     return sum.join(" + ");
   }
 
-  /** Integers: a coordinate that depends on what loops count, as a sum of such and of other names. */
+  /**
+   * Integers: a coordinate that depends on what loops count, as a sum of such and of other names. A variable may have
+   * changed since it was added.
+   */
   function termsOf(coordinate: string): readonly Term[] {
     const itself = [{ factor: 1, value: coordinate }];
     if (indices === "float") return itself;
     const terms: Term[] = [];
     for (const part of (definitions.get(coordinate) ?? "").split(/ (?=[+-] )/)) {
       const [, sign, value, times] = /^(?:([+-]) )?(\S+)(?: \* (\d+))?$/.exec(part) ?? [];
-      if (value === undefined || !isPlain(value)) return itself;
+      if (value === undefined || !isPlain(value) || value.startsWith("v")) return itself;
       const factor = Number(times ?? 1) * (sign === "-" ? -1 : 1);
       for (const inner of termsOf(value)) {
         terms.push({ factor: factor * inner.factor, value: inner.value });
