@@ -13,6 +13,7 @@ import {
   type Queue,
 } from "@fewnorm/backend";
 import { type Graph, type Node, sizeOf, toNdArray, type Values } from "@fewnorm/tensor";
+import { createBalance } from "./balance.ts";
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
 import type { Lowered, Place } from "./lowered.ts";
 import type { Engine } from "./modes.ts";
@@ -74,6 +75,7 @@ export function createGpuExecutable(
   const made = plan.kernels.length === 0 ? undefined : createPlanPipeline(gpu, plan, arrays);
   const stateValue = (name: string): StateValue => (state as GpuState).value(name);
   let residents: Residents | undefined;
+  let balance: ReturnType<typeof createBalance>;
   const lifetime = createLifetime("the executable", "compile the graph again", context.lifetime);
   let runs = 0;
   let how: Pick<GpuExecutable, "executorKind" | "backend" | "fallbackReason"> | undefined;
@@ -107,6 +109,7 @@ export function createGpuExecutable(
     for (const holder of holders()) await holder.fetch();
     const resident = inPlace();
     const integers = computeIntegers(graph, fed);
+    balance?.(plan.slots.values(integers));
     const given = (of: Lowered): Float32Array => givenValues(of, fed, integers);
     const results = await runPipeline((of) => (resident.has(of) ? undefined : given(of)));
     /** An array of its own for each name. */
@@ -130,7 +133,10 @@ export function createGpuExecutable(
     for (const { value, next } of changes) setOnHost(value, next);
     if (runs++ === 0) {
       residents = stay();
-      if (made !== undefined) submitInParts(made.pipeline);
+      if (made !== undefined) {
+        submitInParts(made.pipeline);
+        balance = createBalance(made.pipeline, plan.kernels);
+      }
     }
     return fetches;
   }
@@ -229,6 +235,7 @@ export function createGpuExecutable(
   async function leave(): Promise<void> {
     const left = residents;
     residents = undefined;
+    balance = undefined;
     runs = 0;
     // What can't be brought back is reported to whoever asks for it.
     await left?.fetch().catch(() => {});

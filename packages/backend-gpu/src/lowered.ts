@@ -44,6 +44,8 @@ export interface Lowered {
   readonly value?: number;
   /** Of a `view` that is a range of rows of another: that one, and which range. */
   readonly rows?: { readonly whole: Lowered; readonly range: RowRange; readonly slot: number };
+  /** Of rows that are computed in several ways: which in which. The first part that a row lies in computes it. */
+  readonly parts?: readonly { readonly range: RowRange; readonly slot: number }[];
   /** The expression of the element at these coordinates; what it needs first goes to the emitter. */
   emit(e: Emitter, at: Coordinates): string;
 }

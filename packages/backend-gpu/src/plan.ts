@@ -18,6 +18,8 @@ export interface Kernel {
   readonly inputs: readonly Lowered[];
   /** Statements that a thread runs. */
   readonly work: number;
+  /** Statements that a thread runs in each part of a result that has parts. */
+  readonly partWork: readonly number[];
   /** What it computes, one after the other into one array. */
   readonly results: readonly [Lowered, ...Lowered[]];
 }
@@ -247,7 +249,7 @@ function kernelOf(
   { placeOf, repeatsOf, slotArray, layout, indices }: KernelContext,
 ): Kernel {
   let result: Lowered = results[0];
-  const { emitter, arrays, statements, work } = createEmitter({
+  const { emitter, arrays, statements, work, works } = createEmitter({
     placeOf(of) {
       if (of === result || repeatsOf(result).has(of)) return undefined;
       return of === slotArray ? { array: of, offset: 0 } : placeOf(of);
@@ -285,6 +287,7 @@ function kernelOf(
     threads,
     inputs: [...(arrays as Arrays).keys()],
     work: work(),
+    partWork: results.length === 1 && result.parts !== undefined ? works() : [],
     results,
   };
 }

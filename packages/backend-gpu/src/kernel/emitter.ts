@@ -64,6 +64,7 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
   const depths = new Map<string, number>();
   let names = 0;
   let work = 0;
+  let works: readonly number[] = [];
 
   const depthOf = (expression: string): number => {
     let depth = 0;
@@ -213,11 +214,14 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       const [only] = cases;
       if (cases.length === 1 && only !== undefined) return only.value();
       const result = emitter.variable("0");
-      const texts = cases.map(({ when, value }) => {
+      const before = cases.map(() => 0);
+      const texts = cases.map(({ when, value }, i) => {
+        before[i] = work;
         const body = within("branch", 1, () => emitter.statement(`${result} = ${value()};`));
         return when === undefined ? `{\n${body}\n}` : `if (${when}) {\n${body}\n}`;
       });
       emitter.statement(texts.join(" else "));
+      if (blocks.length === 1) works = before.map((at, i) => (before[i + 1] ?? work) - at);
       return result;
     },
     divide(a, b, largest) {
@@ -248,5 +252,7 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
     statements: (): string => (blocks[0] as Block).statements.join("\n"),
     /** Statements that a thread runs; where it takes one branch of several, of all. */
     work: (): number => work,
+    /** Those of each case of the last choice outside of loops and branches. */
+    works: (): readonly number[] => works,
   };
 }

@@ -76,7 +76,7 @@ function joinParts(
   last: boolean,
 ): Lowered {
   const operands = [...new Set(parts.map(({ of }) => of)), ...(rest === undefined ? [] : [rest])];
-  return pointwise(shape, operands.map(once), (e, at) => {
+  const joined = pointwise(shape, operands.map(once), (e, at) => {
     const [row = "0", ...inner] = at;
     const cases = parts.map(({ of, range, slot }) => {
       const place = placeIn(e, range, slot, row);
@@ -89,6 +89,7 @@ function joinParts(
     else cases.push({ value: (cases.pop() as { value(): string }).value });
     return e.choose(cases);
   });
+  return last && rest === undefined ? { ...joined, parts } : joined;
 }
 
 export const addRows: Lowering<"addRows"> = ({ node, x, slots }) => {
