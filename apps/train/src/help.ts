@@ -62,7 +62,8 @@ Output
                          images, and tests with them; --save then saves these. Mends fs with small
                          patches, spoils vdn
   --batch-statistics     in the end, also tests with each test batch's own statistics
-  --jsonl FILE           appends every measurement to FILE, as one JSON object a line
+  --jsonl FILE           appends every measurement to FILE, as one JSON object a line. If that
+                         fails, the training goes on without, and its exit status is 1
   --quiet                prints the summary only
 
 Machine

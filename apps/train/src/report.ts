@@ -12,6 +12,8 @@ import type { Resume } from "./training.ts";
 export interface Report {
   see(event: TrainEvent): void;
   line(text: string): void;
+  /** A line on stderr, with --quiet too. */
+  warn(text: string): void;
   /** Over all steps seen. */
   imagesPerSecond(): number | undefined;
   stop(): void;
@@ -22,9 +24,10 @@ export function createReport(config: Config, prepared: Prepared, from?: Resume):
   const { epochs, batch, quiet } = config;
   const meter = createMeter(batch);
   if (!quiet) for (const line of beginning(config, prepared, from)) console.log(line);
+  const hasBar = !quiet && process.stderr.isTTY;
   const progress = quiet
     ? noProgress
-    : process.stderr.isTTY
+    : hasBar
       ? createBar(epochs, meter, process.stderr)
       : createLines(epochs, meter, (line) => console.log(line));
   return {
@@ -33,6 +36,7 @@ export function createReport(config: Config, prepared: Prepared, from?: Resume):
       progress.see(event);
     },
     line: progress.line,
+    warn: hasBar ? progress.line : (text) => console.error(text),
     imagesPerSecond: meter.overall,
     stop: progress.stop,
   };

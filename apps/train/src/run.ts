@@ -77,7 +77,7 @@ async function train(given: Partial<Config>): Promise<number> {
     console.log(describeSummary(summary));
     if (out !== undefined) await writeSummary(out, summary);
     if (failure !== undefined) throw failure;
-    return 0;
+    return result.recorded ? 0 : 1;
   } finally {
     interrupt.dispose();
     await prepared?.backend.dispose();

@@ -13,7 +13,12 @@ export type Resume = Awaited<ReturnType<typeof readCheckpoint>>;
 
 /** How a training ended. */
 export type Result =
-  | { readonly type: "done"; readonly summary: ReturnType<typeof summarize> }
+  | {
+      readonly type: "done";
+      readonly summary: ReturnType<typeof summarize>;
+      /** Whether `--jsonl`, if it was asked for, holds all events. */
+      readonly recorded: boolean;
+    }
   | { readonly type: "interrupted"; readonly step: number };
 
 /** Trains as `config` says, until `signal` comes, and shows `report` all events. @throws Error as `train`. */
@@ -28,7 +33,12 @@ export async function runTraining(
   const { out, epochs, seed, augment, checkpointEvery } = config;
   const settings = settingsOf(config);
   const metadata = weightsMetadata(config, trainer.model);
-  const record = config.jsonl === undefined ? () => {} : await createJsonl(config.jsonl);
+  let recorded = true;
+  const onFailure = (problem: string) => {
+    recorded = false;
+    report.warn(problem);
+  };
+  const record = config.jsonl === undefined ? () => {} : await createJsonl(config.jsonl, onFailure);
   let done: (TrainEvent & { readonly type: "done" }) | undefined;
   let parameters = 0;
   let checkpoint = from?.where;
@@ -69,5 +79,5 @@ export async function runTraining(
     engine: backend.description,
     checkpoint,
   });
-  return { type: "done", summary };
+  return { type: "done", summary, recorded };
 }

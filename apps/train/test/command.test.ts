@@ -1,5 +1,5 @@
 // The command's ordinary days: help, a training and what it leaves behind.
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import { checkpointFile, readCheckpoint } from "@fewnorm/train/node";
@@ -90,6 +90,24 @@ test("a summary that cannot be written is shown, and a line that was cut off sta
     t.equal(again.code, 0, again.stderr);
     t.equal(JSON.parse(await readFile(join(out, "summary.json"), "utf8")).steps, 4);
     t.notOk((await readFile(jsonl, "utf8")).includes("\n\n"), "no line is empty");
+  });
+});
+
+const full = { skip: process.platform === "linux" ? false : "only Linux has /dev/full" };
+
+test("measurements that cannot be written cost the training nothing", full, async (t) => {
+  await inFolder(async (folder) => {
+    const data = await writeMnist(folder);
+    const [out, jsonl] = [join(folder, "out"), join(folder, "steps.jsonl")];
+    // A disk that is full.
+    await symlink("/dev/full", jsonl);
+    const args = ["--data", data, "--batch", "8", "--epochs", "1", "--quiet"];
+    const { code, stdout, stderr } = await command([...args, "--out", out, "--jsonl", jsonl]);
+    t.equal(code, 1, "not all that was asked for is there");
+    t.match(stderr, /^train: cannot write to --jsonl \S+ \(ENOSPC.*\); the training goes on.*\n$/);
+    t.match(stdout, /^test accuracy: /m);
+    t.equal((await readCheckpoint(out)).checkpoint.step, 4);
+    t.ok((await readdir(out)).includes("summary.json"));
   });
 });
 
