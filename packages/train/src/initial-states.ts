@@ -2,6 +2,7 @@
 
 import type { StateDeclaration } from "@fewnorm/nn";
 import { foldIn, type Key } from "@fewnorm/tensor";
+import { checksum } from "./checksum.ts";
 
 /**
  * The first value of every state. Each draws from a key of its own, made from its name: a layer starts
@@ -19,11 +20,5 @@ export function initializeStates(
   );
 }
 
-/** 32-bit FNV-1a of the name's UTF-16 units. */
-function hashName(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) {
-    hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
-  }
-  return hash >>> 0;
-}
+const hashName = (name: string): number =>
+  checksum(Array.from({ length: name.length }, (_, i) => name.charCodeAt(i)));

@@ -3,6 +3,7 @@
 import { type Augmentation, createPrefetch, type Dataset } from "@fewnorm/data";
 import { foldIn, key as keyOf, sizeOf } from "@fewnorm/tensor";
 import { type Checkpoint, checkCheckpoint, type Progress, type Settings } from "./checkpoint.ts";
+import { checksum } from "./checksum.ts";
 import { divergence, type LastCheckpoint, notFinite } from "./divergence.ts";
 import { evaluate } from "./evaluate.ts";
 import type { TrainEvent } from "./events.ts";
@@ -97,7 +98,11 @@ export async function* train(
   let progress: Progress = { epoch: noScores };
   let last: LastCheckpoint | undefined;
   if (resume !== undefined) {
-    checkCheckpoint(resume.checkpoint, { states, settings }, resume.where);
+    // Older checkpoints do not know their labels.
+    const { labels: _, ...unlabelled } = settings;
+    const knows = "labels" in resume.checkpoint.settings;
+    const expected = { states, settings: knows ? settings : unlabelled };
+    checkCheckpoint(resume.checkpoint, expected, resume.where);
     ({ step, progress } = resume.checkpoint);
     if (step > steps) {
       throw new RangeError(
@@ -209,8 +214,12 @@ function ownSettings(
     seed,
     augment: typeof augment === "boolean" ? augment : JSON.stringify(augment),
     dataset: `${dataset.name}, ${dataset.train.count} + ${dataset.test.count} images of ${dataset.shape.join("×")}, mean ${dataset.mean.map((μ) => μ.toPrecision(12)).join(", ")}`,
+    labels: `checksum ${labelChecksum(dataset).toString(16).padStart(8, "0")}`,
   };
 }
+
+const labelChecksum = ({ train, test }: Dataset): number =>
+  checksum([...train.labels, ...test.labels]);
 
 function checkCount(name: string, value: number): void {
   if (!(Number.isSafeInteger(value) && value >= 1)) {

@@ -250,8 +250,27 @@ test("a checkpoint of another training is refused before anything changes", asyn
   t.match(await message({ settings: { norm: "bn" } }), /norm is not set there, bn here/);
   t.match(await message({ augment: false }), /augment is .* there, false here/);
   t.match(await message({}, { micro: 2 }), /micro is not set there, 2 here/);
+  const mislabelled = (split: "train" | "test") => {
+    const labels = dataset[split].labels.toReversed();
+    return withTrainer(async (trainer) => {
+      const data = { ...dataset, [split]: { ...dataset[split], labels } };
+      for await (const event of train(trainer, data, { ...common, resume })) return event.type;
+      return "";
+    }).catch((error: Error) => error.message);
+  };
+  for (const split of ["train", "test"] as const) {
+    t.match(await mislabelled(split), /\(labels is checksum \w{8} there, checksum \w{8} here\)/);
+  }
   const late = { checkpoint: { ...last, step: 100 }, where: "here" };
   t.match(await message({ resume: late }), /here is of step 100, but 3 epochs have 18/);
+});
+
+test("a checkpoint that does not know its labels, as older ones, is resumed and learns them", async (t) => {
+  const { last } = await run({}, 2);
+  const { labels, ...settings } = last.settings;
+  const resumed = await run({ resume: { checkpoint: { ...last, settings }, where: "here" } });
+  t.equal(resumed.last.settings.labels, labels);
+  t.deepEqual(resumed.last.tensors, (await run()).last.tensors);
 });
 
 test("options and data that do not fit are refused", async (t) => {
