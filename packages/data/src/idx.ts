@@ -35,8 +35,13 @@ export async function loadIdx(path: string): Promise<Idx> {
  */
 export function parseIdx(bytes: Uint8Array, name: string, who = "parseIdx"): Idx {
   if (bytes.length === 0) throw new Error(`${who}: ${name} is empty; download it again`);
+  if (bytes.length < 4) {
+    throw new Error(
+      `${who}: ${name} has ${bytes.length} bytes, and the header of an IDX file takes 8 or more; it is cut off, or no IDX file`,
+    );
+  }
   const [zero0, zero1, type = 0, rank = 0] = bytes;
-  if (bytes.length < 4 || zero0 !== 0 || zero1 !== 0 || !(type in types) || rank === 0) {
+  if (zero0 !== 0 || zero1 !== 0 || !(type in types) || rank === 0) {
     const start = [...bytes.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, "0"));
     throw new Error(
       `${who}: ${name} is not an IDX file: it starts with ${start.join(" ")} instead of 00 00 08 and the number of dimensions`,

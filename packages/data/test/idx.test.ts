@@ -84,6 +84,7 @@ test("loadIdx: refuses what is wrong, in one line", async (t) => {
   const cases: [string, Uint8Array, string][] = [
     ["empty", new Uint8Array(0), "is empty"],
     ["text", new TextEncoder().encode("hello"), "is not an IDX file: it starts with 68 65 6c 6c"],
+    ["start", whole.subarray(0, 3), "has 3 bytes, and the header of an IDX file takes 8 or more"],
     ["header", whole.subarray(0, 9), "header of 3 dimensions takes 16"],
     ["cut", whole.subarray(0, 20), "20 bytes, 3×2×2 values and the header take 28; it is cut off"],
     ["none", idxFile([0, 2, 2], new Uint8Array(0)), "holds no values: it is 0×2×2"],
