@@ -75,7 +75,7 @@ const readers: Readonly<Record<string, Read>> = {
   micro: whenWhole(1, 1024, (micro) => ({ micro })),
   batch: whenWhole(1, 1024, (batch) => ({ batch })),
   lr(text) {
-    const learningRate = text.trim() === "" ? Number.NaN : Number(text);
+    const learningRate = /^[\d.]+(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
     return learningRate > 0 && learningRate <= 10 ? { learningRate } : undefined;
   },
   seed: whenWhole(0, Number.MAX_SAFE_INTEGER, (seed) => ({ seed })),

@@ -88,10 +88,18 @@ test("help", async (t) => {
 });
 
 test("a mistake is one line on stderr, and exit status 2", async (t) => {
-  const { code, stderr, stdout } = await start(["--micro", "5"]).ended;
-  t.equal(code, 2);
-  t.ok(stderr.includes("micro-batches of 5") && stderr.trim().split("\n").length === 1, stderr);
-  t.equal(stdout, "");
+  for (const [args, problem] of [
+    [["--micro", "5"], /^demo:cli: --batch and --micro: .* micro-batches of 5; .*\n$/],
+    [
+      ["--batch", "4000"],
+      /^demo:cli: --batch is 4000, .* 2000 images to train on; give at most 2000; .*\n$/,
+    ],
+  ] as const) {
+    const { code, stderr, stdout } = await start(args).ended;
+    t.equal(code, 2);
+    t.match(stderr, problem);
+    t.equal(stdout, "");
+  }
 });
 
 test("mistakes name what to do instead", (t) => {

@@ -35,8 +35,9 @@ test("a link without settings is the defaults", (t) => {
 });
 
 test("what cannot be is the default, and is named", (t) => {
-  const wrong = ["micro=0", "lr=-1", "seed=x", "methods=a,b,c,d,e", "methods=<b>", "engine=abacus"];
-  for (const part of [...wrong, "colour=red", "micro", "%E0"]) {
+  const wrong = ["micro=0", "seed=x", "methods=a,b,c,d,e", "methods=<b>", "engine=abacus"];
+  const rates = ["lr=-1", "lr=0x1", "lr=0b1", "lr=%201", "lr=", "lr=."];
+  for (const part of [...wrong, ...rates, "colour=red", "micro", "%E0"]) {
     const { settings, problems } = settingsOf(`#${part}&batch=64`);
     t.deepEqual(settings, { ...defaults, batch: 64 }, part);
     t.equal(problems.length, 1, `${part}: ${problems.join()}`);

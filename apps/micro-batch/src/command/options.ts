@@ -63,7 +63,7 @@ export function parseOptions(argv: readonly string[]): Options {
     throw usageError(`--norms has ${length} methods; compare at most ${mostMethods}`);
   }
   const problem = splitProblem(settings.batch, settings.micro);
-  if (problem !== undefined) throw usageError(problem);
+  if (problem !== undefined) throw usageError(`--batch and --micro: ${problem}`);
   return {
     settings,
     backend: values.backend ?? "wasm",

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Backend } from "@fewnorm/backend";
-import { listenForInterrupt } from "@fewnorm/command-line";
+import { listenForInterrupt, usageError } from "@fewnorm/command-line";
 import { loadEmbedded } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { compare } from "../comparison.ts";
@@ -31,6 +31,12 @@ async function show({ settings, images }: Options, backend: Backend): Promise<nu
   const { batch, micro, learningRate, seed, methods } = settings;
   const steps = Math.ceil(images / batch);
   const dataset = await loadEmbedded();
+  const { count } = dataset.train;
+  if (batch > count) {
+    throw usageError(
+      `--batch is ${batch}, but the data set has ${count} images to train on; give at most ${count}`,
+    );
+  }
   stdout.write(
     `steps of ${batch} images in micro-batches of ${micro}, learning rate ${learningRate}, seed ${seed}; ${backend.description}\n`,
   );
