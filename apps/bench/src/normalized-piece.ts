@@ -9,6 +9,7 @@ import {
 } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import {
+  conv2d,
   createBuilder,
   customGradient,
   type Graph,
@@ -59,28 +60,26 @@ export interface TracedPiece {
   readonly draws: readonly Draw[];
 }
 
-/** What `tracePiece` may be told. */
-export interface PieceOptions {
-  /** Lets the gradient of the input replace that of the result, which in a network nothing needs afterwards. */
-  readonly inPlace?: boolean;
-}
-
-/** Whether the backend of this name can write over what it reads. */
-export const worksInPlace = (backend: string): boolean => backend === "wasm";
+/** Whether a piece's input's gradient takes the place of its result's, which in a network nothing needs afterwards. */
+export const worksInPlace = (piece: Piece, backend: string): boolean =>
+  // That of a block comes from a convolution, which cannot write it over what it reads.
+  piece === layer && backend === "wasm";
 
 /**
  * Traces a piece over images of `shape` [N, C, H, W], with the norm's virtual rows in front. The input, and
  * for `both` the gradient of the result, are states, so that no time goes into feeding them; of the results
  * one element each is fetched.
+ * @param backend - The name of the backend that is to run it.
  */
 export function tracePiece(
   piece: Piece,
   norm: Norm,
   shape: Shape,
   pass: Pass,
-  { inPlace = false }: PieceOptions = {},
+  backend: string,
 ): TracedPiece {
   const virtual = norm.virtualImages?.count ?? 0;
+  const probe = backend === "wasm" ? first : convolvedFirst;
   const builder = createBuilder();
   const { scope, declarations } = createScope(builder, "train", virtual);
   const [n = 1, ...image] = shape;
@@ -98,7 +97,7 @@ export function tracePiece(
   gradients.forEach((result, i) => {
     builder.output(`gradient ${i}`, probe(result));
   });
-  if (!inPlace) return { graph: builder.finish(), ...declarations };
+  if (!worksInPlace(piece, backend)) return { graph: builder.finish(), ...declarations };
   const name = stateName("g", y.shape);
   builder.update(name, gradients[0] as Tensor);
   standardNormal(scope, "given", y.shape);
@@ -121,8 +120,17 @@ const tiledNormal: Initializer = (shape, key) => {
   return Float32Array.from({ length: sizeOf(shape) }, (_, i) => drawn[i % drawn.length] as number);
 };
 
-/** The first element, which makes all of x needed. */
-function probe(x: Tensor): Tensor {
-  const first = x.shape.map(() => 0);
-  return reshape(slice(x, { start: first, shape: first.map(() => 1) }), []);
+/** The first element. */
+function first(x: Tensor): Tensor {
+  const start = x.shape.map(() => 0);
+  return reshape(slice(x, { start, shape: start.map(() => 1) }), []);
+}
+
+/**
+ * The first element, of which backends that compute no more than they are asked for need all: a convolution reads arrays
+ * that are there.
+ */
+function convolvedFirst(x: Tensor): Tensor {
+  const pixel = reshape(first(x), [1, 1, 1, 1]);
+  return reshape(conv2d(pixel, x.builder.constant(1, pixel.shape)), []);
 }

@@ -14,7 +14,7 @@ import {
   sgd,
   traceEvaluation,
 } from "@fewnorm/train";
-import { layer, tracePiece, worksInPlace } from "../normalized-piece.ts";
+import { layer, tracePiece } from "../normalized-piece.ts";
 import { classes, inputShape, type JobFile } from "./job.ts";
 import type { Greeting, Request } from "./peer-process.ts";
 
@@ -76,9 +76,7 @@ async function prepareInference(
 async function prepareLayer(backend: Backend, norm: Norm): Promise<Network> {
   const [n = 1, c = 1, ...map] = tensors.get("images")?.shape ?? [];
   const shape = [n, c, ...map];
-  const { graph, before, states } = tracePiece(layer, norm, shape, "both", {
-    inPlace: worksInPlace(job.backend),
-  });
+  const { graph, before, states } = tracePiece(layer, norm, shape, "both", job.backend);
   const state = await backend.createState(states);
   const given: Readonly<Record<string, string>> = {
     ...{ x: "images", "norm.weight": "weight", "norm.bias": "bias" },

@@ -58,11 +58,12 @@ export const norm: Suite = {
         { ...context, deadline: now + share, key: foldIn(context.key, i) },
         {
           backend,
-          // The gradient of a block's input comes from a convolution, which cannot write it over what it reads.
-          inPlace: piece === layer && worksInPlace(context.options.backend),
+          backendName: context.options.backend,
           piece,
           shape,
-          ...possibleNorms(measured, (one) => tracePiece(piece, one, shape, "forward")),
+          ...possibleNorms(measured, (one) =>
+            tracePiece(piece, one, shape, "forward", context.options.backend),
+          ),
         },
       );
     }
@@ -71,8 +72,7 @@ export const norm: Suite = {
 
 interface Job {
   readonly backend: Backend;
-  /** Whether the gradient of the input takes the place of that of the result. */
-  readonly inPlace: boolean;
+  readonly backendName: string;
   readonly piece: Piece;
   readonly shape: LayerShape;
   readonly norms: readonly NamedNorm[];
@@ -115,9 +115,9 @@ interface Compiled extends TracedPiece {
 }
 
 /** All norms' graphs of a piece, on states that they share where these are equal. */
-async function compilePieces({ backend, inPlace, piece, shape, norms }: Job, key: Key) {
+async function compilePieces({ backend, backendName, piece, shape, norms }: Job, key: Key) {
   const traced = norms.flatMap(({ name, norm }) =>
-    passes.map((pass) => ({ name, pass, ...tracePiece(piece, norm, shape, pass, { inPlace }) })),
+    passes.map((pass) => ({ name, pass, ...tracePiece(piece, norm, shape, pass, backendName) })),
   );
   const declared = new Map<string, StateDeclaration>();
   for (const { states } of traced) for (const state of states) declared.set(state.name, state);
@@ -161,7 +161,7 @@ async function compilePieces({ backend, inPlace, piece, shape, norms }: Job, key
 function describe(
   key: Key,
   title: string,
-  { backend, inPlace, piece, shape, norms, leftOut }: Job,
+  { backend, backendName, piece, shape, norms, leftOut }: Job,
   series: ReadonlyMap<Pass, readonly Series[]>,
 ): Section {
   const samplesOf = (pass: Pass, name: string): readonly number[] =>
@@ -188,7 +188,9 @@ function describe(
     }),
   );
   const counts = passes.map((pass) => samplesOf(pass, "bn").length);
-  const over = inPlace ? ", its input's gradient over its result's as in a network" : "";
+  const over = worksInPlace(piece, backendName)
+    ? ", its input's gradient over its result's as in a network"
+    : "";
   const what =
     piece === layer
       ? `One normalization layer, not folded${over}`
