@@ -2,6 +2,7 @@
 
 import type { StateDeclaration } from "@fewnorm/nn";
 import type { Evaluation } from "./evaluate.ts";
+import { negativeVariance } from "./negative-variance.ts";
 import type { Scores } from "./scores.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
 import type { HostTensor } from "./trainer.ts";
@@ -36,7 +37,7 @@ export interface Checkpoint {
  * Checks that a checkpoint belongs to a training, before anything is changed.
  * @param where what the message calls the checkpoint, such as its path
  * @throws Error that lists every setting that differs, or else the tensors that are missing, not
- *   expected, or of another shape.
+ *   expected, or of another shape; and for a running variance below 0.
  */
 export function checkCheckpoint(
   checkpoint: Checkpoint,
@@ -53,6 +54,12 @@ export function checkCheckpoint(
   if (tensors.length > 0) {
     throw new Error(
       `resume: ${where} is of another model (${tensors.join("; ")}); build the model that it was made with`,
+    );
+  }
+  const negative = negativeVariance(checkpoint.tensors);
+  if (negative !== undefined) {
+    throw new Error(
+      `resume: ${where} ${negative}, where 0 or more must be; use another checkpoint`,
     );
   }
 }

@@ -3,6 +3,7 @@
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
 import { isCheckpoint, readUnchanged } from "./checkpoint-format.ts";
+import { negativeVariance } from "./negative-variance.ts";
 import { slotOf } from "./optimizer.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
 import { traceEvaluation } from "./trace.ts";
@@ -55,7 +56,8 @@ export interface ReadStateDictOptions {
  * such state, and 0 where the file has none: only batch renormalization counts.
  * @param where what messages call the file, such as its path
  * @throws Error that lists the names that are missing, not expected, or of another shape, and the model that the
- *   file says it is of, if it does; and for a checkpoint that does not match its checksum.
+ *   file says it is of, if it does; for a checkpoint that does not match its checksum; and for a running variance
+ *   below 0.
  */
 export async function readStateDict(
   file: Safetensors,
@@ -83,6 +85,10 @@ export async function readStateDict(
   for (const { name } of states) {
     const from = standIns.get(name)?.name ?? name;
     tensors.set(name, unchanged?.get(from) ?? (await file.readFloat32(from)));
+  }
+  const negative = negativeVariance(tensors);
+  if (negative !== undefined) {
+    refuse(`${negative}, where 0 or more must be; give the weights as they were trained`);
   }
   for (const { name, shape } of all.filter(isFresh)) {
     tensors.set(name, { shape, values: new Float32Array(1) });

@@ -161,5 +161,12 @@ test("checkCheckpoint lists what differs", (t) => {
     () => checkCheckpoint(checkpoint, { states: [...good, ...many], settings }),
     /missing: p0, p1, p2, p3, p4 and 4 more\)/,
   );
+  const name = "bn.running_var";
+  const negative = new Map([[name, { shape: [2], values: Float32Array.of(1, -2) }]]);
+  const expected = { states: [state(name, [2])], settings };
+  t.throws(
+    () => checkCheckpoint({ ...checkpoint, tensors: negative }, expected, "F"),
+    /^Error: resume: F has -2 in channel 1 of "bn\.running_var", where 0 or more must be/,
+  );
   t.end();
 });

@@ -98,6 +98,21 @@ test("PyTorch's counters are ignored, and other names listed", async (t) => {
   );
 });
 
+test("a running variance below 0 is named; what rounding leaves of 0 is not", async (t) => {
+  const states = await withTrainer(trained);
+  const name = "bn1.running_var";
+  const values = Float32Array.of(1, 0, -0.5, -1);
+  const message = await read(new Map(states).set(name, { shape: [4], values })).catch(
+    (error: Error) => error.message,
+  );
+  t.match(
+    String(message),
+    /^readStateDict: F has -0\.5 in channel 2 of "bn1\.running_var", where 0/,
+  );
+  const rounded = { shape: [4], values: Float32Array.of(1, 0, -1e-9, 1) };
+  t.deepEqual((await read(new Map(states).set(name, rounded))).get(name), rounded);
+});
+
 test("what does not fit says what it is of, and the caller what to do", async (t) => {
   const states = await withTrainer(trained);
   states.delete("fc.bias");
