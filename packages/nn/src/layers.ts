@@ -45,7 +45,8 @@ export function convolutionWeight(
   spec: ConvolutionSpec & WithResidual,
 ): Tensor {
   const { channels, kernel, groups = 1, initialize = heNormal } = spec;
-  const [kh, kw] = typeof kernel === "number" ? [kernel, kernel] : kernel;
+  // What is no pair, such as nothing at all, is refused as a size.
+  const [kh, kw] = typeof kernel === "object" ? kernel : [kernel, kernel];
   const shape = [channels, (x.shape[1] ?? 1) / groups, kh, kw];
   const where = `conv2d: layer "${scope.path}"`;
   checkShape(`${where}, weight [channels, inputs/groups, height, width]`, shape);

@@ -136,7 +136,7 @@ test("initial values have the stated spread", (t) => {
   t.end();
 });
 
-test("sizes that do not fit name the layer", (t) => {
+test("what does not fit names the layer", (t) => {
   trace((builder) => {
     const { scope } = createScope(builder, "train");
     const [x, three] = [builder.input("x", [2, 4, 4, 4]), builder.input("3", [2, 3, 4, 4])];
@@ -168,6 +168,15 @@ test("sizes that do not fit name the layer", (t) => {
     t.throws(fc(rows, 0), /layer "head\.fc", weight \[units, inputs\]: shape \[0, 4\] has a size/);
     t.throws(fc(rows, 1.5), /layer "head\.fc", weight .*: shape \[1\.5, 4\] has a size/);
     t.throws(layer(x, { stride: 0 }), /layer "layer1\.conv2": stride \[0, 0\]/);
+    t.throws(
+      layer(x, { kernel: undefined as unknown as number }),
+      /layer "layer1\.conv2", weight \[.*\]: shape \[8, 4, undefined, undefined\] has a size/,
+    );
+    const whole = builder.input("whole", [2, 4, 4, 4], "int32");
+    t.throws(
+      layer(whole, { kernel: 4 }),
+      /^TypeError: conv2d: layer "layer1\.conv2": operand 1 is int32; it must be float32/,
+    );
     builder.output("y", layer(x, { kernel: 4 })());
   });
   t.end();

@@ -79,8 +79,11 @@ export function createBuilder(): Builder {
     from: readonly Tensor[],
     attributes: Attributes[P],
   ): Tensor {
-    const { shape, dtype } = shapeRules[op](from, attributes);
-    checkShape(op, shape);
+    const { shape, dtype } = inLayer(label, () => {
+      const type = shapeRules[op](from, attributes);
+      checkShape(op, type.shape);
+      return type;
+    });
     const node: NodeOf<P> = {
       id: nodes.length,
       op,
@@ -197,6 +200,18 @@ export function createBuilder(): Builder {
     finish: () => prune({ nodes, inputs, states, outputs, updates }),
   };
   return builder;
+}
+
+/** What `body` returns. @throws its error, with the layer named behind the primitive. */
+function inLayer<T>(label: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    if (label === "" || !(error instanceof Error)) throw error;
+    const message = error.message.replace(/^\w+:/, (op) => `${op} layer "${label}":`);
+    const Kind = error instanceof TypeError ? TypeError : RangeError;
+    throw new Kind(message, { cause: error });
+  }
 }
 
 /** Without a prototype, so that no name (`constructor`, …) is there from the start. */

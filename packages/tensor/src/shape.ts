@@ -20,7 +20,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Readable form for messages, `[128, 16, 32, 32]`. */
 export function showShape(shape: Shape): string {
-  return `[${shape.join(", ")}]`;
+  return `[${shape.map(String).join(", ")}]`;
 }
 
 /** @throws RangeError unless every size is a whole number of at least 1. */
