@@ -33,6 +33,8 @@ export interface ObjectiveContext {
 export interface Objective {
   /** Name and options, such as `cross-entropy(label smoothing 0.1)`; a checkpoint keeps it. */
   readonly name: string;
+  /** Whether it mixes images; what is mixed cannot be mixed again. Default false. */
+  readonly mixes?: boolean;
   /** Records the logits and the loss, a scalar: a mean over the images, so that micro-batches can be added up. */
   record(context: ObjectiveContext): { readonly logits: Tensor; readonly loss: Tensor };
 }
@@ -91,18 +93,28 @@ export interface MixupOptions {
  * Mixup (Zhang et al., ICLR 2018): images λ·xᵢ + (1 − λ)·xⱼ, and λ times the objective with the labels yᵢ
  * plus 1 − λ times that with yⱼ. λ ~ Beta(α, α), the larger of λ and 1 − λ, is drawn once a step; j is i plus
  * a drawn number, cyclically, which in a shuffled batch is any other image.
- * @throws RangeError for α out of range; when a model is traced, for a batch of one image.
+ * @throws TypeError for what is no objective; RangeError for one that mixes already, and for α out of range; when a
+ *   model is traced, for a batch of one image.
  */
 export function mixup(
   objective: Objective = classification(),
   options: MixupOptions = {},
 ): Objective {
   const { alpha = 0.2 } = options;
+  if (typeof objective.record !== "function") {
+    throw new TypeError(
+      "mixup: the first argument is no objective; give one, as in mixup(classification(), { alpha: 0.2 })",
+    );
+  }
+  if (objective.mixes) {
+    throw new RangeError(`mixup: ${objective.name} mixes images already; leave out one of them`);
+  }
   if (!(alpha > 0 && alpha <= 1000)) {
     throw new RangeError(`mixup: alpha is ${alpha}; give a number above 0, e.g. 0.2`);
   }
   return {
     name: `mixup(${objective.name}, alpha ${alpha})`,
+    mixes: true,
     record(context) {
       const { scope, images, predict } = context;
       const [n = 1] = images.shape;

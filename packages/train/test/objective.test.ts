@@ -5,7 +5,7 @@ import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import { createScope } from "@fewnorm/nn";
 import { createBuilder, foldIn, grad, key, normal } from "@fewnorm/tensor";
-import { classification, mixup, traceGradients } from "@fewnorm/train";
+import { classification, mixup, type Objective, traceGradients } from "@fewnorm/train";
 import test from "tape";
 import { largestDifference } from "./steps.ts";
 import { tinyModel } from "./tiny.ts";
@@ -143,6 +143,11 @@ test("mixup's shares follow Beta(α, α)", (t) => {
 test("objectives refuse what cannot work", (t) => {
   t.throws(() => classification({ labelSmoothing: 1 }), /labelSmoothing is 1/);
   t.throws(() => mixup(classification(), { alpha: 0 }), /alpha is 0/);
+  t.throws(
+    () => mixup(mixup(), { alpha: 0.4 }),
+    /^RangeError: mixup: mixup\(cross-entropy, alpha 0\.2\) mixes images already; leave out one of/,
+  );
+  t.throws(() => mixup({ alpha: 0.4 } as object as Objective), /^TypeError: mixup: the first arg/);
   const objective = mixup();
   t.throws(() => traceGradients(tinyModel(), { batch: 1, objective }), /batch of 1 image/);
   t.equal(objective.name, "mixup(cross-entropy, alpha 0.2)");
