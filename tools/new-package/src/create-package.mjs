@@ -8,7 +8,8 @@ const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
 
 /**
  * @param {string} root the workspace's folder
- * @param {{ name: string, layer: number, description?: string }} options name without its scope
+ * @param {{ name: string, layer: string, description?: string }} options name without its scope, layer
+ *   in digits
  * @returns {string[]} the files it wrote, relative to root
  * @throws Error if the name or the layer is not valid, or the package exists
  */
@@ -18,8 +19,8 @@ export function createPackage(root, { name, layer, description }) {
   if (!NAME.test(kind)) {
     throw new Error(`new-package: "${name}" is not a name in kebab-case, such as sampling-mine`);
   }
-  if (!Number.isInteger(layer) || layer < 0) {
-    throw new Error(`new-package: layer ${layer} is not a whole number; see docs/architecture.md`);
+  if (!/^(?:0|[1-9]\d*)$/.test(layer)) {
+    throw new Error(`new-package: layer "${layer}" is no whole number; see docs/architecture.md`);
   }
   const folder = join("packages", name);
   if (existsSync(join(root, folder))) {
@@ -32,7 +33,7 @@ export function createPackage(root, { name, layer, description }) {
   const pascal = `${camel.charAt(0).toUpperCase()}${camel.slice(1)}`;
   const text =
     description ?? (isStrategy ? `The sampling strategy ${kind}` : `The package ${name}`);
-  const values = { name, layer: String(layer), kind, camel, pascal, description: text };
+  const values = { name, layer, kind, camel, pascal, description: text };
   return filesBelow(template).map((path) => {
     const target = join(folder, fill(path, values).replace(/\.template$/, ""));
     mkdirSync(dirname(join(root, target)), { recursive: true });

@@ -39,7 +39,7 @@ const [name] = positionals;
 if (name === undefined || positionals.length > 1 || layer === undefined) stop(`usage: ${USAGE}`);
 
 try {
-  const files = createPackage(".", { name, layer: Number(layer), description });
+  const files = createPackage(".", { name, layer, description });
   for (const file of files) console.log(file);
 } catch (error) {
   stop(error instanceof Error ? error.message : String(error));

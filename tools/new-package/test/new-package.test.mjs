@@ -65,7 +65,7 @@ const kinds = [
 for (const { name, passed, dependencies } of kinds) {
   test(`a new package such as ${name} builds, passes its test and lints`, (t) => {
     withWorkspace((root) => {
-      createPackage(root, { name, layer: 2, description: 'A package of "tests"' });
+      createPackage(root, { name, layer: "2", description: 'A package of "tests"' });
       const folder = join(root, "packages", name);
       const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
       t.equal(manifest.name, `@fewnorm/${name}`);
@@ -87,12 +87,15 @@ for (const { name, passed, dependencies } of kinds) {
 
 test("createPackage refuses what cannot become a package", (t) => {
   withWorkspace((root) => {
-    t.throws(() => createPackage(root, { name: "SamplingMine", layer: 2 }), /kebab-case/);
-    t.throws(() => createPackage(root, { name: "../outside", layer: 2 }), /kebab-case/);
-    t.throws(() => createPackage(root, { name: "sampling-2d", layer: 2 }), /kebab-case/);
-    t.throws(() => createPackage(root, { name: "mine", layer: Number("x") }), /layer NaN/);
-    createPackage(root, { name: "mine", layer: 2 });
-    t.throws(() => createPackage(root, { name: "mine", layer: 2 }), /packages\/mine exists/);
+    t.throws(() => createPackage(root, { name: "SamplingMine", layer: "2" }), /kebab-case/);
+    t.throws(() => createPackage(root, { name: "../outside", layer: "2" }), /kebab-case/);
+    t.throws(() => createPackage(root, { name: "sampling-2d", layer: "2" }), /kebab-case/);
+    for (const layer of ["x", "", "1.5", "-1", "0x1", "01"]) {
+      const problem = new RegExp(`layer "${layer}" is no whole number`);
+      t.throws(() => createPackage(root, { name: "mine", layer }), problem);
+    }
+    createPackage(root, { name: "mine", layer: "2" });
+    t.throws(() => createPackage(root, { name: "mine", layer: "2" }), /packages\/mine exists/);
   });
   t.end();
 });
