@@ -95,6 +95,12 @@ export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | u
       `--milestones are those of --schedule step, and it is ${config.schedule}; leave them out, or add --schedule step`,
     );
   }
+  const late = given.milestones?.find((milestone) => milestone >= epochs);
+  if (late !== undefined) {
+    throw usageError(
+      `--milestones ${late} is not before the end of the training, ${epochs} epochs; give earlier ones`,
+    );
+  }
   if (config.warmup >= epochs && given.warmup === undefined) {
     // The default suits trainings of some length; a short one warms up for a part of it.
     return { ...config, warmup: epochs / 5 };

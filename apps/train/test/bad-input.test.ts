@@ -230,6 +230,10 @@ test("mistakes in the command line have exit status 2", async (t) => {
     [["--schedule", "cosinus"], /did you mean "cosine"\? Schedules are cosine, step, constant/],
     [["--epochs", "2", "--warmup", "2"], /--warmup 2 is not shorter than the training of 2/],
     [["--checkpoint-every", "5"], /--checkpoint-every needs a folder for checkpoints; add --out/],
+    [
+      ["--schedule", "step", "--epochs", "4", "--milestones", "2,4"],
+      /--milestones 4 is not before the end of the training, 4 epochs; give earlier ones/,
+    ],
     [["--milestones", "3"], /--milestones are those of --schedule step, and it is cosine; leave/],
     [["--data"], /--data/],
     [["somewhere"], /somewhere/],

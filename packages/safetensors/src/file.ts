@@ -49,7 +49,8 @@ export async function writeSafetensors(
 async function openFile(path: string): Promise<FileHandle> {
   try {
     // Looked at first: to open a pipe would wait for somebody to write to it.
-    if (!(await stat(path)).isFile()) throw new Error("it is not a file");
+    const found = await stat(path);
+    if (!found.isFile()) throw new Error(`it is ${found.isDirectory() ? "a folder" : "no file"}`);
     return await open(path);
   } catch (error) {
     throw new Error(

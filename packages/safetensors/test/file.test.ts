@@ -69,7 +69,7 @@ test("what cannot be opened is named, and what is cut off while it is read is no
       /^openSafetensors: cannot read .*nowhere.*ENOENT/,
     );
     await mkdir(join(folder, "sub"));
-    t.match(await refusal(join(folder, "sub")), /sub \(it is not a file\)/);
+    t.match(await refusal(join(folder, "sub")), /sub \(it is a folder\); give a file/);
     const path = join(folder, "x.safetensors");
     await writeFile(path, encodeSafetensors(tensorsOf(1)));
     const file = await openSafetensorsFile(path);

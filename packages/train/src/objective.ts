@@ -110,7 +110,9 @@ export function mixup(
     throw new RangeError(`mixup: ${objective.name} mixes images already; leave out one of them`);
   }
   if (!(alpha > 0 && alpha <= 1000)) {
-    throw new RangeError(`mixup: alpha is ${alpha}; give a number above 0, e.g. 0.2`);
+    throw new RangeError(
+      `mixup: alpha is ${alpha}; give a number above 0 and up to 1000, e.g. 0.2`,
+    );
   }
   return {
     name: `mixup(${objective.name}, alpha ${alpha})`,

@@ -143,6 +143,7 @@ test("mixup's shares follow Beta(α, α)", (t) => {
 test("objectives refuse what cannot work", (t) => {
   t.throws(() => classification({ labelSmoothing: 1 }), /labelSmoothing is 1/);
   t.throws(() => mixup(classification(), { alpha: 0 }), /alpha is 0/);
+  t.throws(() => mixup(classification(), { alpha: 2000 }), /alpha is 2000; .* up to 1000/);
   t.throws(
     () => mixup(mixup(), { alpha: 0.4 }),
     /^RangeError: mixup: mixup\(cross-entropy, alpha 0\.2\) mixes images already; leave out one of/,
