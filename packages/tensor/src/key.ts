@@ -10,9 +10,17 @@ const rotate = (x: number, bits: number): number => (x << bits) | (x >>> (32 - b
 
 /** Threefry-2x32-20: encrypts the counter `(c0, c1)` under `key`. Returns two unsigned 32-bit integers. */
 export function threefry(key: Key, c0: number, c1: number): Key {
+  checkKey(key);
   const pair = new Uint32Array(2);
   encrypt(key[0] | 0, key[1] | 0, c0, c1, pair, 0);
   return [pair[0] as number, pair[1] as number];
+}
+
+/** A seed in a key's place would be read as a key, and all seeds as the same one. */
+function checkKey(key: Key | undefined): void {
+  if (!Number.isInteger(key?.[0]) || !Number.isInteger(key?.[1])) {
+    throw new TypeError(`key: ${key} is no key; give what key(seed) or foldIn makes`);
+  }
 }
 
 /** The same to `to[at]` and `to[at + 1]`, of which there may be one only; `k0` and `k1` are int32. */
@@ -101,6 +109,7 @@ export function split(parent: Key, count: number): Key[] {
 /** `count` uniform unsigned 32-bit integers. */
 export function randomBits(from: Key, count: number): Uint32Array {
   checkCount("randomBits", count);
+  checkKey(from);
   const [k0, k1] = [from[0] | 0, from[1] | 0];
   const bits = new Uint32Array(count);
   // What is written beyond the end is lost.

@@ -216,3 +216,17 @@ test("permutation: all orders of 5, and every number at every place of 16, as of
   t.ok(Math.abs(ofPlaces) < limit, `places: ${ofPlaces.toFixed(2)} deviations off`);
   t.end();
 });
+
+test("what is no key is refused, a seed above all", (t) => {
+  for (const none of [1, undefined, [1], [1.5, 2], "12"]) {
+    const uses = [
+      () => foldIn(none as never, 0),
+      () => randomInteger(none as never, 5),
+      () => normal(none as never, 3),
+      () => permutation(none as never, 3),
+    ];
+    const message = `key: ${none} is no key; give what key(seed) or foldIn makes`;
+    for (const use of uses) t.throws(use, { name: "TypeError", message });
+  }
+  t.end();
+});
