@@ -94,6 +94,8 @@ export function updateRunning(
   scope.update("running_var", blend(running.variance, batch.variance, momentum, unbiased));
 }
 
-/** (1 − momentum)·old + momentum·factor·value. */
-export const blend = (old: Tensor, value: Tensor, momentum: number, factor = 1): Tensor =>
-  add(multiply(old, 1 - momentum), multiply(value, momentum * factor));
+/** (1 − momentum)·old + momentum·factor·value; with momentum 1 whatever `old` is, NaN as well. */
+export function blend(old: Tensor, value: Tensor, momentum: number, factor = 1): Tensor {
+  const share = multiply(value, momentum * factor);
+  return momentum === 1 ? share : add(multiply(old, 1 - momentum), share);
+}

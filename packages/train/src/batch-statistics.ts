@@ -6,6 +6,7 @@ import { drawAll, type Model } from "@fewnorm/nn";
 import {
   elementsOf,
   foldIn,
+  type Graph,
   type HostValue,
   type Key,
   key as keyOf,
@@ -46,7 +47,7 @@ export interface RecalibrateOptions extends BatchStatisticsOptions {
  * @param model the trained network with `norm.calibration()` in place of its norm: statistics of whole batches
  * @param tensors the trained states by name; more than the model's do no harm
  * @returns the new statistics by name, for `trainer.write`; undefined when `signal` was aborted first
- * @throws Error for a model without running statistics, and for states that are missing or misshapen;
+ * @throws Error for a model without running statistics or with its own norm, and for states that are missing or misshapen;
  *   RangeError for more images than there are.
  */
 export function recalibrate(
@@ -82,10 +83,16 @@ export async function recalibrate(
     );
   }
   const tracing = { batch, dropping: true };
-  return withModel(backend, model, tensors, tracing, async (run, statistics) => {
+  return withModel(backend, model, tensors, tracing, async (run, statistics, graph) => {
     if (statistics.size === 0) {
       throw new Error(
         `recalibrate: ${model.name} has no running statistics; there is nothing to do`,
+      );
+    }
+    const kept = [...statistics.keys()].find((name) => followsItself(graph, name));
+    if (kept !== undefined) {
+      throw new Error(
+        `recalibrate: "${kept}" of ${model.name} keeps a share of its old value; build the model with norm.calibration() in place of its norm`,
       );
     }
     const sums = new Map([...statistics].map(([name, shape]) => [name, { shape, sum: [0] }]));
@@ -175,13 +182,22 @@ function checkBatchOf(where: string, batch: number, { count }: Split): void {
 
 type Run = (images: Float32Array, key: Key) => Promise<Record<string, HostValue>>;
 
+/** Whether the next value of a running statistic depends on the one before. */
+function followsItself({ nodes, states, outputs }: Graph, name: string): boolean {
+  const dependent = new Set([states[name]]);
+  for (const { id, inputs } of nodes) {
+    if (inputs.some((input) => dependent.has(input))) dependent.add(id);
+  }
+  return dependent.has(outputs[`statistic:${name}`]);
+}
+
 /** Compiles the model in states of its own, for `body` and no longer. */
 async function withModel<T>(
   backend: Backend,
   model: Model,
   tensors: ReadonlyMap<string, HostTensor>,
   tracing: TraceBatchStatisticsOptions,
-  body: (run: Run, statistics: ReadonlyMap<string, Shape>) => Promise<T>,
+  body: (run: Run, statistics: ReadonlyMap<string, Shape>, graph: Graph) => Promise<T>,
 ): Promise<T> {
   const { graph, states, draws } = traceBatchStatistics(model, tracing);
   const names = new Set(states.map(({ name }) => name));
@@ -205,7 +221,7 @@ async function withModel<T>(
           ...Object.fromEntries(drawn.filter(([name]) => name in graph.inputs)),
         });
       };
-      return await body(run, new Map(updated.map(({ name, shape }) => [name, shape])));
+      return await body(run, new Map(updated.map(({ name, shape }) => [name, shape])), graph);
     } finally {
       await executable.dispose();
     }

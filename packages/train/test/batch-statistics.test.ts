@@ -97,6 +97,26 @@ test("whatever the statistics came from, recalibration takes them from whole rea
   await backend.dispose();
 });
 
+test("recalibration mends statistics that are not finite", async (t) => {
+  const backend = float64();
+  for (const norm of [batchNorm(), batchRenorm()]) {
+    const model = tinyModel("tiny", norm.calibration?.() as Norm);
+    const whole = tensorsOf(model);
+    const spoilt = new Map(
+      [...whole].map(([name, { shape, values }]) => {
+        const broken = name.includes("running")
+          ? values.map((_, i) => [NaN, Infinity][i % 2]!)
+          : values;
+        return [name, { shape, values: broken }];
+      }),
+    );
+    const of = (tensors: Map<string, HostTensor>) =>
+      recalibrate(backend, model, tensors, dataset.train, { dataset, batch: 13 });
+    t.deepEqual(await of(spoilt), await of(whole), norm.name);
+  }
+  await backend.dispose();
+});
+
 test("recalibrated on a batch, evaluation of it is that by its own statistics", async (t) => {
   const model = tinyModel("tiny", batchNorm({ sampling: virtualDataset({ images: 2 }) }));
   const whole = tinyModel("tiny", batchNorm({ momentum: 1 }));
@@ -161,6 +181,14 @@ test("nothing is recalibrated where there is nothing to recalibrate", async (t) 
     );
   const plain = tinyModel("tiny", groupNorm({ groups: 2 }));
   t.match(await message(plain, tensorsOf(plain)), /tiny has no running statistics/);
+  for (const norm of [batchNorm(), ghostBatchNorm({ virtualBatchSize: 13 }), batchRenorm()]) {
+    const trained = tinyModel("tiny", norm);
+    t.match(
+      await message(trained, tensorsOf(trained)),
+      /"bn1\.running_.*" of tiny keeps a share of its old value; build .* norm\.calibration\(\)/,
+      norm.name,
+    );
+  }
   const whole = tinyModel("tiny", batchNorm({ momentum: 1 }));
   t.match(await message(whole, new Map()), /missing: .*conv1\.weight/);
   t.match(await message(whole, tensorsOf(whole), 3), /3 batches of 13 images are more than the 26/);
