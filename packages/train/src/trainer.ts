@@ -1,6 +1,6 @@
 // A model on a backend: its states, and the compiled steps that share them.
 
-import { type Backend, copyOf, createQueue } from "@fewnorm/backend";
+import { type Backend, copyOf, createLifetime, createQueue } from "@fewnorm/backend";
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import {
   elementsOf,
@@ -107,8 +107,8 @@ export async function createTrainer(
 ): Promise<Trainer> {
   const { batch, micro = batch, evaluationBatch = micro, optimizer = sgd() } = options;
   const { objective = classification() } = options;
-  checkBatch("evaluationBatch", evaluationBatch);
   const training = planStep(model, { batch, micro, optimizer, objective });
+  checkBatch("evaluationBatch", evaluationBatch);
   const stateFor = evaluatedState(optimizer, training.states);
   const evaluation = traceEvaluation(model, { batch: evaluationBatch, stateFor });
   const names = new Set(training.states.map(({ name }) => name));
@@ -127,6 +127,11 @@ export async function createTrainer(
 
   // A step may be several runs, and the states are read and written one by one: nothing comes between.
   const queue = createQueue();
+  const lifetime = createLifetime("the trainer", "create another");
+  const enter = async <T>(where: string, work: () => Promise<T>): Promise<T> => {
+    lifetime.check(where);
+    return queue.enter(work);
+  };
   /** What a caller may change before it is needed: by what waits, or by the later runs of a step. */
   const kept = (elements: ArrayLike<number>, later = queue.busy) =>
     later ? copyOf(elements) : elements;
@@ -156,7 +161,7 @@ export async function createTrainer(
     workspaceBytes: step.workspaceBytes,
     async initialize(key) {
       const first = initializeStates(states, key);
-      await queue.enter(async () => {
+      await enter("initialize", async () => {
         [filled, stepped] = [true, false];
         for (const [name, values] of [...first, ...standIns(first)]) {
           await state.write(name, values);
@@ -171,7 +176,7 @@ export async function createTrainer(
         labels: kept(elementsOf("step: labels", labels, [batch], "int32"), later),
         ...rest,
       };
-      return queue.enter(async () => {
+      return enter("step", async () => {
         checkFilled("step");
         const result = await step.run(feeds);
         stepped = true;
@@ -181,14 +186,14 @@ export async function createTrainer(
     async logits(images) {
       const shape = [evaluationBatch, ...model.inputShape];
       const feeds = { images: kept(elementsOf("logits: images", images, shape)) };
-      const fetches = await queue.enter(async () => {
+      const fetches = await enter("logits", async () => {
         checkFilled("logits");
         return evaluationStep.run(feeds);
       });
       return elementsOf("logits", fetches.logits as HostValue, [evaluationBatch, classes]);
     },
     read() {
-      return queue.enter(async () => {
+      return enter("read", async () => {
         const tensors = new Map<string, HostTensor>();
         for (const { name, shape } of states) {
           const values = Float32Array.from(elementsOf("read", await state.read(name), shape));
@@ -212,13 +217,14 @@ export async function createTrainer(
         }
         given.set(name, copyOf(elementsOf(`write: "${name}"`, values, shape)));
       }
-      await queue.enter(async () => {
+      await enter("write", async () => {
         filled ||= given.size > 0;
         const all = new Map([...standIns(given), ...given]);
         for (const [name, values] of all) await state.write(name, values);
       });
     },
     dispose() {
+      lifetime.end();
       return queue.enter(async () => {
         await step.dispose();
         await evaluationStep.dispose();

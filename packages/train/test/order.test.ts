@@ -126,3 +126,21 @@ test("a step before there are values is refused", async (t) => {
   await backend.dispose();
   t.end();
 });
+
+test("a trainer that was disposed says so, whatever is asked of it", async (t) => {
+  const trainer = await create(batch);
+  const tensors = await trainer.read();
+  await trainer.dispose();
+  const uses = {
+    initialize: () => trainer.initialize(key(1)),
+    step: () => trainer.step(feedsOf(2)),
+    logits: () => trainer.logits(feedsOf(2).images),
+    read: () => trainer.read(),
+    write: () => trainer.write(tensors),
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    const said = await use().then(String, String);
+    t.equal(said, `Error: ${name}: the trainer was disposed; create another`);
+  }
+  await trainer.dispose();
+});

@@ -301,10 +301,10 @@ test("options and data that do not fit are refused", async (t) => {
     { batch: 27 },
   ).catch((error: Error) => error.message);
   t.match(few, /the batch is 27, but tiny has 26 training images/);
-  const untested = await withTrainer(async () => "", { evaluationBatch: 0 }).catch(
-    (error: Error) => error.message,
-  );
-  t.match(untested, /evaluationBatch is 0; give a whole number >= 1/);
+  for (const name of ["batch", "micro", "evaluationBatch"]) {
+    const refused = await withTrainer(async () => "", { [name]: 0 }).catch(String);
+    t.equal(refused, `RangeError: trace: ${name} is 0; give a whole number >= 1`);
+  }
   // Found before the first step, not when an epoch is over.
   const begun = (data: typeof dataset) =>
     withTrainer(async (trainer) => {
