@@ -57,7 +57,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
     const bytes = sizeOf(shape) * Floats.BYTES_PER_ELEMENT;
     if (bytes > maxTensorBytes) {
       throw new Error(
-        `${where}: a tensor ${showShape(shape)} needs ${bytes} bytes; the limit is ${maxTensorBytes}`,
+        `${where}: a tensor ${showShape(shape)} needs ${bytes} bytes, and the limit is ${maxTensorBytes}; make the batch or the model smaller`,
       );
     }
   }
@@ -111,7 +111,9 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
         );
       }
       checkStates(graph, state?.specs ?? []);
-      for (const { shape, label, op } of graph.nodes) checkSize(`compile: ${op} ${label}`, shape);
+      for (const { shape, label, op } of graph.nodes) {
+        checkSize(`compile: ${op}${label === "" ? "" : ` of layer "${label}"`}`, shape);
+      }
       return createExecutable(graph, memory);
     },
 

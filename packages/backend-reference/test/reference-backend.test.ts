@@ -1,7 +1,7 @@
 // What the reference backend does besides computing primitives: inputs, states, precision, errors.
 
 import { createReferenceBackend } from "@fewnorm/backend-reference";
-import { trace } from "@fewnorm/tensor";
+import { broadcast, type Graph, row, trace } from "@fewnorm/tensor";
 import test from "tape";
 
 test("input and state as given", async (t) => {
@@ -54,4 +54,23 @@ test("errors of the reference alone", async (t) => {
   }
   await one.dispose();
   await two.dispose();
+});
+
+test("a tensor that is too large is named, with its layer where it has one", async (t) => {
+  const backend = createReferenceBackend();
+  const large = trace((builder) => {
+    const x = builder.input("x", [2 ** 14]);
+    const y = builder.labelled("fc", () => broadcast(x, [2 ** 15, 2 ** 14]));
+    builder.output("y", row(y, 0));
+  });
+  const input = trace((builder) => builder.output("x", builder.input("x", [2 ** 29])));
+  const bytes =
+    "needs 4294967296 bytes, and the limit is 2147483648; make the batch or the model smaller";
+  const said = (graph: Graph) => backend.compile(graph).then(String, String);
+  t.equal(
+    await said(large),
+    `Error: compile: broadcast of layer "fc": a tensor [32768, 16384] ${bytes}`,
+  );
+  t.equal(await said(input), `Error: compile: input: a tensor [536870912] ${bytes}`);
+  await backend.dispose();
 });
