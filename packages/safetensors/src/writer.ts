@@ -58,7 +58,7 @@ export function encodeSafetensors(
 }
 
 /** The header's text for `tensors`, without what fills it up. @throws RangeError as {@link safetensorsPieces}. */
-export function headerTextOf(
+function headerTextOf(
   tensors: ReadonlyMap<string, FloatTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): string {

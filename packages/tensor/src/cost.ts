@@ -28,7 +28,7 @@ function convolutionFlops(w: Shape, result: Shape): number {
   return 2 * sizeOf(result) * i * kh * kw;
 }
 
-export const flopsRules: { readonly [P in Primitive]: FlopsRule<P> } = {
+const flopsRules: { readonly [P in Primitive]: FlopsRule<P> } = {
   input: free,
   state: free,
   constant: free,

@@ -151,7 +151,7 @@ export function mixup(
 }
 
 /** A draw from Beta(α, α), 0 … 1. */
-export function drawBeta(key: Key, alpha: number): number {
+function drawBeta(key: Key, alpha: number): number {
   const [a, b] = [drawLogGamma(foldIn(key, 0), alpha), drawLogGamma(foldIn(key, 1), alpha)];
   return 1 / (1 + Math.exp(b - a));
 }

@@ -12,7 +12,7 @@ export const inputShape = [3, 32, 32] as const;
 export const classes = 10;
 
 /** The optimizer of every peer. */
-export const optimization = { momentum: 0.9, weightDecay: 5e-4 } as const;
+const optimization = { momentum: 0.9, weightDecay: 5e-4 } as const;
 
 /** A network and the most images that a peer is asked for, or the shape [N, C, H, W] of a normalization alone. */
 export type Subject =

@@ -5,7 +5,7 @@ import { mapName, type Place, type Program, type RowMapping } from "./program.ts
 import type { Schedule } from "./schedule.ts";
 
 /** int32 words of an instruction: op, what it waits for, arguments' address. */
-export const INSTRUCTION_WORDS = 3;
+const INSTRUCTION_WORDS = 3;
 const MAP_WORDS = 4;
 
 /** Words that a linked program takes. */
