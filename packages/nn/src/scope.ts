@@ -122,7 +122,9 @@ export function createScope(
         declare({ name: full(name), shape, kind: "buffer", initialize }),
       update(name, value) {
         if (mode !== "train") {
-          throw new Error(`update: "${full(name)}" cannot change in evaluation mode`);
+          throw new Error(
+            `update: "${full(name)}" cannot change in evaluation mode; update it where the scope's mode is "train"`,
+          );
         }
         builder.update(full(name), value);
       },

@@ -151,7 +151,11 @@ export function createBuilder(): Builder {
       if (id === undefined) {
         throw new Error(`update: there is no state "${name}"; read it with state() first`);
       }
-      if (name in updates) throw new Error(`update: "${name}" has its next value already`);
+      if (name in updates) {
+        throw new Error(
+          `update: "${name}" has its next value already, and takes one in a step; give layers different names, and run each once`,
+        );
+      }
       const { shape } = builder.tensor(id);
       if (!sameShape(shape, tensor.shape)) {
         throw new RangeError(

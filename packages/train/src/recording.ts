@@ -11,7 +11,14 @@ import {
   type StateDeclaration,
   virtualRowsOf,
 } from "@fewnorm/nn";
-import { type Builder, createBuilder, sameShape, showShape, type Tensor } from "@fewnorm/tensor";
+import {
+  type Builder,
+  createBuilder,
+  type Shape,
+  sameShape,
+  showShape,
+  type Tensor,
+} from "@fewnorm/tensor";
 import type { Objective } from "./objective.ts";
 
 /** Options of {@link beginRecording}. */
@@ -32,6 +39,8 @@ export interface Recording extends Declarations {
   readonly scope: Scope;
   /** [N, C, H, W]. */
   readonly images: Tensor;
+  /** [N, classes]. */
+  readonly logitsShape: Shape;
   /** The model: images → logits [N, classes]. */
   predict(images: Tensor): Tensor;
 }
@@ -44,25 +53,39 @@ export function beginRecording(model: Model, options: RecordingOptions): Recordi
   const virtual = virtualRowsOf(model, mode);
   const { scope, declarations } = createScope(seen(builder), mode, virtual, shared, dropping);
   const images = builder.input("images", [batch, ...model.inputShape]);
+  const logitsShape = [batch, model.classes];
   const predict = (input: Tensor): Tensor => {
     const logits = logitsOf(model, scope, input);
-    if (!sameShape(logits.shape, [batch, model.classes])) {
-      throw new RangeError(
-        `trace: ${model.name} makes logits ${showShape(logits.shape)}; they must be ${showShape([batch, model.classes])}, a row for each image and a column for each class`,
-      );
-    }
+    checkLogits(model, logits, logitsShape);
     return logits;
   };
-  return { builder, scope, images, predict, ...declarations };
+  return { builder, scope, images, logitsShape, predict, ...declarations };
 }
 
-/** Records the objective of the images and of the input `labels`, int32 [N]. */
+function checkLogits({ name }: { readonly name: string }, { shape }: Tensor, expected: Shape) {
+  if (sameShape(shape, expected)) return;
+  throw new RangeError(
+    `trace: ${name} makes logits ${showShape(shape)}; they must be ${showShape(expected)}, a row for each image and a column for each class`,
+  );
+}
+
+/**
+ * Records the objective of the images and of the input `labels`, int32 [N].
+ * @throws RangeError for a loss that is no scalar, and for other logits than the model's.
+ */
 export function recordLoss(
-  { builder, scope, images, predict }: Recording,
+  { builder, scope, images, logitsShape, predict }: Recording,
   objective: Objective,
 ): ReturnType<Objective["record"]> {
   const labels = builder.input("labels", images.shape.slice(0, 1), "int32");
-  return objective.record({ scope, images, labels, predict });
+  const { logits, loss } = objective.record({ scope, images, labels, predict });
+  checkLogits(objective, logits, logitsShape);
+  if (loss.shape.length > 0) {
+    throw new RangeError(
+      `trace: ${objective.name} makes a loss ${showShape(loss.shape)}; it must be a scalar, []: the mean over the images`,
+    );
+  }
+  return { logits, loss };
 }
 
 /** The parameters among `states`, and their values. */

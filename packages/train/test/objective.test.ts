@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import { createScope } from "@fewnorm/nn";
-import { createBuilder, foldIn, grad, key, normal } from "@fewnorm/tensor";
+import { broadcast, createBuilder, foldIn, grad, key, normal, slice } from "@fewnorm/tensor";
 import { classification, mixup, type Objective, traceGradients } from "@fewnorm/train";
 import test from "tape";
 import { largestDifference } from "./steps.ts";
@@ -149,6 +149,27 @@ test("objectives refuse what cannot work", (t) => {
     /^RangeError: mixup: mixup\(cross-entropy, alpha 0\.2\) mixes images already; leave out one of/,
   );
   t.throws(() => mixup({ alpha: 0.4 } as object as Objective), /^TypeError: mixup: the first arg/);
+  const otherwise = (change: (result: ReturnType<Objective["record"]>) => object): Objective => ({
+    name: "own",
+    record(context) {
+      const result = classification().record(context);
+      return { ...result, ...change(result) };
+    },
+  });
+  for (const shape of [[1], [4]]) {
+    const own = otherwise(({ loss }) => ({ loss: broadcast(loss, shape) }));
+    t.throws(
+      () => traceGradients(tinyModel(), { batch: 4, objective: own }),
+      new RegExp(`^RangeError: trace: own makes a loss \\[${shape}\\]; it must be a scalar`),
+    );
+  }
+  const fewer = otherwise(({ logits }) => ({
+    logits: slice(logits, { start: [0, 0], shape: [4, 2] }),
+  }));
+  t.throws(
+    () => traceGradients(tinyModel(), { batch: 4, objective: fewer }),
+    /^RangeError: trace: own makes logits \[4, 2\]; they must be \[4, 3\]/,
+  );
   const objective = mixup();
   t.throws(() => traceGradients(tinyModel(), { batch: 1, objective }), /batch of 1 image/);
   t.equal(objective.name, "mixup(cross-entropy, alpha 0.2)");
