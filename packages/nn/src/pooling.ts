@@ -51,7 +51,7 @@ export function averagePool(x: Tensor, size: number): Tensor {
 }
 
 /**
- * The channels of a, then those of b: [N, A, H, W] and [N, B, H, W] → [N, A + B, H, W].
+ * The channels of a, then those of b: [N, A, H, W] and [N, B, H, W] → [N, A + B, H, W], [N, A] and [N, B] → [N, A + B].
  * @throws RangeError where something but the channels differs.
  */
 export function joinChannels(a: Tensor, b: Tensor): Tensor {
@@ -62,8 +62,9 @@ export function joinChannels(a: Tensor, b: Tensor): Tensor {
     );
   }
   const shape: Shape = [n, channels + (b.shape[1] ?? 1), ...map];
+  const from = (channel: number): Shape => shape.map((_, axis) => (axis === 1 ? channel : 0));
   return a.builder.labelled("join channels", () =>
-    add(pad(a, { before: [0, 0, 0, 0], shape }), pad(b, { before: [0, channels, 0, 0], shape })),
+    add(pad(a, { before: from(0), shape }), pad(b, { before: from(channels), shape })),
   );
 }
 

@@ -13,7 +13,7 @@ import {
   joinChannels,
   uniformFanIn,
 } from "@fewnorm/nn";
-import { key, normal, type Shape, sizeOf, type Tensor, trace } from "@fewnorm/tensor";
+import { key, multiply, normal, type Shape, sizeOf, type Tensor, trace } from "@fewnorm/tensor";
 import test from "tape";
 
 type Layer = (scope: ReturnType<typeof createScope>["scope"], x: Tensor) => Tensor;
@@ -205,6 +205,22 @@ test("pooling refuses what is no map, and windows that do not fit", (t) => {
     builder.output("y", maps);
   });
   t.end();
+});
+
+test("joinChannels puts one after the other, in maps and in vectors", async (t) => {
+  for (const map of [[], [1, 2]]) {
+    const size = 2 * 3 * sizeOf(map);
+    const x = Array.from({ length: size }, (_, i) => i);
+    const joined = await run(
+      (_, a) => joinChannels(a, multiply(a, -1)),
+      [2, 3, ...map],
+      x,
+      () => [],
+    );
+    const half = (image: number) => x.slice((image * size) / 2, ((image + 1) * size) / 2);
+    const expected = [0, 1].flatMap((image) => [...half(image), ...half(image).map((v) => 0 - v)]);
+    t.deepEqual(Array.from(joined), expected, `maps [${map}]`);
+  }
 });
 
 test("joinChannels: only channels may differ", (t) => {
