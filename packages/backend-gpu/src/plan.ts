@@ -1,9 +1,10 @@
 // Which operations become kernels, and what these are: a kernel computes one operation, or some small ones that do not
 // need each other, and within each those that only it needs, element by element.
 
-import { type Graph, sizeOf } from "@fewnorm/tensor";
+import { type Graph, type Shape, sizeOf } from "@fewnorm/tensor";
 import { groupsOf } from "./groups.ts";
 import { type Arrays, createEmitter, type IndexArithmetic } from "./kernel/emitter.ts";
+import { returnLanes } from "./kernel/lanes.ts";
 import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./kernel/threads.ts";
 import { type LoweredGraph, lower } from "./lower/lower.ts";
 import { type Access, type Lowered, type Place, readsOften } from "./lowered.ts";
@@ -36,6 +37,8 @@ export interface Plan extends Pick<LoweredGraph, "results" | "slots"> {
 export interface PlanOptions {
   readonly layout: ThreadLayout;
   readonly indices: IndexArithmetic;
+  /** Elements that a thread of a convolution may compute, a power of two; 1 where engines know one only. */
+  readonly lanes: number;
   /** Threads of a kernel that computes several results; 0 where each result has one of its own. */
   readonly mostThreads: number;
   /** Statements that a kernel may run more so that it need not wait for another; 0 where waiting costs next to nothing. */
@@ -237,7 +240,7 @@ function insideOf(result: Lowered, held: ReadonlySet<Lowered>) {
   return { arrays: arraysOf(result), smallest };
 }
 
-interface KernelContext extends Pick<PlanOptions, "layout" | "indices"> {
+interface KernelContext extends Pick<PlanOptions, "layout" | "indices" | "lanes"> {
   placeOf(of: Lowered): Place | undefined;
   /** What is not read where it lies, but computed, for this result. */
   repeatsOf(result: Lowered): ReadonlySet<Lowered>;
@@ -246,9 +249,12 @@ interface KernelContext extends Pick<PlanOptions, "layout" | "indices"> {
 
 function kernelOf(
   results: Kernel["results"],
-  { placeOf, repeatsOf, slotArray, layout, indices }: KernelContext,
+  { placeOf, repeatsOf, slotArray, layout, indices, lanes: mostLanes }: KernelContext,
 ): Kernel {
   let result: Lowered = results[0];
+  const [first, ...others] = results;
+  const convolves = readsOften(first, (of) => placeOf(of) !== undefined);
+  const lanes = convolves && others.length === 0 ? lanesFor(first.shape, mostLanes) : 1;
   const { emitter, arrays, statements, work, works } = createEmitter({
     placeOf(of) {
       if (of === result || repeatsOf(result).has(of)) return undefined;
@@ -256,14 +262,19 @@ function kernelOf(
     },
     slots: slotArray,
     indices,
+    lanes,
   });
-  const [first, ...others] = results;
-  const isMap = first.shape.length === 4 && readsOften(first, (of) => placeOf(of) !== undefined);
+  const isMap = first.shape.length === 4 && convolves;
   const laid = layout === "wide" ? (isMap ? "flat" : "grid") : layout;
   let threads = threadsOf(first.shape, laid);
   let value: string;
   if (others.length === 0) {
-    value = first.emit(emitter, threadCoordinates(emitter, first.shape, laid));
+    const each = first.shape.map((size, axis) => (axis === 1 ? size / lanes : size));
+    const at = threadCoordinates(emitter, each, laid);
+    const spread = at.map((one, axis) =>
+      axis === 1 ? emitter.spread(one, each[1] as number) : one,
+    );
+    value = first.emit(emitter, spread);
   } else {
     const thread = emitter.name("this.thread.x");
     let end = 0;
@@ -280,14 +291,26 @@ function kernelOf(
     value = emitter.choose(cases);
     threads = [end];
   }
+  const returned = lanes === 1 ? `return ${value};` : returnLanes(value, lanes, first.shape);
   // A kernel reads something.
   if (arrays.size === 0) emitter.slot(0);
   return {
-    source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\nreturn ${value};\n}`,
+    source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\n${returned}\n}`,
     threads,
     inputs: [...(arrays as Arrays).keys()],
     work: work(),
     partWork: results.length === 1 && result.parts !== undefined ? works() : [],
     results,
   };
+}
+
+/** So many threads keep a GPU busy, if each computes several elements. */
+const BUSY_THREADS = 2 ** 15;
+
+/** Channels of a convolution's result that a thread computes. */
+function lanesFor(shape: Shape, most: number): number {
+  const [, channels = 1] = shape;
+  let lanes = shape.length > 2 ? most : 1;
+  while (lanes > 1 && (channels % lanes > 0 || sizeOf(shape) < lanes * BUSY_THREADS)) lanes /= 2;
+  return lanes;
 }

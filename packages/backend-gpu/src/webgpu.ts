@@ -2,6 +2,7 @@
 
 import { createDawn } from "./dawn.ts";
 import { gpuJs } from "./gpu-js.ts";
+import { storeLanes } from "./kernel/lanes.ts";
 import { describeError, type Engine, gpuKernels, isEmulation, MAX_TENSOR_BYTES } from "./modes.ts";
 
 /** What is used of WebGPU here. */
@@ -24,6 +25,7 @@ interface Limits {
 }
 
 interface Device {
+  createShaderModule(settings: { readonly code: string }): unknown;
   readonly limits: Limits;
   readonly lost: Promise<{ readonly message: string; readonly reason: string }>;
   onuncapturederror: ((event: { readonly error: { readonly message: string } }) => void) | null;
@@ -90,7 +92,7 @@ async function open(): Promise<Engine> {
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
     kernels: {
-      ...{ ...gpuKernels, layout: "wide", indices: "integer" },
+      ...{ ...gpuKernels, layout: "wide", indices: "integer", lanes: LANES },
       // One more holds the result.
       mostArrays: Math.min(device.limits.maxStorageBuffersPerShaderStage, MOST_BUFFERS) - 1,
     },
@@ -117,6 +119,9 @@ async function open(): Promise<Engine> {
   };
 }
 
+/** Channels of a convolution that a thread computes: it reads 5 elements for 4 products then, not 8. */
+const LANES = 4;
+
 /** Arrays that a kernel of a step would make use of, its result included. */
 const MOST_BUFFERS = 12;
 
@@ -140,11 +145,23 @@ async function acquireDevice(gpu: Gpu, limits: Limits): Promise<Device> {
   Object.defineProperty(gpu, "requestAdapter", { value: requestAdapter, configurable: true });
   try {
     const { device } = (await gpuJs.WebGPUContext.acquire()) as { readonly device: Device };
+    storingLanes(device);
     return device;
   } finally {
     if (before === undefined) Reflect.deleteProperty(gpu, "requestAdapter");
     else Object.defineProperty(gpu, "requestAdapter", before);
   }
+}
+
+/** Devices that store lanes. gpu.js has one for all backends. */
+const prepared = new WeakSet<Device>();
+
+function storingLanes(device: Device): void {
+  if (prepared.has(device)) return;
+  prepared.add(device);
+  const create = device.createShaderModule.bind(device);
+  device.createShaderModule = (settings) =>
+    create({ ...settings, code: storeLanes(settings.code) });
 }
 
 async function release(): Promise<void> {

@@ -9,7 +9,14 @@ import { type Plan, plan } from "../src/plan.ts";
 import { stepOf } from "./training.ts";
 
 const planned = (graph: Graph, mostThreads = 2 ** 17): Plan =>
-  plan(graph, { layout: "grid", indices: "float", mostThreads, mostRepeats: 0, mostArrays: 7 });
+  plan(graph, {
+    layout: "grid",
+    indices: "float",
+    lanes: 1,
+    mostThreads,
+    mostRepeats: 0,
+    mostArrays: 7,
+  });
 
 /** Twice every state. */
 const doubled = (states: number): Graph =>

@@ -1,14 +1,17 @@
 // What kernels compute themselves so that they need not wait for others.
 
 import {
+  conv2d,
   key,
   moments,
   multiply,
   normal,
   type Shape,
   sizeOf,
+  slice,
   subtract,
   sumChannels,
+  type Tensor,
   trace,
 } from "@fewnorm/tensor";
 import test from "tape";
@@ -18,7 +21,13 @@ import { createPlanPipeline, flatten } from "../src/pipeline.ts";
 import { type Plan, plan } from "../src/plan.ts";
 import { stepOf } from "./training.ts";
 
-const options = { layout: "flat", indices: "float", mostThreads: 0, mostArrays: 7 } as const;
+const options = {
+  layout: "flat",
+  indices: "float",
+  lanes: 1,
+  mostThreads: 0,
+  mostArrays: 7,
+} as const;
 
 /** Kernels that wait for each other, one after the other. */
 function chainOf({ kernels }: Plan): number {
@@ -38,6 +47,28 @@ test("a step's chain of kernels is shorter where they may repeat what others com
     ) as [number, number];
     t.ok(repeating < 0.9 * waiting, `${norm}: ${repeating} kernels, ${waiting} without`);
   }
+  t.end();
+});
+
+test("what a convolution reads is computed whole, where other operations compute no more than they read", (t) => {
+  const shape: Shape = [4, 3, 13, 11];
+  const elementsFor = (read: (pixel: Tensor) => Tensor): number => {
+    const graph = trace((builder) => {
+      const x = builder.input("x", shape);
+      const pixel = slice(multiply(x, x), { start: [0, 0, 0, 0], shape: [1, 1, 1, 1] });
+      builder.output("pixel", read(pixel));
+    });
+    const { kernels } = plan(graph, { ...options, mostRepeats: 2 ** 26 });
+    return kernels.reduce((sum, { threads }) => sum + sizeOf(threads), 0);
+  };
+  t.equal(
+    elementsFor((pixel) => pixel),
+    1,
+  );
+  t.equal(
+    elementsFor((pixel) => conv2d(pixel, pixel.builder.constant(1, [1, 1, 1, 1]))),
+    1 + sizeOf(shape),
+  );
   t.end();
 });
 

@@ -23,6 +23,9 @@ export const norms = Object.keys(normsByName);
 
 const [batch, size, classes] = [20, 8, 10];
 
+/** Of some seeds, a value before a ReLU is so near 0 that rounding decides, and trainings part. Not of this one. */
+const seed = key(11);
+
 export interface Training {
   readonly losses: readonly number[];
   /** Parameters, running statistics and momenta, before the first step and after the last. */
@@ -44,15 +47,15 @@ export const stepOf = (norm: string): Graph =>
 
 export async function trainResnet(backend: Backend, norm: string, steps = 3): Promise<Training> {
   const trainer = await createTrainer(backend, resnetWith(norm), { batch, optimizer });
-  await trainer.initialize(key(1));
+  await trainer.initialize(foldIn(seed, 1));
   const before = await trainer.read();
   const losses: number[] = [];
   for (let step = 0; step < steps; step++) {
     const { loss } = await trainer.step({
-      images: Float32Array.from(normal(foldIn(key(2), step), batch * 3 * size * size)),
+      images: Float32Array.from(normal(foldIn(foldIn(seed, 2), step), batch * 3 * size * size)),
       labels: Int32Array.from({ length: batch }, (_, i) => (7 * i + step) % classes),
       learningRate: 0.05,
-      key: foldIn(key(3), step),
+      key: foldIn(foldIn(seed, 3), step),
     });
     losses.push(loss);
   }

@@ -2,6 +2,7 @@
 
 import { stridesOf } from "@fewnorm/tensor";
 import type { Coordinates, Lowered, Place } from "../lowered.ts";
+import { isLaned, lanesOf } from "./lanes.ts";
 
 /** factor · value, in a sum. */
 interface Term {
@@ -17,6 +18,8 @@ interface Block {
   readonly statements: string[];
   /** Names by the expression that they stand for. */
   readonly known: Map<string, string>;
+  /** Its statements are those of one lane, to be written once for each when it ends. */
+  readonly inLane: boolean;
 }
 
 export interface Emitter {
@@ -35,6 +38,8 @@ export interface Emitter {
   when(condition: string, body: () => void): void;
   /** The value of the first case whose condition holds; the last case has none. */
   choose(cases: readonly { readonly when?: string; value(): string }[]): string;
+  /** A coordinate of each lane: `first`, and `step` more for each further one. */
+  spread(first: string, step: number): string;
   /** ⌊a / b⌋ and the remainder, for 0 ≤ a ≤ `largest` < 2^24. */
   divide(a: string, b: number, largest: number): readonly [quotient: string, rest: string];
 }
@@ -47,6 +52,8 @@ export type IndexArithmetic = "float" | "integer";
 
 export interface EmitterOptions {
   readonly indices: IndexArithmetic;
+  /** Elements that a thread computes side by side, sharing what they have in common. */
+  readonly lanes: number;
   /** Where an operation's result lies; undefined if no array holds it. */
   placeOf(of: Lowered): Place | undefined;
   readonly slots: Lowered;
@@ -55,9 +62,13 @@ export interface EmitterOptions {
 /** Numbers are exact up to here in a division; beyond, its result has to be put right. */
 const SAFE_DIVIDEND = 2 ** 20;
 
-export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
+export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions) {
   const arrays: Arrays = new Map();
-  const blocks: Block[] = [{ kind: "kernel", turns: 1, statements: [], known: new Map() }];
+  const blocks: Block[] = [
+    { kind: "kernel", turns: 1, statements: [], known: new Map(), inLane: lanes === 1 },
+  ];
+  /** Coordinates of each lane. */
+  const spreads = new Map<string, { readonly first: string; readonly step: number }>();
   /** What names stand for. */
   const definitions = new Map<string, string>();
   /** How many blocks enclose a name's definition. */
@@ -68,21 +79,22 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
 
   const depthOf = (expression: string): number => {
     let depth = 0;
-    for (const [name] of expression.matchAll(/\b[tvif]\d+\b/g)) {
+    for (const [name] of expression.matchAll(/\b[tvif]\d+L?\b/g)) {
       depth = Math.max(depth, depths.get(name) ?? 0);
     }
     return depth;
   };
 
-  function fresh(letter: string, depth: number): string {
-    const name = `${letter}${names++}`;
+  function fresh(letter: string, depth: number, isLaned = false): string {
+    const name = `${letter}${names++}${isLaned ? "L" : ""}`;
     depths.set(name, depth);
     return name;
   }
 
   function write(text: string, block = blocks.at(-1) as Block): void {
-    block.statements.push(text);
-    work += block.turns;
+    const texts = block.inLane || !isLaned(text) ? [text] : lanesOf(text, lanes);
+    block.statements.push(...texts);
+    work += block.turns * texts.length;
   }
 
   function nameAt(expression: string, depth: number): string {
@@ -91,7 +103,7 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       if (known !== undefined) return known;
     }
     const block = blocks[depth] as Block;
-    const name = fresh("t", depth);
+    const name = fresh("t", depth, isLaned(expression));
     write(`const ${name} = ${expression};`, block);
     block.known.set(expression, name);
     definitions.set(name, expression);
@@ -101,9 +113,15 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
   /** Reads may not leave a branch: the index is only right inside. */
   const innermostBranch = (): number => blocks.findLastIndex(({ kind }) => kind !== "loop");
 
-  function within(kind: Block["kind"], count: number, body: () => void): string {
-    const turns = count * (blocks.at(-1) as Block).turns;
-    const block: Block = { kind, turns, statements: [], known: new Map() };
+  function within(kind: Block["kind"], count: number, body: () => void, inLane = false): string {
+    const outer = blocks.at(-1) as Block;
+    const block: Block = {
+      kind,
+      turns: count * outer.turns,
+      statements: [],
+      known: new Map(),
+      inLane: outer.inLane || inLane,
+    };
     blocks.push(block);
     body();
     blocks.pop();
@@ -113,16 +131,19 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
   /** What a loop counts, in integers. */
   const isCounter = (value: string): boolean => /^i\d+$/.test(value);
 
-  const isPlain = (expression: string): boolean => /^(-?\d+|[tvif]\d+)$/.test(expression);
+  const isPlain = (expression: string): boolean => /^(-?\d+|[tvif]\d+L?)$/.test(expression);
 
   /** The element's index: Σ coordinate · stride, and the offset. */
   function indexOf(at: Coordinates, of: Lowered, offset: number): string {
     const strides = stridesOf(of.shape);
     let constant = offset;
+    let laneStep = 0;
     const factors = new Map<string, number>();
     for (const [axis, coordinate] of at.entries()) {
       if (of.shape[axis] === 1) continue;
-      for (const { factor, value } of termsOf(coordinate)) {
+      const { first, step } = spreads.get(coordinate) ?? { first: coordinate, step: 0 };
+      laneStep += step * (strides[axis] as number);
+      for (const { factor, value } of termsOf(first)) {
         const times = factor * (strides[axis] as number);
         const known = Number(value);
         if (Number.isNaN(known)) factors.set(value, (factors.get(value) ?? 0) + times);
@@ -152,6 +173,7 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       else sum = [name];
     }
     sum.push(...counted);
+    if (laneStep > 0) return [...sum, `lane(${constant}, ${laneStep})`].join(" + ");
     // gpu.js takes the sum of two literals for no index.
     if (constant < 0) return `${sum.join(" + ")} - ${-constant}`;
     if (constant > 0 || sum.length === 0) sum.push(String(constant));
@@ -192,7 +214,7 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       isPlain(expression) ? expression : nameAt(expression, depthOf(expression)),
     variable(initial) {
       const depth = blocks.length - 1;
-      const name = fresh("v", depth);
+      const name = fresh("v", depth, lanes > 1);
       write(`let ${name} = ${initial};`);
       return name;
     },
@@ -207,22 +229,30 @@ export function createEmitter({ placeOf, slots, indices }: EmitterOptions) {
       write(`for (let ${i} = 0; ${i} < ${count}; ${i}++) {\n${text}\n}`);
     },
     when(condition, body) {
-      const text = within("branch", 1, body);
+      const text = within("branch", 1, body, isLaned(condition));
       emitter.statement(`if (${condition}) {\n${text}\n}`);
     },
     choose(cases) {
       const [only] = cases;
       if (cases.length === 1 && only !== undefined) return only.value();
       const result = emitter.variable("0");
+      const inLane = cases.some(({ when = "" }) => isLaned(when));
       const before = cases.map(() => 0);
       const texts = cases.map(({ when, value }, i) => {
         before[i] = work;
-        const body = within("branch", 1, () => emitter.statement(`${result} = ${value()};`));
+        const assign = () => emitter.statement(`${result} = ${value()};`);
+        const body = within("branch", 1, assign, inLane);
         return when === undefined ? `{\n${body}\n}` : `if (${when}) {\n${body}\n}`;
       });
       emitter.statement(texts.join(" else "));
       if (blocks.length === 1) works = before.map((at, i) => (before[i + 1] ?? work) - at);
       return result;
+    },
+    spread(first, step) {
+      if (lanes === 1) return first;
+      const name = emitter.name([first, `lane(0, ${step})`].filter((x) => x !== "0").join(" + "));
+      spreads.set(name, { first, step });
+      return name;
     },
     divide(a, b, largest) {
       if (b === 1) return [a, "0"];

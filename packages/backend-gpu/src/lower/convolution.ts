@@ -198,14 +198,14 @@ export const conv2d: Lowering<"conv2d"> = ({ node, x }) => {
   ];
   return loop(node.shape, operands, (e, at) => {
     const [n, o, oy, ox] = at as [string, string, string, string];
-    const [group] = e.divide(o, g.outs, g.o);
+    const [group] = e.divide(o, g.outs, g.o - 1);
     const total = e.variable(shift === undefined ? "0" : e.read(shift, [o]));
     const vertical: ReachOf = (k) =>
       forwardReach(e, oy, k, stride[0], padding[0], g.kh, g.h, { first: 0, count: g.oh });
     const horizontal: ReachOf = (k) =>
       forwardReach(e, ox, k, stride[1], padding[1], g.kw, g.w, { first: 0, count: g.ow });
     overTaps(e, total, g, g.ins, [vertical, horizontal], (i, ky, kx, iy, ix) => {
-      const pixel = e.read(image, [n, inGroup(e, groups === 1 ? "0" : group, g.ins, i), iy, ix]);
+      const pixel = e.read(image, [n, inGroup(e, group, g.ins, i), iy, ix]);
       return `${pixel} * ${e.read(weight, [o, i, ky, kx])}`;
     });
     if (skip !== undefined) e.statement(`${total} += ${e.read(skip, at)};`);
@@ -219,22 +219,22 @@ export const conv2dInputGrad: Lowering<"conv2dInputGrad"> = ({ node, x }) => {
   const s = geometry(node.shape, weight.shape, g.shape, groups);
   return loop(node.shape, [often(g), often(weight)], (e, at) => {
     const [n, c, iy, ix] = at as [string, string, string, string];
-    const [group, i] = e.divide(c, s.ins, s.c);
+    const [group, i] = e.divide(c, s.ins, s.c - 1);
     const total = e.variable("0");
     const vertical: ReachOf = (k) =>
       backwardReach(e, iy, k, stride[0], padding[0], s.kh, [s.h, s.oh]);
     const horizontal: ReachOf = (k) =>
       backwardReach(e, ix, k, stride[1], padding[1], s.kw, [s.w, s.ow]);
     overTaps(e, total, s, s.outs, [vertical, horizontal], (out, ky, kx, oy, ox) => {
-      const o = inGroup(e, groups === 1 ? "0" : group, s.outs, out);
-      return `${e.read(g, [n, o, oy, ox])} * ${e.read(weight, [o, groups === 1 ? c : i, ky, kx])}`;
+      const o = inGroup(e, group, s.outs, out);
+      return `${e.read(g, [n, o, oy, ox])} * ${e.read(weight, [o, i, ky, kx])}`;
     });
     return total;
   });
 };
 
-/** Threads that keep a GPU busy. */
-const MANY_THREADS = 2 ** 17;
+/** Elements that keep a GPU busy. */
+const MANY_ELEMENTS = 2 ** 17;
 
 /** In two stages: sums over some images each, then over these. */
 export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
@@ -242,14 +242,14 @@ export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
   const [image, g] = [operand(x, 0), operand(x, 1)];
   const s = geometry(image.shape, node.shape, g.shape, groups);
   const taps = s.ins * s.kh * s.kw;
-  const wanted = Math.ceil(MANY_THREADS / sizeOf(node.shape));
-  const each = Math.ceil(s.n / Math.min(s.n, wanted));
+  const wanted = Math.ceil(MANY_ELEMENTS / sizeOf(node.shape));
+  const each = Math.max(1, Math.floor(s.n / wanted));
   const parts = Math.ceil(s.n / each);
   const partial = loop([parts, s.o, taps], [often(image), often(g)], (e, at) => {
     const [part, o, tap] = at as [string, string, string];
     const [i = "0", ky = "0", kx = "0"] = unflatten(e, tap, [s.ins, s.kh, s.kw]);
-    const [group] = e.divide(o, s.outs, s.o);
-    const channel = inGroup(e, groups === 1 ? "0" : group, s.ins, i);
+    const [group] = e.divide(o, s.outs, s.o - 1);
+    const channel = inGroup(e, group, s.ins, i);
     const total = e.variable("0");
     e.loop(each, (j) => {
       const n = each === 1 ? part : e.name(`${part} * ${each} + ${j}`);
