@@ -1,9 +1,8 @@
-// Kernels whose threads compute several elements each, lane by lane: the same channel's neighbours at a distance, so that
-// what is read of an image is read once for all. gpu.js has no such kernels. Ours return lane 0, and the text that gpu.js
-// makes of them for WebGPU is changed so that it stores all.
+// Kernels whose threads compute an element of several channels each, lane by lane, so that what is read of an image is read
+// once for all. gpu.js has no such kernels. Ours return lane 0, and the text that gpu.js makes of them for WebGPU is changed
+// so that it stores all.
 
-import type { Shape } from "@fewnorm/tensor";
-import { sizeOf } from "@fewnorm/tensor";
+import { type Shape, sizeOf } from "@fewnorm/tensor";
 
 /** Whether a text is one for each lane: it has a name that ends in L, or a number that differs from lane to lane. */
 export const isLaned = (text: string): boolean => /\b[tv]\d+L\b|\blane\(/.test(text);
@@ -61,7 +60,8 @@ export function storeLanes(code: string): string {
     `result[data_index] = ${name}0x${lanes}x${apart};`,
     `let first_lane : i32 = ${first};\n${stores.join("\n")}`,
   );
-  if (replaced !== 2)
+  if (replaced < 2) {
     throw new Error(`this version of gpu.js writes kernels in another way:\n${code}`);
+  }
   return stored;
 }
