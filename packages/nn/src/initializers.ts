@@ -17,7 +17,7 @@ function receptiveField(shape: Shape): number {
 /** Normal with deviation √(2/fan-out), which keeps gradients' size through ReLUs (He et al., 2015). */
 export const heNormal: Initializer = (shape, key) => {
   const deviation = Math.sqrt(2 / ((shape[0] ?? 1) * receptiveField(shape)));
-  return Float32Array.from(normal(key, sizeOf(shape)), (value) => value * deviation);
+  return new Float32Array(normal(key, sizeOf(shape)).map((value) => value * deviation));
 };
 
 /** Uniform in ±1/√fanIn, PyTorch's default for dense layers and biases. */
@@ -25,5 +25,5 @@ export const uniformFanIn =
   (fanIn: number): Initializer =>
   (shape, key) => {
     const bound = 1 / Math.sqrt(fanIn);
-    return Float32Array.from(uniform(key, sizeOf(shape)), (value) => (2 * value - 1) * bound);
+    return new Float32Array(uniform(key, sizeOf(shape)).map((value) => (2 * value - 1) * bound));
   };

@@ -23,12 +23,15 @@ interface DType {
 const dtypes = {
   F32: { width: 4, values: (buffer) => new Float32Array(buffer) },
   F64: { width: 8, values: (buffer) => new Float64Array(buffer) },
-  F16: { width: 2, values: (buffer) => Float32Array.from(new Uint16Array(buffer), halfToNumber) },
+  F16: {
+    width: 2,
+    values: (buffer) => new Float32Array(new Uint16Array(buffer)).map(halfToNumber),
+  },
   BF16: {
     width: 2,
     // The upper half of a float32.
     values: (buffer) =>
-      new Float32Array(Uint32Array.from(new Uint16Array(buffer), (bits) => bits << 16).buffer),
+      new Float32Array(new Uint32Array(new Uint16Array(buffer)).map((bits) => bits << 16).buffer),
   },
   I64: { width: 8, values: (buffer) => new BigInt64Array(buffer) },
   I32: { width: 4, values: (buffer) => new Int32Array(buffer) },

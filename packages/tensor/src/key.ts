@@ -120,7 +120,7 @@ export function randomBits(from: Key, count: number): Uint32Array {
 /** `count` uniform numbers in [0, 1), multiples of 2^-32. */
 export function uniform(from: Key, count: number): Float64Array {
   checkCount("uniform", count);
-  return Float64Array.from(randomBits(from, count), (bits) => bits / 2 ** 32);
+  return new Float64Array(randomBits(from, count)).map((bits) => bits / 2 ** 32);
 }
 
 /** `count` numbers of the standard normal distribution (Box and Muller, 1958). */
@@ -153,7 +153,7 @@ export function randomInteger(from: Key, bound: number): number {
 /** A uniform permutation of 0 … `count` − 1 (Fisher and Yates). */
 export function permutation(from: Key, count: number): Uint32Array {
   checkCount("permutation", count);
-  const order = Uint32Array.from({ length: count }, (_, index) => index);
+  const order = new Uint32Array(count).map((_, index) => index);
   const bits = randomBits(from, count);
   for (let i = count - 1; i > 0; i--) {
     // (bits · (i + 1)) / 2^32 is exact in float64; its bias is below (i + 1) / 2^32.
