@@ -60,7 +60,8 @@ export function planLayer(
   const shared = sharingOf(scope, name, sampling, shape);
   const rowsPlanned = shared?.role === "give" ? shared.batch : real;
   const map: MapShape = { rows: rowsPlanned, height, width };
-  const parts = planParts(`norm: layer "${path}"`, sampling, map);
+  const rowsAre = scope.shared?.role === "take" ? ", of a micro-batch" : "";
+  const parts = planParts(`norm: layer "${path}"${rowsAre}`, sampling, map);
   if (shared?.role === "give") askForImages(shared, path, parts);
 
   // Images that are shared have been drawn before they come here.

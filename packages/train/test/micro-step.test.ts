@@ -1,6 +1,7 @@
 // Steps in micro-batches beyond the equality of gradients: statistics of their own, draws, failures, and the loop's view.
 import type { Backend } from "@fewnorm/backend";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
+import { globalAveragePool, type Model } from "@fewnorm/nn";
 import {
   batchNorm,
   batchRenorm,
@@ -192,6 +193,16 @@ test("micro-batches that cannot work are refused when the step is traced", (t) =
   refuses(normOf(mixture([{ strategy: bs }, { strategy: patch }])), {}, /every image as well/);
   refuses(normOf(mixture([{ strategy: bs }, { strategy: bs }])), {}, /twice, by bs:2 and bs:2/);
   refuses(ghostBatchNorm({ virtualBatchSize: 3 }), {}, /batch of 4 does not divide/);
+  const vectors = (norm: Norm): Model => ({
+    ...tinyModel("vectors", norm),
+    logits: (scope, images) =>
+      norm.dense(scope, { linear: "fc", norm: "bn" }, globalAveragePool(images), { units: 3 }),
+  });
+  const single = { batch, micro: 1, optimizer: sgd() };
+  t.throws(
+    () => traceMicroTraining(vectors(batchNorm()), single),
+    /^RangeError: norm: layer "bn", of a micro-batch: bn: the sample is 1 image/,
+  );
   t.end();
 });
 
