@@ -25,7 +25,7 @@ export function tensorDifferences(
 }
 
 /** The first names, and how many more there are. */
-function few(names: readonly string[]): string {
+export function few(names: readonly string[]): string {
   const shown = names.slice(0, 5).join(", ");
   return names.length > 5 ? `${shown} and ${names.length - 5} more` : shown;
 }

@@ -15,6 +15,7 @@ import { classification, type Objective } from "./objective.ts";
 import { type Optimizer, sgd } from "./optimizer.ts";
 import { checkBatch } from "./recording.ts";
 import { planStep } from "./step-plan.ts";
+import { few } from "./tensor-differences.ts";
 import { traceEvaluation } from "./trace.ts";
 
 /** Options of {@link createTrainer}. */
@@ -68,7 +69,7 @@ export interface Trainer {
   initialize(key: Key): Promise<void>;
   /**
    * One step. Returns the loss and the logits [batch, classes], both before the update.
-   * @throws Error before `initialize` or `write`; RangeError for a learning rate that is not finite, and for feeds of a
+   * @throws Error before `initialize`, or a `write` of all the model's states; RangeError for a learning rate that is not finite, and for feeds of a
    *   wrong shape or label.
    */
   step(feeds: StepFeeds): Promise<{ loss: number; logits: ArrayLike<number> }>;
@@ -136,11 +137,12 @@ export async function createTrainer(
   const kept = (elements: ArrayLike<number>, later = queue.busy) =>
     later ? copyOf(elements) : elements;
 
-  let filled = false;
+  /** The model's states that have no values yet. The optimizer's begin at zero. */
+  const empty = new Set(evaluation.states.map(({ name }) => name));
   const checkFilled = (where: string) => {
-    if (filled) return;
+    if (empty.size === 0) return;
     throw new Error(
-      `${where}: the states of ${model.name} have no values yet; call initialize(key) first, or write(tensors)`,
+      `${where}: states of ${model.name} have no values yet (${few([...empty])}); call initialize(key) first, or write them`,
     );
   };
   let stepped = false;
@@ -162,7 +164,8 @@ export async function createTrainer(
     async initialize(key) {
       const first = initializeStates(states, key);
       await enter("initialize", async () => {
-        [filled, stepped] = [true, false];
+        empty.clear();
+        stepped = false;
         for (const [name, values] of [...first, ...standIns(first)]) {
           await state.write(name, values);
         }
@@ -218,7 +221,7 @@ export async function createTrainer(
         given.set(name, copyOf(elementsOf(`write: "${name}"`, values, shape)));
       }
       await enter("write", async () => {
-        filled ||= given.size > 0;
+        for (const name of given.keys()) empty.delete(name);
         const all = new Map([...standIns(given), ...given]);
         for (const [name, values] of all) await state.write(name, values);
       });
