@@ -69,8 +69,8 @@ export interface Trainer {
   initialize(key: Key): Promise<void>;
   /**
    * One step. Returns the loss and the logits [batch, classes], both before the update.
-   * @throws Error before `initialize`, or a `write` of all the model's states; RangeError for a learning rate that is not finite, and for feeds of a
-   *   wrong shape or label.
+   * @throws Error before `initialize`, or a `write` of all the model's states; RangeError for a learning rate that is
+   *   not finite, and for feeds of a wrong shape or label.
    */
   step(feeds: StepFeeds): Promise<{ loss: number; logits: ArrayLike<number> }>;
   /** Evaluation: images [evaluationBatch, C, H, W] → logits [evaluationBatch, classes]. @throws as `step`. */
