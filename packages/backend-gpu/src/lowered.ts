@@ -36,6 +36,8 @@ export interface Lowered {
   readonly kind: "argument" | "number" | "view" | "pointwise" | "loop";
   readonly shape: Shape;
   readonly operands: readonly Operand[];
+  /** Of a `loop` whose results side by side read the same elements. */
+  readonly convolves?: true;
   /** Of a `pointwise` operation that only moves elements: every kernel that reads it computes it, as a view. */
   readonly moves?: true;
   /** Of an `argument`. */
@@ -63,3 +65,8 @@ export function readsOften(result: Lowered, isHeld: (of: Lowered) => boolean): b
       (result.kind === "loop" && access === "often") || (!isHeld(of) && readsOften(of, isHeld)),
   );
 }
+
+/** Whether it is a convolution or one of its gradients, or one inside of it is. */
+export const convolves = (result: Lowered, isHeld: (of: Lowered) => boolean): boolean =>
+  result.convolves === true ||
+  result.operands.some(({ of }) => !isHeld(of) && convolves(of, isHeld));

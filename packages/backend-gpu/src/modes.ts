@@ -37,7 +37,7 @@ const ARRAYS = 7;
 export const gpuKernels: Engine["kernels"] = {
   layout: "grid",
   indices: "float",
-  lanes: 1,
+  lanes: false,
   mostThreads: 2 ** 17,
   mostRepeats: 2 ** 26,
   mostArrays: ARRAYS,
@@ -94,7 +94,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
     return plainEngine("webasm", described, threads, {
       layout: "grid",
       indices: "float",
-      lanes: 1,
+      lanes: false,
       // Its threads wait for each other after each kernel, and share a kernel's elements evenly, whatever these take.
       mostThreads: 2 ** 10,
       mostRepeats: 0,
@@ -105,7 +105,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
     plainEngine("cpu", "cpu, plain JavaScript", 1, {
       layout: "flat",
       indices: "float",
-      lanes: 1,
+      lanes: false,
       mostThreads: 0,
       mostRepeats: 0,
       mostArrays: ARRAYS,

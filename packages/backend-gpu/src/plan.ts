@@ -1,13 +1,14 @@
 // Which operations become kernels, and what these are: a kernel computes one operation, or some small ones that do not
 // need each other, and within each those that only it needs, element by element.
 
-import { type Graph, type Shape, sizeOf } from "@fewnorm/tensor";
+import { type Graph, sizeOf, stridesOf } from "@fewnorm/tensor";
 import { groupsOf } from "./groups.ts";
 import { type Arrays, createEmitter, type IndexArithmetic } from "./kernel/emitter.ts";
-import { returnLanes } from "./kernel/lanes.ts";
+import { lanesFor, oneLane, returnLanes } from "./kernel/lanes.ts";
 import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./kernel/threads.ts";
 import { type LoweredGraph, lower } from "./lower/lower.ts";
-import { type Access, type Lowered, type Place, readsOften } from "./lowered.ts";
+import { sumOf } from "./lower/lowering.ts";
+import { type Access, convolves, type Lowered, type Place, readsOften } from "./lowered.ts";
 import { repeatsOf } from "./repeats.ts";
 
 export interface Kernel {
@@ -37,8 +38,8 @@ export interface Plan extends Pick<LoweredGraph, "results" | "slots"> {
 export interface PlanOptions {
   readonly layout: ThreadLayout;
   readonly indices: IndexArithmetic;
-  /** Elements that a thread of a convolution may compute, a power of two; 1 where engines know one only. */
-  readonly lanes: number;
+  /** Whether threads may compute several elements. */
+  readonly lanes: boolean;
   /** Threads of a kernel that computes several results; 0 where each result has one of its own. */
   readonly mostThreads: number;
   /** Statements that a kernel may run more so that it need not wait for another; 0 where waiting costs next to nothing. */
@@ -249,12 +250,13 @@ interface KernelContext extends Pick<PlanOptions, "layout" | "indices" | "lanes"
 
 function kernelOf(
   results: Kernel["results"],
-  { placeOf, repeatsOf, slotArray, layout, indices, lanes: mostLanes }: KernelContext,
+  { placeOf, repeatsOf, slotArray, layout, indices, lanes: mayHaveLanes }: KernelContext,
 ): Kernel {
   let result: Lowered = results[0];
   const [first, ...others] = results;
-  const convolves = readsOften(first, (of) => placeOf(of) !== undefined);
-  const lanes = convolves && others.length === 0 ? lanesFor(first.shape, mostLanes) : 1;
+  const isHeld = (of: Lowered) => placeOf(of) !== undefined;
+  const hasLanes = mayHaveLanes && others.length === 0 && convolves(first, isHeld);
+  const lanes = hasLanes ? lanesFor(first.shape) : oneLane;
   const { emitter, arrays, statements, work, works } = createEmitter({
     placeOf(of) {
       if (of === result || repeatsOf(result).has(of)) return undefined;
@@ -264,53 +266,51 @@ function kernelOf(
     indices,
     lanes,
   });
-  const isMap = first.shape.length === 4 && convolves;
+  const isMap = first.shape.length === 4 && readsOften(first, isHeld);
   const laid = layout === "wide" ? (isMap ? "flat" : "grid") : layout;
   let threads = threadsOf(first.shape, laid);
   let value: string;
+  let end: string | undefined;
   if (others.length === 0) {
-    const each = first.shape.map((size, axis) => (axis === 1 ? size / lanes : size));
+    const [n = 1, a = 1, b = 1, ...rest] = first.shape;
+    const each = emitter.hasLanes ? [n, a / lanes.A, b / lanes.B, ...rest] : first.shape;
     const at = threadCoordinates(emitter, each, laid);
-    const spread = at.map((one, axis) =>
-      axis === 1 ? emitter.spread(one, each[1] as number) : one,
+    value = first.emit(
+      emitter,
+      at.map((one, axis) => {
+        const along = ([undefined, "A", "B"] as const)[axis];
+        return along === undefined ? one : emitter.spread(one, along, each[axis] as number);
+      }),
     );
-    value = first.emit(emitter, spread);
+    if (emitter.hasLanes) {
+      const strides = stridesOf(first.shape);
+      const place = sumOf(at.map((one, axis) => (one === "0" ? one : `${one} * ${strides[axis]}`)));
+      end = returnLanes(value, place, lanes, first.shape);
+    }
   } else {
     const thread = emitter.name("this.thread.x");
-    let end = 0;
+    let stop = 0;
     const cases = results.map((of, i) => {
-      const begin = end;
-      end += sizeOf(of.shape);
+      const begin = stop;
+      stop += sizeOf(of.shape);
       const emit = () => {
         result = of;
         const position = begin === 0 ? thread : emitter.name(`${thread} - ${begin}`);
         return of.emit(emitter, unflatten(emitter, position, of.shape));
       };
-      return i < others.length ? { when: `${thread} < ${end}`, value: emit } : { value: emit };
+      return i < others.length ? { when: `${thread} < ${stop}`, value: emit } : { value: emit };
     });
     value = emitter.choose(cases);
-    threads = [end];
+    threads = [stop];
   }
-  const returned = lanes === 1 ? `return ${value};` : returnLanes(value, lanes, first.shape);
   // A kernel reads something.
   if (arrays.size === 0) emitter.slot(0);
   return {
-    source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\n${returned}\n}`,
+    source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\n${end ?? `return ${value};`}\n}`,
     threads,
     inputs: [...(arrays as Arrays).keys()],
     work: work(),
     partWork: results.length === 1 && result.parts !== undefined ? works() : [],
     results,
   };
-}
-
-/** So many threads keep a GPU busy, if each computes several elements. */
-const BUSY_THREADS = 2 ** 15;
-
-/** Channels of a convolution's result that a thread computes. */
-function lanesFor(shape: Shape, most: number): number {
-  const [, channels = 1] = shape;
-  let lanes = shape.length > 2 ? most : 1;
-  while (lanes > 1 && (channels % lanes > 0 || sizeOf(shape) < lanes * BUSY_THREADS)) lanes /= 2;
-  return lanes;
 }

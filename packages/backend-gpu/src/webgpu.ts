@@ -92,7 +92,7 @@ async function open(): Promise<Engine> {
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
     kernels: {
-      ...{ ...gpuKernels, layout: "wide", indices: "integer", lanes: LANES },
+      ...{ ...gpuKernels, layout: "wide", indices: "integer", lanes: true },
       // One more holds the result.
       mostArrays: Math.min(device.limits.maxStorageBuffersPerShaderStage, MOST_BUFFERS) - 1,
     },
@@ -118,9 +118,6 @@ async function open(): Promise<Engine> {
     },
   };
 }
-
-/** Channels of a convolution that a thread computes: it reads 5 elements for 4 products then, not 8. */
-const LANES = 4;
 
 /** Arrays that a kernel of a step would make use of, its result included. */
 const MOST_BUFFERS = 12;

@@ -13,7 +13,7 @@ import { stepOf } from "./training.ts";
 const options = {
   layout: "grid",
   indices: "float",
-  lanes: 1,
+  lanes: false,
   mostThreads: 2 ** 10,
   mostRepeats: 0,
   mostArrays: 7,

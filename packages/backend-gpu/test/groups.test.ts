@@ -12,7 +12,7 @@ const planned = (graph: Graph, mostThreads = 2 ** 17): Plan =>
   plan(graph, {
     layout: "grid",
     indices: "float",
-    lanes: 1,
+    lanes: false,
     mostThreads,
     mostRepeats: 0,
     mostArrays: 7,

@@ -24,7 +24,7 @@ import { stepOf } from "./training.ts";
 const options = {
   layout: "flat",
   indices: "float",
-  lanes: 1,
+  lanes: false,
   mostThreads: 0,
   mostArrays: 7,
 } as const;

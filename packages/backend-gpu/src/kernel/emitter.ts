@@ -2,7 +2,7 @@
 
 import { stridesOf } from "@fewnorm/tensor";
 import type { Coordinates, Lowered, Place } from "../lowered.ts";
-import { isLaned, lanesOf } from "./lanes.ts";
+import { axesOf, type LaneAxis, type Lanes, lanesOf } from "./lanes.ts";
 
 /** factor · value, in a sum. */
 interface Term {
@@ -38,8 +38,10 @@ export interface Emitter {
   when(condition: string, body: () => void): void;
   /** The value of the first case whose condition holds; the last case has none. */
   choose(cases: readonly { readonly when?: string; value(): string }[]): string;
-  /** A coordinate of each lane: `first`, and `step` more for each further one. */
-  spread(first: string, step: number): string;
+  /** Whether a thread computes several elements. */
+  readonly hasLanes: boolean;
+  /** A coordinate that differs from lane to lane: `first`, and `step` more for each further one of this axis. */
+  spread(first: string, axis: LaneAxis, step: number): string;
   /** ⌊a / b⌋ and the remainder, for 0 ≤ a ≤ `largest` < 2^24. */
   divide(a: string, b: number, largest: number): readonly [quotient: string, rest: string];
 }
@@ -53,7 +55,7 @@ export type IndexArithmetic = "float" | "integer";
 export interface EmitterOptions {
   readonly indices: IndexArithmetic;
   /** Elements that a thread computes side by side, sharing what they have in common. */
-  readonly lanes: number;
+  readonly lanes: Lanes;
   /** Where an operation's result lies; undefined if no array holds it. */
   placeOf(of: Lowered): Place | undefined;
   readonly slots: Lowered;
@@ -64,11 +66,12 @@ const SAFE_DIVIDEND = 2 ** 20;
 
 export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions) {
   const arrays: Arrays = new Map();
+  const allAxes = `${lanes.A > 1 ? "A" : ""}${lanes.B > 1 ? "B" : ""}`;
   const blocks: Block[] = [
-    { kind: "kernel", turns: 1, statements: [], known: new Map(), inLane: lanes === 1 },
+    { kind: "kernel", turns: 1, statements: [], known: new Map(), inLane: allAxes === "" },
   ];
-  /** Coordinates of each lane. */
-  const spreads = new Map<string, { readonly first: string; readonly step: number }>();
+  /** Coordinates that differ from lane to lane. */
+  const spreads = new Map<string, { first: string; axis: LaneAxis; step: number }>();
   /** What names stand for. */
   const definitions = new Map<string, string>();
   /** How many blocks enclose a name's definition. */
@@ -79,20 +82,20 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
 
   const depthOf = (expression: string): number => {
     let depth = 0;
-    for (const [name] of expression.matchAll(/\b[tvif]\d+L?\b/g)) {
+    for (const [name] of expression.matchAll(/\b[tvif]\d+A?B?\b/g)) {
       depth = Math.max(depth, depths.get(name) ?? 0);
     }
     return depth;
   };
 
-  function fresh(letter: string, depth: number, isLaned = false): string {
-    const name = `${letter}${names++}${isLaned ? "L" : ""}`;
+  function fresh(letter: string, depth: number, axes = ""): string {
+    const name = `${letter}${names++}${axes}`;
     depths.set(name, depth);
     return name;
   }
 
   function write(text: string, block = blocks.at(-1) as Block): void {
-    const texts = block.inLane || !isLaned(text) ? [text] : lanesOf(text, lanes);
+    const texts = block.inLane ? [text] : lanesOf(text, lanes);
     block.statements.push(...texts);
     work += block.turns * texts.length;
   }
@@ -103,7 +106,7 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       if (known !== undefined) return known;
     }
     const block = blocks[depth] as Block;
-    const name = fresh("t", depth, isLaned(expression));
+    const name = fresh("t", depth, axesOf(expression));
     write(`const ${name} = ${expression};`, block);
     block.known.set(expression, name);
     definitions.set(name, expression);
@@ -131,19 +134,19 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
   /** What a loop counts, in integers. */
   const isCounter = (value: string): boolean => /^i\d+$/.test(value);
 
-  const isPlain = (expression: string): boolean => /^(-?\d+|[tvif]\d+L?)$/.test(expression);
+  const isPlain = (expression: string): boolean => /^(-?\d+|[tvif]\d+A?B?)$/.test(expression);
 
   /** The element's index: Σ coordinate · stride, and the offset. */
   function indexOf(at: Coordinates, of: Lowered, offset: number): string {
     const strides = stridesOf(of.shape);
     let constant = offset;
-    let laneStep = 0;
+    const steps = { A: 0, B: 0 };
     const factors = new Map<string, number>();
     for (const [axis, coordinate] of at.entries()) {
       if (of.shape[axis] === 1) continue;
-      const { first, step } = spreads.get(coordinate) ?? { first: coordinate, step: 0 };
-      laneStep += step * (strides[axis] as number);
-      for (const { factor, value } of termsOf(first)) {
+      const spread = spreads.get(coordinate);
+      if (spread !== undefined) steps[spread.axis] += spread.step * (strides[axis] as number);
+      for (const { factor, value } of termsOf(spread?.first ?? coordinate)) {
         const times = factor * (strides[axis] as number);
         const known = Number(value);
         if (Number.isNaN(known)) factors.set(value, (factors.get(value) ?? 0) + times);
@@ -173,7 +176,9 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       else sum = [name];
     }
     sum.push(...counted);
-    if (laneStep > 0) return [...sum, `lane(${constant}, ${laneStep})`].join(" + ");
+    if (steps.A + steps.B > 0) {
+      return [...sum, `lane(${constant}, ${steps.A}, ${steps.B})`].join(" + ");
+    }
     // gpu.js takes the sum of two literals for no index.
     if (constant < 0) return `${sum.join(" + ")} - ${-constant}`;
     if (constant > 0 || sum.length === 0) sum.push(String(constant));
@@ -214,7 +219,7 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       isPlain(expression) ? expression : nameAt(expression, depthOf(expression)),
     variable(initial) {
       const depth = blocks.length - 1;
-      const name = fresh("v", depth, lanes > 1);
+      const name = fresh("v", depth, allAxes);
       write(`let ${name} = ${initial};`);
       return name;
     },
@@ -229,14 +234,14 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       write(`for (let ${i} = 0; ${i} < ${count}; ${i}++) {\n${text}\n}`);
     },
     when(condition, body) {
-      const text = within("branch", 1, body, isLaned(condition));
+      const text = within("branch", 1, body, axesOf(condition) !== "");
       emitter.statement(`if (${condition}) {\n${text}\n}`);
     },
     choose(cases) {
       const [only] = cases;
       if (cases.length === 1 && only !== undefined) return only.value();
       const result = emitter.variable("0");
-      const inLane = cases.some(({ when = "" }) => isLaned(when));
+      const inLane = cases.some(({ when = "" }) => axesOf(when) !== "");
       const before = cases.map(() => 0);
       const texts = cases.map(({ when, value }, i) => {
         before[i] = work;
@@ -248,10 +253,12 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       if (blocks.length === 1) works = before.map((at, i) => (before[i + 1] ?? work) - at);
       return result;
     },
-    spread(first, step) {
-      if (lanes === 1) return first;
-      const name = emitter.name([first, `lane(0, ${step})`].filter((x) => x !== "0").join(" + "));
-      spreads.set(name, { first, step });
+    hasLanes: allAxes !== "",
+    spread(first, axis, step) {
+      if (lanes[axis] === 1) return first;
+      const steps = axis === "A" ? `${step}, 0` : `0, ${step}`;
+      const name = emitter.name(`${first === "0" ? "" : `${first} + `}lane(0, ${steps})`);
+      spreads.set(name, { first, axis, step });
       return name;
     },
     divide(a, b, largest) {

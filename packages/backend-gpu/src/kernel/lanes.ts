@@ -1,35 +1,89 @@
-// Kernels whose threads compute an element of several channels each, lane by lane, so that what is read of an image is read
-// once for all. gpu.js has no such kernels. Ours return lane 0, and the text that gpu.js makes of them for WebGPU is changed
-// so that it stores all.
+// Kernels whose threads compute several elements each, lane by lane: of some channels, so that what is read of an image is
+// read once for all, and of some rows of the map (or, of weights, input channels), so that weights are, too. gpu.js has no
+// such kernels. Ours return one lane, and the text that gpu.js makes of them for WebGPU is changed so that it stores all.
 
-import { type Shape, sizeOf } from "@fewnorm/tensor";
+import { type Shape, sizeOf, stridesOf } from "@fewnorm/tensor";
 
-/** Whether a text is one for each lane: it has a name that ends in L, or a number that differs from lane to lane. */
-export const isLaned = (text: string): boolean => /\b[tv]\d+L\b|\blane\(/.test(text);
+/** The axes along which lanes lie: a result's second and third. */
+export type LaneAxis = "A" | "B";
 
-/** The text of each lane: t5L is t5x0, t5x1, …, and lane(c, d) is c, c + d, …. */
-export const lanesOf = (text: string, lanes: number): string[] =>
-  Array.from({ length: lanes }, (_, lane) =>
-    text
-      .replaceAll(/\b([tv]\d+)L\b/g, `$1x${lane}`)
-      .replaceAll(/( \+ )?\blane\((-?\d+), (\d+)\)/g, (_all, plus, constant, step) => {
-        const value = Number(constant) + lane * Number(step);
-        if (plus === undefined) return String(value);
-        // gpu.js takes a sum with 0 for no index.
-        return value === 0 ? "" : ` ${value < 0 ? "-" : "+"} ${Math.abs(value)}`;
-      }),
-  );
+/** How many lanes there are along each axis, at equal distances. */
+export type Lanes = Readonly<Record<LaneAxis, number>>;
 
-/** The end of a kernel: each lane's value, under a name that tells how many there are and how far apart they are stored. */
-export function returnLanes(value: string, lanes: number, shape: Shape): string {
-  const apart = sizeOf(shape.slice(1)) / lanes;
-  const values = lanesOf(value, lanes).map(
-    (one, lane) => `const ${nameOf(lane, lanes, apart)} = ${one};`,
-  );
-  return [...values, `return ${nameOf(0, lanes, apart)};`].join("\n");
+export const oneLane: Lanes = { A: 1, B: 1 };
+
+/** What kernels of enough elements may have, the fewest reads for each product first. */
+const choices: readonly Lanes[] = [
+  { A: 4, B: 4 },
+  { A: 4, B: 2 },
+  { A: 2, B: 4 },
+  { A: 2, B: 2 },
+  { A: 4, B: 1 },
+  { A: 1, B: 4 },
+  { A: 2, B: 1 },
+  { A: 1, B: 2 },
+];
+
+/** Kernels of fewer elements take their time because each of their threads does, which lanes do not change. */
+const FEWEST_ELEMENTS = 2 ** 17;
+
+/** So many threads keep a GPU busy, if each computes several elements. */
+const BUSY_THREADS = 2 ** 14;
+
+/** The lanes of a convolution's or its gradients' result. */
+export function lanesFor(shape: Shape): Lanes {
+  const [n = 1, a = 1, b = 1] = shape;
+  const size = sizeOf(shape);
+  if (shape.length < 4 || n >= 2 ** 16 || size < FEWEST_ELEMENTS) return oneLane;
+  const fits = ({ A, B }: Lanes) => a % A === 0 && b % B === 0 && size >= A * B * BUSY_THREADS;
+  return choices.find(fits) ?? oneLane;
 }
 
-const nameOf = (lane: number, lanes: number, apart: number): string => `r${lane}x${lanes}x${apart}`;
+/** Along which axes a text differs: `A`, `B`, `AB`, or nothing. It has names that end so, or numbers of each lane. */
+export function axesOf(text: string): string {
+  const has = (axis: RegExp): boolean => axis.test(text);
+  const alongA = has(/\b[tv]\d+AB?\b|\blane\(-?\d+, [1-9]/);
+  const alongB = has(/\b[tv]\d+A?B\b|\blane\(-?\d+, \d+, [1-9]/);
+  return `${alongA ? "A" : ""}${alongB ? "B" : ""}`;
+}
+
+/** The text of each lane in which it differs. */
+export function lanesOf(text: string, lanes: Lanes): string[] {
+  const axes = axesOf(text);
+  if (axes === "") return [text];
+  const range = (axis: LaneAxis) => [...Array(axes.includes(axis) ? lanes[axis] : 1).keys()];
+  return range("A").flatMap((a) => range("B").map((b) => laneOf(text, a, b)));
+}
+
+/** The text of one lane: t5A is t5a0, t5a1, …, and lane(c, d, e) is c, c + d or c + e, …. */
+const laneOf = (text: string, a: number, b: number): string =>
+  text
+    .replaceAll(/\b([tv]\d+)(A?)(B?)\b/g, (_, name, alongA, alongB) =>
+      [name, alongA && `a${a}`, alongB && `b${b}`].join(""),
+    )
+    .replaceAll(/( \+ )?\blane\((-?\d+), (\d+), (\d+)\)/g, (_, plus, constant, stepA, stepB) => {
+      const value = Number(constant) + a * Number(stepA) + b * Number(stepB);
+      if (plus === undefined) return String(value);
+      // gpu.js takes a sum with 0 for no index.
+      return value === 0 ? "" : ` ${value < 0 ? "-" : "+"} ${Math.abs(value)}`;
+    });
+
+/**
+ * The end of a kernel: where the first lane's element lies, and each lane's value, under names that tell how many lanes
+ * there are and how far from the first one theirs lies.
+ */
+export function returnLanes(value: string, first: string, lanes: Lanes, shape: Shape): string {
+  const [, a = 1, b = 1] = shape;
+  const [, strideA = 1, strideB = 1] = stridesOf(shape);
+  const values: string[] = [];
+  for (let i = 0; i < lanes.A; i++) {
+    for (let j = 0; j < lanes.B; j++) {
+      const apart = (i * a * strideA) / lanes.A + (j * b * strideB) / lanes.B;
+      values.push(`const at${apart} = ${laneOf(value, i, j)};`);
+    }
+  }
+  return [`const first${lanes.A}x${lanes.B} = ${first};`, ...values, "return at0;"].join("\n");
+}
 
 /**
  * The text of a kernel for WebGPU, with a thread for each element: the first threads compute all lanes, others nothing.
@@ -37,31 +91,30 @@ const nameOf = (lane: number, lanes: number, apart: number): string => `r${lane}
  * @throws Error where it is not what gpu.js makes of such a kernel.
  */
 export function storeLanes(code: string): string {
-  const [, name = "", ...numbers] = /\b(\w*r)0x(\d+)x(\d+)\b/.exec(code) ?? [];
-  if (name === "") return code;
-  const [lanes = 1, apart = 1] = numbers.map(Number);
-  const isFlat = code.includes("flat_index");
-  const first = isFlat
-    ? `data_index + data_index / ${apart} * ${apart * (lanes - 1)}`
-    : "data_index";
-  const stores = Array.from(
-    { length: lanes },
-    (_, lane) => `result[first_lane + ${lane * apart}] = ${name}${lane}x${lanes}x${apart};`,
+  const [, prefix = "", A = 1, B = 1] = /\b(\w*)first(\d+)x(\d+)\b/.exec(code) ?? [];
+  if (prefix === "") return code;
+  const aparts = [...code.matchAll(new RegExp(`^var ${prefix}at(\\d+) `, "gm"))].map(([, apart]) =>
+    Number(apart),
   );
+  const stores = aparts.map((apart) => `result[first + ${apart}] = ${prefix}at${apart};`);
+  const replacements = [
+    [/(\bflat_index >= params\.outputX)\b/, `$1 / ${Number(A) * Number(B)}u`],
+    [/(\bgid\.x >= params\.outputX \|\| gid\.y >= params\.outputY)\b/, `$1 / ${A}u`],
+    [/(\bgid\.x >= params\.outputX)\b/, `$1 / ${B}u`],
+    [
+      `result[data_index] = ${prefix}at0;`,
+      `let first : i32 = i32(${prefix}first${A}x${B});\n${stores.join("\n")}`,
+    ],
+  ] as const;
   let replaced = 0;
-  const replace = (text: string, from: string, to: string): string => {
-    if (text.includes(from)) replaced++;
-    return text.replace(from, to);
-  };
-  const guard = isFlat ? "flat_index >= params.outputX" : "gid.y >= params.outputY";
-  const guarded = replace(code, guard, `${guard} / ${lanes}u`);
-  const stored = replace(
-    guarded,
-    `result[data_index] = ${name}0x${lanes}x${apart};`,
-    `let first_lane : i32 = ${first};\n${stores.join("\n")}`,
-  );
-  if (replaced < 2) {
+  let text = code;
+  for (const [from, to] of replacements) {
+    const changed = text.replace(from, to);
+    if (changed !== text) replaced++;
+    text = changed;
+  }
+  if (replaced < 2 || stores.length !== Number(A) * Number(B)) {
     throw new Error(`this version of gpu.js writes kernels in another way:\n${code}`);
   }
-  return stored;
+  return text;
 }

@@ -2,9 +2,9 @@
 
 import { type ConvolutionAttributes, type Shape, sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
-import { unflatten } from "../kernel/threads.ts";
 import type { Lowered } from "../lowered.ts";
 import {
+  convolution,
   type Lowering,
   loop,
   often,
@@ -146,23 +146,32 @@ function overTaps(
   { kh, kw }: Geometry,
   channels: number,
   [vertical, horizontal]: readonly [ReachOf, ReachOf],
-  product: (channel: string, ky: string, kx: string, y: string, x: string) => string,
+  factors: (
+    channel: string,
+    tap: readonly [ky: string, kx: string],
+    at: readonly [y: string, x: string],
+  ) => readonly [left: string, right: string],
 ): void {
-  /** Each tap with sums of its own, which are masked at last. */
+  /** Taps with sums of their own, which are masked at last. */
   const add = (taps: readonly { ky: string; kx: string; row: Reach; column: Reach }[]) => {
+    const sums = new Map<string, string>();
     const masked = taps.map(({ row, column }) => {
-      const masks = [row.mask, column.mask].filter((mask) => mask !== undefined);
-      if (masks.length === 0) return { sum: total, mask: undefined };
-      return { sum: e.variable("0"), mask: e.name(masks.join(" * ")) };
+      // A sum in each lane for each tap would be too many, where a row has few columns' masks for all lanes.
+      const masks = [row.mask, e.hasLanes ? undefined : column.mask];
+      const mask = masks.filter((one) => one !== undefined).join(" * ");
+      const sum = mask === "" ? total : (sums.get(mask) ?? e.variable("0"));
+      if (mask !== "") sums.set(mask, sum);
+      return { sum, left: e.hasLanes ? column.mask : undefined };
     });
     e.loop(channels, (channel) => {
       for (const [i, { ky, kx, row, column }] of taps.entries()) {
-        e.statement(`${masked[i]?.sum} += ${product(channel, ky, kx, row.at, column.at)};`);
+        const [left, right] = factors(channel, [ky, kx], [row.at, column.at]);
+        const mask = masked[i]?.left;
+        const within = mask === undefined ? left : e.name(`${left} * ${mask}`);
+        e.statement(`${masked[i]?.sum} += ${within} * ${right};`);
       }
     });
-    for (const { sum, mask } of masked) {
-      if (mask !== undefined) e.statement(`${total} += ${sum} * ${mask};`);
-    }
+    for (const [mask, sum] of sums) e.statement(`${total} += ${sum} * ${e.name(mask)};`);
   };
   if (kh * kw <= UNROLLED) {
     const columns = Array.from({ length: kw }, (_, kx) => horizontal(String(kx)));
@@ -196,7 +205,7 @@ export const conv2d: Lowering<"conv2d"> = ({ node, x }) => {
     ...(shift === undefined ? [] : [spread(shift)]),
     ...(skip === undefined ? [] : [once(skip)]),
   ];
-  return loop(node.shape, operands, (e, at) => {
+  return convolution(node.shape, operands, (e, at) => {
     const [n, o, oy, ox] = at as [string, string, string, string];
     const [group] = e.divide(o, g.outs, g.o - 1);
     const total = e.variable(shift === undefined ? "0" : e.read(shift, [o]));
@@ -204,10 +213,10 @@ export const conv2d: Lowering<"conv2d"> = ({ node, x }) => {
       forwardReach(e, oy, k, stride[0], padding[0], g.kh, g.h, { first: 0, count: g.oh });
     const horizontal: ReachOf = (k) =>
       forwardReach(e, ox, k, stride[1], padding[1], g.kw, g.w, { first: 0, count: g.ow });
-    overTaps(e, total, g, g.ins, [vertical, horizontal], (i, ky, kx, iy, ix) => {
-      const pixel = e.read(image, [n, inGroup(e, group, g.ins, i), iy, ix]);
-      return `${pixel} * ${e.read(weight, [o, i, ky, kx])}`;
-    });
+    overTaps(e, total, g, g.ins, [vertical, horizontal], (i, tap, at) => [
+      e.read(image, [n, inGroup(e, group, g.ins, i), ...at]),
+      e.read(weight, [o, i, ...tap]),
+    ]);
     if (skip !== undefined) e.statement(`${total} += ${e.read(skip, at)};`);
     return relu ? e.name(rectified(total)) : total;
   });
@@ -217,7 +226,7 @@ export const conv2dInputGrad: Lowering<"conv2dInputGrad"> = ({ node, x }) => {
   const { stride, padding, groups } = node.attributes;
   const [g, weight] = [operand(x, 0), operand(x, 1)];
   const s = geometry(node.shape, weight.shape, g.shape, groups);
-  return loop(node.shape, [often(g), often(weight)], (e, at) => {
+  return convolution(node.shape, [often(g), often(weight)], (e, at) => {
     const [n, c, iy, ix] = at as [string, string, string, string];
     const [group, i] = e.divide(c, s.ins, s.c - 1);
     const total = e.variable("0");
@@ -225,29 +234,27 @@ export const conv2dInputGrad: Lowering<"conv2dInputGrad"> = ({ node, x }) => {
       backwardReach(e, iy, k, stride[0], padding[0], s.kh, [s.h, s.oh]);
     const horizontal: ReachOf = (k) =>
       backwardReach(e, ix, k, stride[1], padding[1], s.kw, [s.w, s.ow]);
-    overTaps(e, total, s, s.outs, [vertical, horizontal], (out, ky, kx, oy, ox) => {
+    overTaps(e, total, s, s.outs, [vertical, horizontal], (out, tap, at) => {
       const o = inGroup(e, group, s.outs, out);
-      return `${e.read(g, [n, o, oy, ox])} * ${e.read(weight, [o, i, ky, kx])}`;
+      return [e.read(g, [n, o, ...at]), e.read(weight, [o, i, ...tap])];
     });
     return total;
   });
 };
 
 /** Elements that keep a GPU busy. */
-const MANY_ELEMENTS = 2 ** 17;
+const MANY_ELEMENTS = 2 ** 18;
 
 /** In two stages: sums over some images each, then over these. */
 export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
   const { stride, padding, groups } = node.attributes;
   const [image, g] = [operand(x, 0), operand(x, 1)];
   const s = geometry(image.shape, node.shape, g.shape, groups);
-  const taps = s.ins * s.kh * s.kw;
   const wanted = Math.ceil(MANY_ELEMENTS / sizeOf(node.shape));
   const each = Math.max(1, Math.floor(s.n / wanted));
   const parts = Math.ceil(s.n / each);
-  const partial = loop([parts, s.o, taps], [often(image), often(g)], (e, at) => {
-    const [part, o, tap] = at as [string, string, string];
-    const [i = "0", ky = "0", kx = "0"] = unflatten(e, tap, [s.ins, s.kh, s.kw]);
+  const partial = convolution([parts, ...node.shape], [often(image), often(g)], (e, at) => {
+    const [part, o, i, ky, kx] = at as [string, string, string, string, string];
     const [group] = e.divide(o, s.outs, s.o - 1);
     const channel = inGroup(e, group, s.ins, i);
     const total = e.variable("0");
@@ -285,22 +292,16 @@ export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
         e.loop(span.count, (i) => {
           const ox = affine(e, i, 1, span.first);
           const column = forwardReach(e, ox, kx, stride[1], padding[1], s.kw, s.w, span);
-          const product = `${e.read(image, [n, channel, row.at, column.at])} * ${e.read(g, [n, o, oy, ox])}`;
-          e.statement(
-            `${sum} += ${product}${column.mask === undefined ? "" : ` * ${column.mask}`};`,
-          );
+          const pixel = e.read(image, [n, channel, row.at, column.at]);
+          const masked = column.mask === undefined ? pixel : e.name(`${pixel} * ${column.mask}`);
+          e.statement(`${sum} += ${masked} * ${e.read(g, [n, o, oy, ox])};`);
         });
       }
       if (row.mask !== undefined) e.statement(`${total} += ${sum} * ${row.mask};`);
     });
   }
 
-  const total = sumOverFirst(partial);
-  return view(node.shape, once(total), (e, at) => {
-    const [o, i, ky, kx] = at as [string, string, string, string];
-    const parts = [`${i} * ${s.kh * s.kw}`, `${ky} * ${s.kw}`, kx];
-    return [o, s.kh * s.kw === 1 ? i : e.name(parts.join(" + "))];
-  });
+  return sumOverFirst(partial);
 };
 
 function sumOverFirst(x: Lowered): Lowered {

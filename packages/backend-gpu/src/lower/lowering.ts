@@ -44,6 +44,12 @@ export const loop = (shape: Shape, operands: readonly Operand[], emit: Emit): Lo
   emit,
 });
 
+/** A loop whose results side by side read the same elements. */
+export const convolution = (...given: Parameters<typeof loop>): Lowered => ({
+  ...loop(...given),
+  convolves: true,
+});
+
 /** The elements of `of`, elsewhere. */
 export const view = (
   shape: Shape,
