@@ -5,5 +5,6 @@ export * from "./graph.ts";
 export * from "./host.ts";
 export * from "./key.ts";
 export * from "./ops.ts";
+export * from "./options.ts";
 export * from "./primitives.ts";
 export * from "./shape.ts";
