@@ -2,7 +2,7 @@
 
 import type { Model, Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import type { Tensor } from "@fewnorm/tensor";
+import { checkMethod, type Tensor } from "@fewnorm/tensor";
 
 /** Options of every model. */
 export interface ModelOptions {
@@ -13,11 +13,16 @@ export interface ModelOptions {
   readonly inputShape?: readonly [number, number, number];
 }
 
+export const modelOptions = ["norm", "classes", "inputShape"] as const;
+
 /** What the models were published for. */
 export const cifar = { classes: 10, inputShape: [3, 32, 32] } as const;
 export const imagenet = { classes: 1000, inputShape: [3, 224, 224] } as const;
 
-/** A model from its layers; classes and input shape are the options' or those that it was `published` for. */
+/**
+ * A model from its layers; classes and input shape are the options' or those that it was `published` for.
+ * @throws TypeError for a norm that is none.
+ */
 export function classifier(
   name: string,
   options: ModelOptions,
@@ -25,6 +30,7 @@ export function classifier(
   logits: (scope: Scope, images: Tensor, classes: number) => Tensor,
 ): Model {
   const { norm, classes = published.classes, inputShape = published.inputShape } = options;
+  checkMethod(name, "norm", norm, "conv2d", "one, such as batchNorm()");
   return {
     name,
     inputShape,

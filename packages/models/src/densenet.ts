@@ -12,8 +12,15 @@ import {
   type Scope,
 } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import type { Tensor } from "@fewnorm/tensor";
-import { cifar, classifier, imagenet, type ModelOptions, planOf } from "./classifier.ts";
+import { checkOptions, type Tensor } from "@fewnorm/tensor";
+import {
+  cifar,
+  classifier,
+  imagenet,
+  type ModelOptions,
+  modelOptions,
+  planOf,
+} from "./classifier.ts";
 
 const plans = {
   /** DenseNet-BC, for small images. */
@@ -38,6 +45,7 @@ export interface DenseNetOptions extends ModelOptions {
  * @throws RangeError for another depth.
  */
 export function densenet(options: DenseNetOptions): Model {
+  checkOptions("densenet", options, [...modelOptions, "depth", "growth", "blocks"]);
   const { depth, norm } = options;
   const plan = planOf<keyof typeof plans, (typeof plans)[keyof typeof plans]>(
     "densenet",

@@ -3,8 +3,8 @@
 
 import { dense, globalAveragePool, type Model, maxPool, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import type { Tensor } from "@fewnorm/tensor";
-import { classifier, imagenet, type ModelOptions, planOf } from "./classifier.ts";
+import { checkOptions, type Tensor } from "@fewnorm/tensor";
+import { classifier, imagenet, type ModelOptions, modelOptions, planOf } from "./classifier.ts";
 
 const plans = {
   18: { blocks: [2, 2, 2, 2], bottleneck: false },
@@ -33,6 +33,7 @@ export interface ImagenetResNetOptions extends ModelOptions {
  * @throws RangeError for another depth.
  */
 export function imagenetResnet(options: ImagenetResNetOptions): Model {
+  checkOptions("imagenetResnet", options, [...modelOptions, "depth", "width", "blocks"]);
   const { depth, norm, width = 64 } = options;
   const { bottleneck, blocks: published } = planOf<ImagenetResNetDepth, Plan>(
     "imagenetResnet",

@@ -2,8 +2,8 @@
 // Recognition", Proc. IEEE 1998): with ReLU, max pooling and normalization.
 
 import { dense, type Model, maxPool } from "@fewnorm/nn";
-import { reshape, sizeOf } from "@fewnorm/tensor";
-import { classifier, type ModelOptions } from "./classifier.ts";
+import { checkOptions, reshape, sizeOf } from "@fewnorm/tensor";
+import { classifier, type ModelOptions, modelOptions } from "./classifier.ts";
 
 /**
  * Two convolutions, each normalized and pooled, and three dense layers, of which two are normalized:
@@ -12,6 +12,7 @@ import { classifier, type ModelOptions } from "./classifier.ts";
  * @throws RangeError for images below 12×12, of which the second pooling would leave nothing.
  */
 export function lenet(options: ModelOptions): Model {
+  checkOptions("lenet", options, [...modelOptions]);
   const { norm } = options;
   const published = { classes: 10, inputShape: [1, 28, 28] } as const;
   const [, height, width] = options.inputShape ?? published.inputShape;

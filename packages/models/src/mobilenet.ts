@@ -3,8 +3,8 @@
 
 import { atMost, dense, dropout, globalAveragePool, type Model, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import type { Tensor } from "@fewnorm/tensor";
-import { classifier, imagenet, type ModelOptions } from "./classifier.ts";
+import { checkOptions, type Tensor } from "@fewnorm/tensor";
+import { classifier, imagenet, type ModelOptions, modelOptions } from "./classifier.ts";
 
 /** Table 2 of the paper: expansion, channels, blocks, stride of the first of them. */
 const table = [
@@ -32,6 +32,7 @@ export interface MobileNetOptions extends ModelOptions {
  * `features.18.0`, `classifier.1`. It has 3,504,872 parameters with batch norm.
  */
 export function mobilenetV2(options: MobileNetOptions): Model {
+  checkOptions("mobilenetV2", options, [...modelOptions, "width", "stages", "dropout"]);
   const { norm, width = 1, stages = table.keys(), dropout: rate = 0.2 } = options;
   const channelsOf = (channels: number) => multipleOf8(channels * width);
   const plan = [...stages].map((stage) => {

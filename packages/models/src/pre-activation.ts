@@ -3,8 +3,8 @@
 
 import { conv2d, dense, dropout, globalAveragePool, type Model, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import type { Tensor } from "@fewnorm/tensor";
-import { cifar, classifier, type ModelOptions } from "./classifier.ts";
+import { checkOptions, type Tensor } from "@fewnorm/tensor";
+import { cifar, classifier, type ModelOptions, modelOptions } from "./classifier.ts";
 
 /** Options of {@link preActivationResnet}. */
 export interface PreActivationResNetOptions extends ModelOptions {
@@ -23,6 +23,7 @@ export interface PreActivationResNetOptions extends ModelOptions {
  * @throws RangeError for a depth that does not fit.
  */
 export function preActivationResnet(options: PreActivationResNetOptions): Model {
+  checkOptions("preActivationResnet", options, [...modelOptions, "depth", "bottleneck", "width"]);
   const { depth, norm, bottleneck = false, width = 16 } = options;
   const blocks = blocksOf("preActivationResnet", depth, bottleneck ? 9 : 6, 2);
   return classifier(`preresnet${depth}`, options, cifar, (scope, images, classes) => {
@@ -54,6 +55,7 @@ export interface WideResNetOptions extends ModelOptions {
  * @throws RangeError for a depth that is not 6n + 4.
  */
 export function wideResnet(options: WideResNetOptions): Model {
+  checkOptions("wideResnet", options, [...modelOptions, "depth", "widen", "dropout"]);
   const { depth, norm, widen, dropout: rate = 0 } = options;
   const blocks = blocksOf("wideResnet", depth, 6, 4);
   return classifier(`wrn${depth}-${widen}`, options, cifar, (scope, images, classes) => {

@@ -3,8 +3,8 @@
 
 import { dense, globalAveragePool, type Model, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import { pad, slice, type Tensor } from "@fewnorm/tensor";
-import { cifar, classifier, type ModelOptions } from "./classifier.ts";
+import { checkOptions, pad, slice, type Tensor } from "@fewnorm/tensor";
+import { cifar, classifier, type ModelOptions, modelOptions } from "./classifier.ts";
 
 /** The published depths; any 6n + 2 works. */
 export type ResNetDepth = 20 | 32 | 44 | 56 | 110;
@@ -24,6 +24,7 @@ export interface ResNetOptions extends ModelOptions {
  * @throws RangeError for a depth that is not 6n + 2.
  */
 export function resnet(options: ResNetOptions): Model {
+  checkOptions("resnet", options, [...modelOptions, "depth", "width"]);
   const { depth, norm, width = 16 } = options;
   const blocks = (depth - 2) / 6;
   if (!Number.isInteger(blocks) || blocks < 1) {

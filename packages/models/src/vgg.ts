@@ -3,8 +3,8 @@
 
 import { dense, dropout, type Model, maxPool, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
-import { reshape, sizeOf, type Tensor } from "@fewnorm/tensor";
-import { classifier, imagenet, type ModelOptions, planOf } from "./classifier.ts";
+import { checkOptions, reshape, sizeOf, type Tensor } from "@fewnorm/tensor";
+import { classifier, imagenet, type ModelOptions, modelOptions, planOf } from "./classifier.ts";
 
 /** Convolutions of each of the five stages. */
 const plans = {
@@ -36,6 +36,7 @@ export interface VggOptions extends ModelOptions {
  * @throws RangeError for a depth that is none of these.
  */
 export function vgg(options: VggOptions): Model {
+  checkOptions("vgg", options, [...modelOptions, "depth", "width", "hidden", "dropout"]);
   const { depth, norm, width = 64, dropout: rate = 0.5 } = options;
   const plan: readonly number[] = planOf("vgg", plans, depth);
   return classifier(`vgg${depth}`, options, imagenet, (scope, images, classes) => {

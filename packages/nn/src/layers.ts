@@ -2,6 +2,7 @@
 
 import {
   type Conv2dOptions,
+  checkOptions,
   checkShape,
   conv2d as convolve,
   convolvedShape,
@@ -39,16 +40,13 @@ interface WithResidual {
  * The weight `weight` [channels, C/groups, kh, kw] of a convolution of x, declared in `scope`.
  * @throws RangeError, naming the layer, for sizes that do not fit, the residual's among them.
  */
-export function convolutionWeight(
-  scope: Scope,
-  x: Tensor,
-  spec: ConvolutionSpec & WithResidual,
-): Tensor {
+export function convolutionWeight(scope: Scope, x: Tensor, spec: Conv2dLayerOptions): Tensor {
+  const where = `conv2d: layer "${scope.path}"`;
+  checkOptions(where, spec, conv2dOptions);
   const { channels, kernel, groups = 1, initialize = heNormal } = spec;
   // What is no pair, such as nothing at all, is refused as a size.
   const [kh, kw] = typeof kernel === "object" ? kernel : [kernel, kernel];
   const shape = [channels, (x.shape[1] ?? 1) / groups, kh, kw];
-  const where = `conv2d: layer "${scope.path}"`;
   checkShape(`${where}, weight [channels, inputs/groups, height, width]`, shape);
   const result = convolvedShape(x.shape, shape, geometryOf(spec), where);
   checkResidual(where, spec, result);
@@ -99,21 +97,27 @@ export interface Conv2dLayerOptions extends ConvolutionSpec, WithResidual {
   readonly relu?: boolean;
 }
 
+const conv2dOptions = [
+  ...(["channels", "kernel", "stride", "padding", "groups", "initialize"] as const),
+  ...(["residual", "bias", "relu"] as const),
+] as const;
+
 /**
  * A convolution layer: act(x ∗ weight + bias + residual), parameters `name.weight` and `name.bias`.
  * x [N, C, H, W] → [N, channels, …].
  */
 export function conv2d(scope: Scope, name: string, x: Tensor, options: Conv2dLayerOptions): Tensor {
   const inner = scope.at(name);
-  const { bias = true, residual, relu = false, channels } = options;
-  return scope.builder.labelled(inner.path, () =>
-    convolve(x, convolutionWeight(inner, x, options), {
+  return scope.builder.labelled(inner.path, () => {
+    const weight = convolutionWeight(inner, x, options);
+    const { bias = true, residual, relu = false, channels } = options;
+    return convolve(x, weight, {
       ...geometryOf(options),
       bias: bias ? inner.parameter("bias", [channels], zeros) : undefined,
       residual,
       relu,
-    }),
-  );
+    });
+  });
 }
 
 /** Options of {@link dense}. */
@@ -129,9 +133,10 @@ export interface DenseOptions {
  * @throws RangeError, naming the layer, for sizes that do not fit.
  */
 export function dense(scope: Scope, name: string, x: Tensor, options: DenseOptions): Tensor {
+  const inner = scope.at(name);
+  checkOptions(`dense: layer "${inner.path}"`, options, ["units", "relu"]);
   const { units, relu = false } = options;
   const [n = 1, inputs = 1] = x.shape;
-  const inner = scope.at(name);
   return scope.builder.labelled(inner.path, () => {
     const weight = denseWeight(inner, x, options);
     const bias = inner.parameter("bias", [units], uniformFanIn(inputs));

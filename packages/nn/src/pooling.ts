@@ -2,6 +2,7 @@
 
 import {
   add,
+  checkOptions,
   conv2d,
   maxPool as largest,
   type MaxPoolOptions,
@@ -29,8 +30,10 @@ export function globalAveragePool(x: Tensor): Tensor {
 }
 
 /** The largest value of each window, see tensor's maxPool: [N, C, H, W] → [N, C, ⌊(H + 2·padding − kernel)/stride⌋ + 1, …]. */
-export const maxPool = (x: Tensor, options: MaxPoolOptions): Tensor =>
-  x.builder.labelled("max pool", () => largest(x, options));
+export function maxPool(x: Tensor, options: MaxPoolOptions): Tensor {
+  checkOptions("maxPool", options, ["kernel", "stride", "padding"]);
+  return x.builder.labelled("max pool", () => largest(x, options));
+}
 
 /**
  * The means of windows of size × size pixels that lie side by side: [N, C, H, W] →

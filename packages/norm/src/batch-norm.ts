@@ -2,7 +2,7 @@
 
 import type { SharedStatistics, VirtualImages } from "@fewnorm/nn";
 import { fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
-import { add, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
+import { add, checkOptions, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
 import { checkChoice, checkEpsilon, checkMomentum } from "./checks.ts";
 import {
   type Convolution,
@@ -49,9 +49,10 @@ export interface BatchNormOptions {
  * @throws RangeError for options out of range; when a model is traced, for layers too small for the sample.
  */
 export function batchNorm(options: BatchNormOptions = {}): Norm {
+  checkOptions("batchNorm", options, ["sampling", "gradient", "epsilon", "momentum", "folded"]);
   const { sampling = fullBatch(), gradient = "exact", folded = "auto" } = options;
   const { epsilon = 1e-5, momentum = 0.1 } = options;
-  checkOptions(sampling, gradient, epsilon, momentum);
+  checkSettings(sampling, gradient, epsilon, momentum);
   const foldable = gradient === "exact" || gradient === "detached";
 
   /** Whether the convolution with this result is folded; `plan` says where its statistics come from. */
@@ -128,7 +129,7 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
   });
 }
 
-function checkOptions(
+function checkSettings(
   sampling: Sampling,
   gradient: GradientMode,
   epsilon: number,

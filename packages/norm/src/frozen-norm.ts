@@ -1,6 +1,7 @@
 // Frozen batch normalization: an affine map with statistics that were measured before.
 
 import { ones, zeros } from "@fewnorm/nn";
+import { checkOptions } from "@fewnorm/tensor";
 import { checkEpsilon } from "./checks.ts";
 import { foldedWith } from "./folded.ts";
 import type { Norm } from "./norm.ts";
@@ -24,6 +25,7 @@ export interface FrozenNormOptions {
  * @throws RangeError for options out of range.
  */
 export function frozenNorm(options: FrozenNormOptions = {}): Norm {
+  checkOptions("frozenNorm", options, ["epsilon", "trainAffine"]);
   const { epsilon = 1e-5, trainAffine = false } = options;
   checkEpsilon("frozenNorm", epsilon);
   return runningNorm({

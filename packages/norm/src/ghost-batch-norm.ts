@@ -1,6 +1,6 @@
 // Ghost batch normalization: each small part of a batch with statistics of its own.
 
-import { joinRows, moments, multiply, normalize, row, rows } from "@fewnorm/tensor";
+import { checkOptions, joinRows, moments, multiply, normalize, row, rows } from "@fewnorm/tensor";
 import { batchNorm } from "./batch-norm.ts";
 import { checkCount, checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
 import type { Norm } from "./norm.ts";
@@ -28,6 +28,7 @@ export interface GhostBatchNormOptions {
  *   of `virtualBatchSize`, and for a single value a channel.
  */
 export function ghostBatchNorm(options: GhostBatchNormOptions): Norm {
+  checkOptions("ghostBatchNorm", options, ["virtualBatchSize", "epsilon", "momentum"]);
   const { virtualBatchSize: size, epsilon = 1e-5, momentum = 0.1 } = options;
   checkCount("ghostBatchNorm", "virtualBatchSize", size);
   checkEpsilon("ghostBatchNorm", epsilon);

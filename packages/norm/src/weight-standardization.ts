@@ -1,6 +1,7 @@
 // Weight standardization: convolutions whose filters have mean 0 and variance 1, whatever norm follows.
 
 import type { Scope } from "@fewnorm/nn";
+import { checkMethod, checkOptions } from "@fewnorm/tensor";
 import { checkEpsilon, checkValues } from "./checks.ts";
 import type { Norm } from "./norm.ts";
 import { rowMean, standardize } from "./standardize.ts";
@@ -21,6 +22,8 @@ export function weightStandardization(
   norm: Norm,
   options: WeightStandardizationOptions = {},
 ): Norm {
+  checkMethod("weightStandardization", "norm", norm, "layer", "one, such as groupNorm()");
+  checkOptions("weightStandardization", options, ["epsilon"]);
   const { epsilon = 1e-5 } = options;
   checkEpsilon("weightStandardization", epsilon);
 

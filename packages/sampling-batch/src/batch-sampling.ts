@@ -8,7 +8,7 @@ import {
   type RatioOptions,
   type Strategy,
 } from "@fewnorm/sampling";
-import { randomInteger } from "@fewnorm/tensor";
+import { checkOptions, randomInteger } from "@fewnorm/tensor";
 import { imagesExtent } from "./images-extent.ts";
 
 /** How many images: a number of them, or a share of the batch. */
@@ -47,7 +47,9 @@ function settingsOf(options: BatchSamplingOptions): {
   name: string;
   countIn: (rows: number, pixels: number) => number;
 } {
+  checkOptions("batchSampling", options, ["images", "ratio", "minValues"]);
   if ("images" in options) {
+    checkOptions("batchSampling with images", options, ["images"]);
     const images = checkCount("batchSampling", "images", options.images);
     return { name: `bs:${images}`, countIn: () => images };
   }

@@ -1,5 +1,6 @@
 // Naive sampling: always the first images. The ablation that shows why origins are drawn.
 import { checkCount, parseCount, type Strategy } from "@fewnorm/sampling";
+import { checkOptions } from "@fewnorm/tensor";
 import { imagesExtent } from "./images-extent.ts";
 
 /** How many images. */
@@ -17,6 +18,7 @@ export interface NaiveSamplingOptions {
  *   than the batch has, or fewer than 2 values a channel.
  */
 export function naiveSampling(options: NaiveSamplingOptions): Strategy {
+  checkOptions("naiveSampling", options, ["images"]);
   const images = checkCount("naiveSampling", "images", options.images);
   const name = `ns:${images}`;
   return {

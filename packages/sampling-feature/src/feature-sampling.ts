@@ -11,7 +11,7 @@ import {
   tooFewValues,
   valueCount,
 } from "@fewnorm/sampling";
-import { foldIn, randomInteger } from "@fewnorm/tensor";
+import { checkOptions, foldIn, randomInteger } from "@fewnorm/tensor";
 import { nearestPatch, type Patch } from "./nearest-patch.ts";
 
 /** The patch: its size in pixels, or its share of the map. */
@@ -65,7 +65,9 @@ function settingsOf(options: FeatureSamplingOptions): {
   name: string;
   patchIn: (shape: MapShape) => Patch;
 } {
+  checkOptions("featureSampling", options, ["height", "width", "ratio", "minValues"]);
   if ("height" in options) {
+    checkOptions("featureSampling with height and width", options, ["height", "width"]);
     const height = checkCount("featureSampling", "height", options.height);
     const width = checkCount("featureSampling", "width", options.width);
     return { name: `fs:${height}x${width}`, patchIn: () => ({ height, width }) };

@@ -7,7 +7,7 @@ import {
   tooFewValues,
   valueCount,
 } from "@fewnorm/sampling";
-import { key as keyOf, normal } from "@fewnorm/tensor";
+import { checkOptions, key as keyOf, normal } from "@fewnorm/tensor";
 
 export interface VirtualDatasetOptions {
   /** How many virtual images. */
@@ -31,6 +31,7 @@ export interface VirtualDatasetOptions {
  *   `extent` for fewer than 2 values a channel, or maps of other rows than the virtual ones.
  */
 export function virtualDataset(options: VirtualDatasetOptions): Strategy {
+  checkOptions("virtualDataset", options, ["images", "kept", "seed"]);
   const images = checkCount("virtualDataset", "images", options.images);
   const keptKey = options.kept ? keyOf(options.seed ?? 0) : undefined;
   const name = options.kept ? `vdn:${images}:kept` : `vdn:${images}`;

@@ -1,4 +1,5 @@
 // A layer's sampling: one strategy, or several whose blocks are joined with weights.
+import { checkOptions } from "@fewnorm/tensor";
 import type { Strategy } from "./strategy.ts";
 
 /** One block of a mixture. */
@@ -23,10 +24,14 @@ export type Sampling = Strategy | Mixture;
  * are scaled to Σ wᵢ = 1. Without any weight they are proportional to the number of values, which
  * is the plain union.
  * @param name Default: the parts' names with "+" between, and a weight as in "3*vdn:2+1*bs:2".
- * @throws RangeError if there is no part, only some have a weight, or one is not a positive number.
+ * @throws TypeError for a part that is none; RangeError if there is no part, only some have a weight, or one is not a
+ *   positive number.
  */
 export function mixture(parts: readonly Part[], name?: string): Mixture {
   if (parts.length === 0) throw new RangeError("mixture: no parts; give at least one strategy");
+  for (const [i, part] of parts.entries()) {
+    checkOptions(`mixture: part ${i + 1}`, part, ["strategy", "weight"]);
+  }
   const weighted = parts.filter((part) => part.weight !== undefined);
   if (weighted.length !== 0 && weighted.length !== parts.length) {
     throw new RangeError(
