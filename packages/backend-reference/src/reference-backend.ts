@@ -13,6 +13,7 @@ import {
   type State,
 } from "@fewnorm/backend";
 import {
+  checkOptions,
   elementsOf,
   type Graph,
   type Shape,
@@ -40,6 +41,7 @@ const maxTensorBytes = 2 ** 31;
  * @throws RangeError for another precision.
  */
 export function createReferenceBackend(options: ReferenceBackendOptions = {}): Backend {
+  checkOptions("createReferenceBackend", options, ["precision"]);
   const { precision = "float64" } = options;
   if (precision !== "float32" && precision !== "float64") {
     throw new RangeError(

@@ -1,6 +1,7 @@
 // The backend: an engine chosen for this environment, its threads and memory.
 
 import { type Backend, checkStates, createLifetime, createQueue } from "@fewnorm/backend";
+import { checkOptions } from "@fewnorm/tensor";
 import { loadEngine, type Simd } from "./engine/binary.ts";
 import { HEAP_BASE, MAX_THREADS } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
@@ -29,6 +30,7 @@ const MAX_TENSOR_BYTES = 2 ** 31 - 1;
  * @throws RangeError for an impossible number of threads or an unknown `simd`, Error without WebAssembly SIMD.
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
+  checkOptions("createWasmBackend", options, ["threads", "simd"]);
   const wanted = options.threads ?? (await coreCount());
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
     throw new RangeError(

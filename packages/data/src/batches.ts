@@ -1,5 +1,5 @@
 // Batches of a split: shuffled, augmented and normalized, by epoch and step in any order.
-import { foldIn, type Key, permutation } from "@fewnorm/tensor";
+import { checkOptions, foldIn, type Key, permutation } from "@fewnorm/tensor";
 import {
   type Augmentation,
   copyAugmented,
@@ -39,6 +39,8 @@ export interface BatchesOptions {
   readonly lastBatch?: "drop" | "pad";
 }
 
+export const batchesOptions = ["dataset", "batchSize", "key", "augment", "lastBatch"] as const;
+
 /** What `createBatches` and `createPrefetch` have in common: enough for a training loop. */
 export interface BatchSource {
   readonly batchSize: number;
@@ -77,6 +79,7 @@ export interface Batches extends BatchSource {
  */
 export function createBatches(split: Split, options: BatchesOptions): Batches {
   const who = "createBatches";
+  checkOptions(who, options, batchesOptions);
   const { dataset, batchSize, key, lastBatch = key ? "drop" : "pad" } = options;
   const { shape, mean, deviation } = dataset;
   checkSplit(who, split, shape);
@@ -195,6 +198,7 @@ function checkAugmentation({ augment, key, dataset }: BatchesOptions): Augmentat
     );
   }
   const augmentation = augment === true ? {} : augment;
+  checkOptions("createBatches, augment", augmentation, ["pad", "flip"]);
   const { pad = 4 } = augmentation;
   const largest = Math.min(dataset.shape[1], dataset.shape[2]);
   if (!Number.isInteger(pad) || pad < 0 || pad > largest) {

@@ -1,4 +1,5 @@
 // Data sets in MNIST's layout: four IDX files with MNIST's names.
+import { checkOptions } from "@fewnorm/tensor";
 import { allocateBytes, createDataset, type Dataset, type Split } from "./dataset.ts";
 import { gunzip, inspect, isGzip, listFolder, readBytes } from "./files.ts";
 import { type Idx, parseIdx } from "./idx.ts";
@@ -48,6 +49,7 @@ const folders = ["", "raw", "MNIST/raw", "FashionMNIST/raw"];
  *   image and label counts that differ, and for a label without a class.
  */
 export async function loadMnist(path: string, options: MnistOptions = {}): Promise<Dataset> {
+  checkOptions(who, options, ["name", "classes"]);
   const name = options.name ?? (/fashion/i.test(path) ? "fashion-mnist" : "mnist");
   const classes =
     options.classes ?? (/fashion/i.test(name) ? fashionMnistClasses : Array.from("0123456789"));

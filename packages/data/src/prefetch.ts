@@ -1,9 +1,11 @@
 // Batches prepared ahead of the step that needs them, in a worker.
+import { checkOptions } from "@fewnorm/tensor";
 import {
   type Batch,
   type Batches,
   type BatchesOptions,
   type BatchSource,
+  batchesOptions,
   checkPosition,
   createBatches,
 } from "./batches.ts";
@@ -50,6 +52,8 @@ export interface Prefetch extends BatchSource {
  * @throws RangeError as `createBatches`, and for a depth that is not a positive whole number.
  */
 export async function createPrefetch(split: Split, options: PrefetchOptions): Promise<Prefetch> {
+  const known = [...batchesOptions, "depth", "worker", "workerUrl"] as const;
+  checkOptions("createPrefetch", options, known);
   const { depth = 2, worker = true, workerUrl, ...rest } = options;
   if (!Number.isInteger(depth) || depth < 1) {
     throw new RangeError(`createPrefetch: depth is ${depth}; give a positive whole number`);

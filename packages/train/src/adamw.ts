@@ -1,6 +1,6 @@
 // Adam with decoupled weight decay.
 
-import { add, divide, multiply, sqrt, subtract } from "@fewnorm/tensor";
+import { add, checkOptions, divide, multiply, sqrt, subtract } from "@fewnorm/tensor";
 import {
   checkFraction,
   checkWeightDecay,
@@ -30,6 +30,7 @@ export interface AdamWOptions extends Pick<SgdOptions, "decays"> {
  * @throws RangeError for options out of range.
  */
 export function adamw(options: AdamWOptions = {}): Optimizer {
+  checkOptions("adamw", options, ["betas", "epsilon", "weightDecay", "decays"]);
   const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays = () => true } = options;
   const [β1, β2] = betas;
   checkFraction("adamw", "the first of betas", β1, 0.9);

@@ -4,6 +4,7 @@ import type { Backend } from "@fewnorm/backend";
 import { createBatches, type Dataset, type Split } from "@fewnorm/data";
 import { drawAll, type Model } from "@fewnorm/nn";
 import {
+  checkOptions,
   elementsOf,
   foldIn,
   type Graph,
@@ -31,6 +32,8 @@ export interface BatchStatisticsOptions {
   /** Ends after the batch that is running. */
   readonly signal?: AbortSignal | undefined;
 }
+
+const statisticsOptions = ["dataset", "batch", "key", "signal"] as const;
 
 /** Options of {@link recalibrate}. */
 export interface RecalibrateOptions extends BatchStatisticsOptions {
@@ -71,6 +74,7 @@ export async function recalibrate(
   split: Split,
   options: RecalibrateOptions,
 ): Promise<Map<string, HostTensor> | undefined> {
+  checkOptions("recalibrate", options, [...statisticsOptions, "batches"]);
   const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
   checkBatchOf("recalibrate", batch, split);
   const { batches = Math.floor(split.count / batch) } = options;
@@ -147,6 +151,7 @@ export async function evaluateWithBatchStatistics(
   split: Split,
   options: BatchStatisticsOptions,
 ): Promise<Evaluation | undefined> {
+  checkOptions("evaluateWithBatchStatistics", options, statisticsOptions);
   const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
   checkBatchOf("evaluateWithBatchStatistics", batch, split);
   checkLabels("evaluateWithBatchStatistics", split, model);

@@ -1,6 +1,7 @@
 // Loss and accuracy over a whole split, with running statistics.
 
 import { createBatches, type Dataset, type Split } from "@fewnorm/data";
+import { checkOptions } from "@fewnorm/tensor";
 import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
 import type { Trainer } from "./trainer.ts";
 import { turn } from "./turn.ts";
@@ -51,6 +52,7 @@ export async function evaluate(
   split: Split,
   options: EvaluateOptions,
 ): Promise<Evaluation | undefined> {
+  checkOptions("evaluate", options, ["dataset", "signal"]);
   const { dataset, signal } = options;
   const batches = createBatches(split, {
     dataset,

@@ -1,7 +1,16 @@
 // Layer-wise adaptive rate scaling, for large batches.
 
 import type { StateDeclaration } from "@fewnorm/nn";
-import { add, divide, multiply, sqrt, subtract, sum, type Tensor } from "@fewnorm/tensor";
+import {
+  add,
+  checkOptions,
+  divide,
+  multiply,
+  sqrt,
+  subtract,
+  sum,
+  type Tensor,
+} from "@fewnorm/tensor";
 import {
   checkFraction,
   checkWeightDecay,
@@ -33,6 +42,7 @@ export interface LarsOptions {
  * @throws RangeError for options out of range.
  */
 export function lars(options: LarsOptions = {}): Optimizer {
+  checkOptions("lars", options, ["momentum", "weightDecay", "trust", "epsilon", "adapts"]);
   const { momentum = 0.9, weightDecay = 5e-4, trust = 0.001, epsilon = 1e-9 } = options;
   const { adapts = weightsOnly } = options;
   checkFraction("lars", "momentum", momentum, 0.9);

@@ -3,6 +3,8 @@
 import { crossEntropy, type Scope } from "@fewnorm/nn";
 import {
   add,
+  checkMethod,
+  checkOptions,
   foldIn,
   type Key,
   mean,
@@ -51,6 +53,7 @@ export interface ClassificationOptions {
  * @throws RangeError for a label smoothing outside [0, 1).
  */
 export function classification(options: ClassificationOptions = {}): Objective {
+  checkOptions("classification", options, ["labelSmoothing"]);
   const { labelSmoothing: ε = 0 } = options;
   if (!(ε >= 0 && ε < 1)) {
     throw new RangeError(
@@ -100,12 +103,10 @@ export function mixup(
   objective: Objective = classification(),
   options: MixupOptions = {},
 ): Objective {
+  const example = "an objective, as in mixup(classification(), { alpha: 0.2 })";
+  checkMethod("mixup", "the first argument", objective, "record", example);
+  checkOptions("mixup", options, ["alpha"]);
   const { alpha = 0.2 } = options;
-  if (typeof objective.record !== "function") {
-    throw new TypeError(
-      "mixup: the first argument is no objective; give one, as in mixup(classification(), { alpha: 0.2 })",
-    );
-  }
   if (objective.mixes) {
     throw new RangeError(`mixup: ${objective.name} mixes images already; leave out one of them`);
   }

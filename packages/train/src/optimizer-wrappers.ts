@@ -1,6 +1,6 @@
 // What is put around an optimizer: clipping of gradients before it, averages of parameters behind it.
 
-import { add, divide, multiply, relu, subtract } from "@fewnorm/tensor";
+import { add, checkMethod, divide, multiply, relu, subtract } from "@fewnorm/tensor";
 import { norm } from "./lars.ts";
 import { checkFraction, correction, type Optimizer, sharedSlot, slotOf } from "./optimizer.ts";
 
@@ -10,6 +10,7 @@ import { checkFraction, correction, type Optimizer, sharedSlot, slotOf } from ".
  * @throws RangeError unless maxNorm > 0.
  */
 export function clipped(optimizer: Optimizer, maxNorm: number): Optimizer {
+  checkMethod("clipped", "optimizer", optimizer, "step", "one, such as sgd()");
   if (!(maxNorm > 0 && maxNorm < Infinity)) {
     throw new RangeError(`clipped: maxNorm is ${maxNorm}; give a number above 0, e.g. 1`);
   }
@@ -41,6 +42,7 @@ export function clipped(optimizer: Optimizer, maxNorm: number): Optimizer {
  * @throws RangeError for a decay outside [0, 1), and for an optimizer that is averaged already.
  */
 export function averaged(optimizer: Optimizer, decay = 0.999): Optimizer {
+  checkMethod("averaged", "optimizer", optimizer, "step", "one, such as sgd()");
   checkFraction("averaged", "decay", decay, 0.999);
   if (optimizer.evaluated !== undefined) {
     throw new RangeError(

@@ -1,7 +1,7 @@
 // The optimizer contract, and stochastic gradient descent, as composed graphs.
 
 import { type StateDeclaration, zeros } from "@fewnorm/nn";
-import { add, type Builder, multiply, subtract, type Tensor } from "@fewnorm/tensor";
+import { add, type Builder, checkOptions, multiply, subtract, type Tensor } from "@fewnorm/tensor";
 
 /** What an optimizer is given for one parameter. */
 export interface ParameterGradient {
@@ -104,6 +104,7 @@ export interface SgdOptions {
  * @throws RangeError for a momentum outside [0, 1), or 0 with Nesterov, or a negative weight decay.
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
+  checkOptions("sgd", options, ["momentum", "nesterov", "weightDecay", "decays"]);
   const { momentum = 0.9, nesterov = false, weightDecay = 5e-4, decays = () => true } = options;
   checkFraction("sgd", "momentum", momentum, 0.9);
   if (nesterov && momentum === 0) {

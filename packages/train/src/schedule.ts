@@ -1,5 +1,7 @@
 // Learning rates as plain functions of the step.
 
+import { checkOptions } from "@fewnorm/tensor";
+
 /** The learning rate of step 0, 1, 2, …. */
 export type Schedule = (step: number) => number;
 
@@ -21,6 +23,7 @@ export interface StepDecayOptions {
 
 /** base·factorᵏ, k being the number of milestones that are not after the step. */
 export function stepDecay(options: StepDecayOptions): Schedule {
+  checkOptions("stepDecay", options, ["base", "milestones", "factor"]);
   const { base, milestones, factor = 0.1 } = options;
   checkRate("stepDecay", "base", base);
   if (!(factor > 0 && factor < Infinity)) {
@@ -50,6 +53,7 @@ export interface CosineOptions {
  * @throws RangeError unless steps is a whole number ≥ 1 and 0 ≤ warmUp < steps.
  */
 export function cosine(options: CosineOptions): Schedule {
+  checkOptions("cosine", options, ["base", "steps", "warmUp", "final"]);
   const { base, steps, warmUp: warm = 0, final = 0 } = options;
   checkRate("cosine", "base", base);
   checkRate("cosine", "final", final);

@@ -2,6 +2,7 @@
 
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
+import { checkOptions } from "@fewnorm/tensor";
 import { isCheckpoint, readUnchanged } from "./checkpoint-format.ts";
 import { negativeVariance } from "./negative-variance.ts";
 import { slotOf } from "./optimizer.ts";
@@ -65,6 +66,7 @@ export async function readStateDict(
   where = "the file",
   options: ReadStateDictOptions = {},
 ): Promise<Map<string, HostTensor>> {
+  checkOptions("readStateDict", options, ["averages", "remedy"]);
   const { averages = false, remedy = "build the model that it is of" } = options;
   const all = modelStates(model);
   const isFresh = ({ name }: StateDeclaration) => isCounter(name) && !file.tensors.has(name);

@@ -1,7 +1,7 @@
 // The training loop, as a stream of events.
 
 import { type Augmentation, createPrefetch, type Dataset } from "@fewnorm/data";
-import { foldIn, key as keyOf, sizeOf } from "@fewnorm/tensor";
+import { checkMethod, checkOptions, foldIn, key as keyOf, sizeOf } from "@fewnorm/tensor";
 import { type Checkpoint, checkCheckpoint, type Progress, type Settings } from "./checkpoint.ts";
 import { checksum } from "./checksum.ts";
 import { divergence, type LastCheckpoint, notFinite } from "./divergence.ts";
@@ -69,6 +69,11 @@ export async function* train(
   dataset: Dataset,
   options: TrainOptions,
 ): AsyncGenerator<TrainEvent, void, undefined> {
+  checkMethod("train", "trainer", trainer, "step", "what createTrainer makes");
+  checkOptions("train", options, [
+    ...(["epochs", "schedule", "seed", "augment", "evaluateEvery", "checkpointEvery"] as const),
+    ...(["save", "resume", "initial", "settings", "notes", "signal", "prefetch"] as const),
+  ]);
   const { epochs, schedule, seed = 0, augment = false, evaluateEvery = 1, signal } = options;
   const { batch, model, states } = trainer;
   const perEpoch = stepsPerEpoch(dataset, batch);

@@ -3,6 +3,8 @@
 import { type Backend, copyOf, createLifetime, createQueue } from "@fewnorm/backend";
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import {
+  checkMethod,
+  checkOptions,
   elementsOf,
   type HostValue,
   type Key,
@@ -106,8 +108,15 @@ export async function createTrainer(
   model: Model,
   options: TrainerOptions,
 ): Promise<Trainer> {
+  const where = "createTrainer";
+  checkMethod(where, "backend", backend, "compile", "one, such as await createWasmBackend()");
+  checkMethod(where, "model", model, "logits", "one, such as resnet({ depth: 20, norm })");
+  const known = ["batch", "micro", "evaluationBatch", "optimizer", "objective"] as const;
+  checkOptions(where, options, known);
   const { batch, micro = batch, evaluationBatch = micro, optimizer = sgd() } = options;
   const { objective = classification() } = options;
+  checkMethod(where, "optimizer", optimizer, "step", "one, such as sgd()");
+  checkMethod(where, "objective", objective, "record", "one, such as classification()");
   const training = planStep(model, { batch, micro, optimizer, objective });
   checkBatch("evaluationBatch", evaluationBatch);
   const stateFor = evaluatedState(optimizer, training.states);

@@ -1,0 +1,32 @@
+// What plain JavaScript passes where types refuse nothing.
+
+import { createBatches, createPrefetch, loadMnist } from "@fewnorm/data";
+import { key } from "@fewnorm/tensor";
+import test from "tape";
+import { smallDataset } from "./small-dataset.ts";
+
+test("options that are none, or are misspelt, are refused", async (t) => {
+  const wrong = (options: unknown) => options as never;
+  const dataset = smallDataset(8);
+  const right = { dataset, batchSize: 4, key: key(0) };
+  const batches = (options: unknown) => async () => createBatches(dataset.train, wrong(options));
+  const prefetch = (options: unknown) => () => createPrefetch(dataset.train, wrong(options));
+  const cases: [() => Promise<unknown>, RegExp][] = [
+    [batches(undefined), /createBatches: the options are undefined; .*dataset, batchSize/],
+    [batches({ ...right, batch: 4 }), /createBatches: there is no option "batch"/],
+    [batches({ ...right, augment: "flip" }), /createBatches, augment: the options are "flip"/],
+    [batches({ ...right, augment: { padding: 2 } }), /createBatches, augment: .*"padding"; .*pad/],
+    [prefetch(undefined), /createPrefetch: the options are undefined/],
+    [prefetch({ ...right, workers: 0 }), /createPrefetch: .*"workers"; .*batchSize.*worker/],
+    [
+      () => loadMnist("folder", wrong("mnist")),
+      /loadMnist: the options are "mnist"; .*name, classes/,
+    ],
+  ];
+  for (const [make, message] of cases) {
+    const error = await make().catch((reason: unknown) => reason);
+    t.match(String(error), message);
+    t.ok(error instanceof TypeError);
+  }
+  t.end();
+});
