@@ -7,7 +7,7 @@ import {
   createQueue,
   type StateSpec,
 } from "@fewnorm/backend";
-import { type Graph, type Shape, showShape, sizeOf } from "@fewnorm/tensor";
+import { checkOptions, type Graph, type Shape, showShape, sizeOf } from "@fewnorm/tensor";
 import { createGpuExecutable, type ExecutableContext, type GpuExecutable } from "./executable.ts";
 import { type GpuMode, openEngine } from "./modes.ts";
 import { createGpuState, type GpuState } from "./state.ts";
@@ -30,9 +30,11 @@ export interface GpuBackend extends Backend {
 /**
  * gpu.js: WebGPU, WebGL2, WebGL, WebAssembly or plain JavaScript. A graph is one pipeline of kernels that are made for
  * its shapes; on WebGPU it is submitted as one, on WebAssembly run as one.
- * @throws RangeError for a mode that there is not, Error with the reason for one that can't be had here.
+ * @throws TypeError for options that there are not, RangeError for a mode that there is not, Error with the reason for one
+ * that can't be had here.
  */
 export async function createGpuBackend(options: GpuBackendOptions = {}): Promise<GpuBackend> {
+  checkOptions("createGpuBackend", options, ["mode"]);
   const engine = await openEngine(options.mode ?? "auto");
   const queue = createQueue();
   const lifetime = createLifetime("the backend", "create another");

@@ -28,6 +28,19 @@ test("without an adapter WebGPU is an error that says what is needed, and auto t
   });
 });
 
+test("options that there are not are refused, as is a mode", async (t) => {
+  for (const [options, said] of [
+    [
+      "webgpu",
+      /TypeError: createGpuBackend: the options are "webgpu"; give an object of options: mode/,
+    ],
+    [{ modus: "webgpu" }, /TypeError: createGpuBackend: there is no option "modus"/],
+    [{ mode: "cuda" }, /RangeError: createGpuBackend: there is no mode "cuda"/],
+  ] as const) {
+    t.match(await failureOf(createGpuBackend(options as never)), said);
+  }
+});
+
 test("a lost device is an error that says what to do; another backend goes on", {
   skip,
 }, async (t) => {
