@@ -109,8 +109,9 @@ export function createGpuExecutable(
     for (const holder of holders()) await holder.fetch();
     const resident = inPlace();
     const integers = computeIntegers(graph, fed);
-    balance?.(plan.slots.values(integers));
-    const given = (of: Lowered): Float32Array => givenValues(of, fed, integers);
+    const slots = plan.slots.values(integers);
+    balance?.(slots);
+    const given = (of: Lowered): Float32Array => givenValues(of, fed, integers, slots);
     const results = await runPipeline((of) => (resident.has(of) ? undefined : given(of)));
     /** An array of its own for each name. */
     const copyOfResult = (id: number): Values => {
@@ -145,6 +146,7 @@ export function createGpuExecutable(
     of: Lowered,
     fed: Fed,
     integers: ReadonlyMap<number, Int32Array>,
+    slots: Float32Array,
   ): Float32Array {
     const { source } = of;
     switch (source?.from) {
@@ -158,10 +160,8 @@ export function createGpuExecutable(
           : floats(source.values);
       case "integers":
         return floats(integers.get(source.node) as Int32Array);
-      case "slots": {
-        const values = plan.slots.values(integers);
-        return values.length === 0 ? new Float32Array(1) : values;
-      }
+      case "slots":
+        return slots.length === 0 ? new Float32Array(1) : slots;
       default:
         return new Float32Array(sizeOf(of.shape)).fill(of.value ?? 0);
     }
