@@ -2,6 +2,7 @@
 import { isBuiltin } from "node:module";
 import { posix } from "node:path";
 import { packageOf } from "./imports.mjs";
+import { readmeProblems } from "./readme.mjs";
 
 /** @typedef {import("./workspace.mjs").Member} Member */
 
@@ -13,6 +14,7 @@ export function findProblems(members) {
       ...layerProblems(member, byName),
       ...importProblems(member),
       ...unusedProblems(member),
+      ...readmeProblems(member),
     ]),
     ...cycleProblems(byName),
   ];

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { importsOf } from "./imports.mjs";
+import { readReadme } from "./readme.mjs";
 
 /**
  * @typedef {{ path: string, imports: import("./imports.mjs").Import[] }} SourceFile path relative to the package
@@ -11,6 +12,7 @@ import { importsOf } from "./imports.mjs";
  *   manifest: Record<string, any>,
  *   files: SourceFile[],
  *   binsOf: (dependency: string) => string[],
+ *   readme?: import("./readme.mjs").Readme | undefined,
  * }} Member folder relative to the root, with forward slashes
  */
 
@@ -46,7 +48,11 @@ function readMember(root, folder) {
     path,
     imports: importsOf(path, readFileSync(join(base, path), "utf8")),
   }));
-  return { folder, manifest: readJson(join(base, "package.json")), files, binsOf };
+  const prose = join(base, "README.md");
+  const readme = existsSync(prose)
+    ? readReadme(`${folder}/README.md`, readFileSync(prose, "utf8"))
+    : undefined;
+  return { folder, manifest: readJson(join(base, "package.json")), files, binsOf, readme };
 
   /** @param {string} dependency */
   function binsOf(dependency) {

@@ -161,3 +161,14 @@ test("devDependencies do not close a cycle", (t) => {
   ]);
   t.end();
 });
+
+test("a README names what its code needs, and links to what is published with it", (t) => {
+  const readme = { uses: ["tape", "ndarray"], installs: ["ndarray"], links: ["src/a.ts", "../b"] };
+  const published = { ...member("one", { files: ["dist/src", "src"] }), readme };
+  t.deepEqual(findProblems([published]), [
+    'packages/one/README.md: its code imports "tape"; add it to the line "npm install …"',
+    "packages/one/README.md: links to ../b, which is not published with it; name it in words",
+  ]);
+  t.deepEqual(findProblems([{ ...member("two", { private: true }), readme }]), []);
+  t.end();
+});
