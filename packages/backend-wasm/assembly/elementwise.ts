@@ -10,8 +10,7 @@ import { copy, zero } from "./padding";
 /**
  * out[i] = a[i] ∘ b[i], or a[i] ∘ b[i]·c[i], over `rank` axes, the first divided between threads. After the fields:
  * the sizes of the axes, then the strides of out, a, b and c, all in floats. Strides of 0 broadcast. With maps the
- * first axis is rows, and of padded rows, which are 0
- * elsewhere.
+ * first axis is rows; around what is written of them, padded rows are 0.
  */
 @unmanaged
 class Elementwise {
@@ -77,6 +76,9 @@ export function elementwise(args: usize, thread: i32, threads: i32): void {
 /** What stands for smaller numbers where they divide: 2⁻⁶⁴, whose products and quotients stay in range. */
 const LEAST: f32 = 5.421010862427522e-20;
 
+/** Up to so many planes, as of an image fed, are turned into pixels plane by plane. */
+const MOST_PLANES = 16;
+
 function nest(
   kind: i32, out: usize, a: usize, b: usize, c: usize, rank: i32, sizes: usize, so: usize, sa: usize, sb: usize, sc: usize,
 ): void {
@@ -89,10 +91,18 @@ function nest(
     line(kind, out, a, b, c, n, o, p, q, r);
     return;
   }
-  if (rank == 2 && kind == EW_COPY && load<i32>(so, 4) == 1 && load<i32>(sa, 4) == 1) {
-    const bytes = load<i32>(sizes, 4) * 4; // of a pixel, mostly
-    for (let i = 0; i < n; i++) copy(out + i * o * 4, a + i * p * 4, bytes);
-    return;
+  if (rank == 2 && kind == EW_COPY) {
+    const length = load<i32>(sizes, 4); // of a pixel, mostly
+    const outNext = load<i32>(so, 4);
+    const aNext = load<i32>(sa, 4);
+    if (outNext == 1 && aNext == 1) {
+      for (let i = 0; i < n; i++) copy(out + i * o * 4, a + i * p * 4, length * 4);
+      return;
+    }
+    if (p == 1 && length <= MOST_PLANES) {
+      for (let i = 0; i < length; i++) line(kind, out + i * outNext * 4, a + i * aNext * 4, b, c, n, o, 1, 0, 0);
+      return;
+    }
   }
   for (let i = 0; i < n; i++) {
     nest(kind, out, a, b, c, rank - 1, sizes + 4, so + 4, sa + 4, sb + 4, sc + 4);
