@@ -1,21 +1,13 @@
 // What is seen: a bar on stderr while measuring, and tables on stdout.
 
+import { formatTable } from "@fewnorm/command-line";
 import cliProgress from "cli-progress";
-import Table from "cli-table3";
 import type { Section } from "./suite.ts";
 
 /** A section as text. */
 export function formatSection(section: Section): string {
   const { title, caption, head, rows } = section;
-  const colAligns = head.map((_, column) => (column === 0 ? "left" : "right") as "left" | "right");
-  const table = new Table({ head: [...head], colAligns, style: { head: [], border: [] } });
-  for (const cells of rows) table.push([...cells]);
-  // The line under the head is enough.
-  const lines = table
-    .toString()
-    .split("\n")
-    .filter((line, i) => i <= 2 || !line.startsWith("├"));
-  return [title, ...caption.flatMap(wrap), ...lines, ""].join("\n");
+  return [title, ...caption.flatMap(wrap), formatTable(head, rows), ""].join("\n");
 }
 
 /** Breaks text into lines of 100 characters at most. */

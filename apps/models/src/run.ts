@@ -1,8 +1,8 @@
 // The command from its arguments to its exit status.
 
+import { formatTable } from "@fewnorm/command-line";
 import { type LayerSummary, summarize } from "@fewnorm/models";
 import { modelNames, parseModel, parseNorm } from "@fewnorm/presets";
-import Table from "cli-table3";
 import { type Arguments, parseArguments } from "./arguments.ts";
 
 /**
@@ -38,7 +38,7 @@ function overview(options: Arguments): string {
   const head = ["model", "image", "classes", "layers", "parameters", "Mflop", "kept MiB"];
   if (problems.length === modelNames.length) throw problems[0];
   const lines = problems.map(({ message }) => `${message}\n`);
-  return `${table(head, rows)}${lines.join("")}${footnote(options)}`;
+  return `${formatTable(head, rows)}\n${lines.join("")}${footnote(options)}`;
 }
 
 /** One model, layer by layer. */
@@ -55,7 +55,7 @@ function details(name: string, options: Arguments): string {
   const title = `${name} with ${options.norm}, ${model.classes} classes, images of ${model.inputShape.join("×")}`;
   const kept = `Training keeps ${mebibytes(activationBytes)} MiB of each image.`;
   const head = ["layer", "result", "parameters", "Mflop"];
-  return `${title}\n${table(head, [...rows, total])}${kept}\n${footnote(options)}`;
+  return `${title}\n${formatTable(head, [...rows, total])}\n${kept}\n${footnote(options)}`;
 }
 
 /** @throws Error that names the model, where norm, image or batch do not fit it. */
@@ -85,12 +85,3 @@ ${batch} keeps for the gradient, divided by the batch, in float32.
 const grouped = (count: number): string => Math.round(count).toLocaleString("en-US");
 
 const mebibytes = (bytes: number): string => (bytes / 2 ** 20).toFixed(2);
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const colAligns = head.map((_, column) => (column === 0 ? "left" : "right") as "left" | "right");
-  const made = new Table({ head: [...head], colAligns, style: { head: [], border: [] } });
-  for (const cells of rows) made.push([...cells]);
-  // The line under the head is enough.
-  const lines = made.toString().split("\n");
-  return `${lines.filter((line, i) => i <= 2 || !line.startsWith("├")).join("\n")}\n`;
-}

@@ -28,4 +28,5 @@ export {
   whole,
 } from "./readers.ts";
 export { type Command, runCommand } from "./run-command.ts";
+export { formatTable } from "./table.ts";
 export { usageError } from "./usage-error.ts";

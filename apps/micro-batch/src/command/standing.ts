@@ -1,6 +1,6 @@
 // How each method stands, gathered from the comparison's events, and the final table.
 
-import Table from "cli-table3";
+import { formatTable } from "@fewnorm/command-line";
 import type { ComparisonEvent } from "../comparison.ts";
 import { grouped } from "../grouped.ts";
 import { createSeries, createSmoother, type Series } from "../series.ts";
@@ -73,23 +73,16 @@ export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`
 /** All methods, a line each, and below it why some did not go on. */
 export function tableOf(standings: readonly Standing[]): string {
   const head = ["method", "images", "test loss", "test accuracy", "images/s", "MiB"];
-  const colAligns = head.map((_, i) => (i === 0 ? "left" : "right") as "left" | "right");
-  const table = new Table({ head, colAligns, style: { head: [], border: [] } });
-  for (const { name, images, seconds, memoryBytes, tested } of standings) {
-    table.push([
-      name,
-      grouped(images),
-      tested === undefined ? "–" : tested.loss.toFixed(3),
-      tested === undefined ? "–" : percent(tested.accuracy),
-      seconds === 0 ? "–" : grouped(images / seconds),
-      memoryBytes === undefined ? "–" : (memoryBytes / 2 ** 20).toFixed(2),
-    ]);
-  }
-  // The line under the head is enough.
-  const lines = table.toString().split("\n");
-  const kept = lines.filter((line, i) => i <= 2 || !line.startsWith("├"));
+  const rows = standings.map(({ name, images, seconds, memoryBytes, tested }) => [
+    name,
+    grouped(images),
+    tested === undefined ? "–" : tested.loss.toFixed(3),
+    tested === undefined ? "–" : percent(tested.accuracy),
+    seconds === 0 ? "–" : grouped(images / seconds),
+    memoryBytes === undefined ? "–" : (memoryBytes / 2 ** 20).toFixed(2),
+  ]);
   const failures = standings.flatMap(({ name, failure }) =>
     failure === undefined ? [] : [`${name}: ${failure}`],
   );
-  return `${[...kept, ...failures].join("\n")}\n`;
+  return `${[formatTable(head, rows), ...failures].join("\n")}\n`;
 }
