@@ -12,6 +12,7 @@ import { createGpuExecutable, type ExecutableContext, type GpuExecutable } from 
 import { type GpuMode, openEngine } from "./modes.ts";
 import { createGpuState, type GpuState } from "./state.ts";
 
+/** Options of {@link createGpuBackend}. */
 export interface GpuBackendOptions {
   /** Default "auto": the best that answers. A mode that is named is that one, or an error. */
   readonly mode?: GpuMode | "auto";
@@ -19,6 +20,7 @@ export interface GpuBackendOptions {
 
 /** A backend that tells which mode it took, and whose executables tell how they run. */
 export interface GpuBackend extends Backend {
+  /** The mode that it runs in; never `auto`. */
   readonly mode: GpuMode;
   /** The name of the adapter, where the mode has one. */
   readonly adapter: string | undefined;

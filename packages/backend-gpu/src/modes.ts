@@ -7,6 +7,7 @@ import { openWebGpu } from "./webgpu.ts";
 /** All modes, the best first. */
 export const gpuModes = ["webgpu", "webgl2", "webasm", "webgl", "cpu"] as const;
 
+/** What gpu.js runs on: a GPU through a browser's or Node's interface, WebAssembly, or plain JavaScript (`cpu`). */
 export type GpuMode = (typeof gpuModes)[number];
 
 /** gpu.js in one mode, ready to make kernels. */

@@ -1,3 +1,3 @@
 // The CPU engine: WebAssembly SIMD, one plan for a whole step.
-export type { Simd } from "./engine/binary.ts";
+export type { Simd } from "./engine/simd.ts";
 export * from "./wasm-backend.ts";

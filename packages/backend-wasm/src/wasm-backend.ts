@@ -2,14 +2,16 @@
 
 import { type Backend, checkStates, createLifetime, createQueue } from "@fewnorm/backend";
 import { checkOptions } from "@fewnorm/tensor";
-import { loadEngine, type Simd } from "./engine/binary.ts";
+import { loadEngine } from "./engine/binary.ts";
 import { HEAP_BASE, MAX_THREADS } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
 import { canShareMemory, coreCount } from "./engine/platform.ts";
 import { createPool } from "./engine/pool.ts";
+import type { Simd } from "./engine/simd.ts";
 import { createExecutable, type EngineContext } from "./executable.ts";
 import { createEngineState, type EngineState } from "./state.ts";
 
+/** Options of {@link createWasmBackend}. */
 export interface WasmBackendOptions {
   /** Threads that share the work, this one included in Node and in workers. Default: the number of cores. */
   readonly threads?: number;

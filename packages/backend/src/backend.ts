@@ -28,6 +28,7 @@ export interface Backend {
   readonly description: string;
   /** The precision that float32 tensors are computed in. */
   readonly precision: "float32" | "float64";
+  /** What it can do here. */
   readonly limits: Limits;
   /** Memory for named values, all zero. @throws Error when a name occurs twice. */
   createState(specs: readonly StateSpec[]): Promise<State>;
@@ -43,11 +44,13 @@ export interface Backend {
 
 /** Named values on a backend. */
 export interface State {
+  /** What was created: names and shapes. */
   readonly specs: readonly StateSpec[];
   /** A copy of a value. @throws Error for an unknown name. */
   read(name: string): Promise<NdArray<Values>>;
   /** Replaces a value. @throws Error for an unknown name, RangeError for a wrong shape. */
   write(name: string, value: HostValue): Promise<void>;
+  /** Frees the values; what was compiled with them can no longer run. */
   dispose(): Promise<void>;
 }
 
@@ -59,6 +62,7 @@ export type Fetches = Record<string, NdArray<Values>>;
 
 /** A compiled graph. Runs of one backend that are started together take place one after another, in that order. */
 export interface Executable {
+  /** What was compiled. */
   readonly graph: Graph;
   /** Bytes of intermediate results that the plan holds at its peak; parameters not counted. */
   readonly workspaceBytes: number;
@@ -70,6 +74,7 @@ export interface Executable {
   run(feeds?: Feeds): Promise<Fetches>;
   /** Runs once and returns each node's time in milliseconds, where the backend can tell. */
   profile?(feeds?: Feeds): Promise<readonly NodeTime[]>;
+  /** Frees the plan and its memory; states stay. */
   dispose(): Promise<void>;
 }
 

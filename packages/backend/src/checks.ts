@@ -11,7 +11,7 @@ import {
 } from "@fewnorm/tensor";
 import type { Feeds, StateSpec } from "./backend.ts";
 
-/** @throws Error when a name occurs twice, RangeError for a shape that is none. */
+/** Checks what `createState` is given. @throws Error when a name occurs twice, RangeError for a shape that is none. */
 export function checkSpecs(specs: readonly StateSpec[]): void {
   const seen = new Set<string>();
   for (const { name, shape } of specs) {
@@ -21,7 +21,10 @@ export function checkSpecs(specs: readonly StateSpec[]): void {
   }
 }
 
-/** @throws Error when the graph reads or updates a state that is missing from `specs` or has another shape. */
+/**
+ * Checks that the states of a graph are there.
+ * @throws Error when the graph reads or updates a state that is missing from `specs` or has another shape.
+ */
 export function checkStates(graph: Graph, specs: readonly StateSpec[]): void {
   const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
   // A state whose old value nothing needs stands in `updates` alone.

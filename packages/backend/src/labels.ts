@@ -6,6 +6,7 @@ import { computeIntegers } from "./integers.ts";
 type Elements = ReadonlyMap<string, ArrayLike<number>>;
 
 /**
+ * Checks that labels are classes; for backends, which call what it returns with each run's int32 feeds, by name.
  * @returns a function that throws RangeError for a label, fed or taken from what is fed, that is not a class of its
  *   cross-entropy
  * @throws RangeError for such a label among constants

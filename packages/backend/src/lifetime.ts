@@ -6,10 +6,12 @@ export interface Lifetime {
   readonly ended: boolean;
   /** @throws Error with `where` in front when it, or its owner, has been disposed of. */
   check(where: string): void;
+  /** Ends it; again does nothing. */
   end(): void;
 }
 
 /**
+ * Keeps whether something was disposed of.
  * @param what how errors call it, as in "the state"
  * @param remedy what the user can do then, as in "create another"
  * @param owner with which it ends

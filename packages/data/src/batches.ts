@@ -26,6 +26,7 @@ export interface BatchBuffers {
   readonly labels: Int32Array;
 }
 
+/** Options of {@link createBatches}. */
 export interface BatchesOptions {
   /** Shape of the images, and mean and deviation of each channel to normalize with: the data set that the split is from. */
   readonly dataset: Pick<Dataset, "shape" | "mean" | "deviation">;
@@ -43,6 +44,7 @@ export const batchesOptions = ["dataset", "batchSize", "key", "augment", "lastBa
 
 /** What `createBatches` and `createPrefetch` have in common: enough for a training loop. */
 export interface BatchSource {
+  /** Images in a batch, padding included. */
   readonly batchSize: number;
   /** Batches in an epoch. */
   readonly stepsPerEpoch: number;

@@ -13,12 +13,15 @@ export interface Split {
 
 /** A data set for image classification, wholly in memory. Plain data: build one by hand, or with `createDataset`. */
 export interface Dataset {
+  /** As messages call it: `cifar10`. */
   readonly name: string;
   /** Names of the classes; a label is an index into them. */
   readonly classes: readonly string[];
   /** Shape of one image: channels, height, width. */
   readonly shape: readonly [channels: number, height: number, width: number];
+  /** To train on. */
   readonly train: Split;
+  /** To evaluate on. */
   readonly test: Split;
   /** Mean of each channel of the training images, of pixel values in 0 … 1. */
   readonly mean: readonly number[];

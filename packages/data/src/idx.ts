@@ -5,7 +5,9 @@ import { gunzip, isGzip, readBytes } from "./files.ts";
 
 /** An array of bytes with its dimensions, the last one running fastest. */
 export interface Idx {
+  /** The sizes of its axes, [N, H, W] for images. */
   readonly dimensions: readonly number[];
+  /** The bytes, row-major. */
   readonly data: Uint8Array;
 }
 

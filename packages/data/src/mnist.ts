@@ -21,6 +21,7 @@ export const fashionMnistClasses: readonly string[] = [
   "Ankle boot",
 ];
 
+/** Options of {@link loadMnist}. */
 export interface MnistOptions {
   /** The data set's name; "fashion-mnist" if the path has the word "fashion" in it, else "mnist". */
   readonly name?: string;

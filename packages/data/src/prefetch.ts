@@ -14,6 +14,7 @@ import { messageOf } from "./files.ts";
 import { createPrefetchQueue } from "./prefetch-queue.ts";
 import { startWorker, type WorkerPort } from "./worker-port.ts";
 
+/** Options of {@link createPrefetch}. */
 export interface PrefetchOptions extends BatchesOptions {
   /** How many batches are prepared ahead; 2 by default. Memory for one more is taken. */
   readonly depth?: number;

@@ -6,10 +6,11 @@ import { checkMethod, type Tensor } from "@fewnorm/tensor";
 
 /** Options of every model. */
 export interface ModelOptions {
+  /** How every layer is normalized, such as `batchNorm()` or `noNorm()` of `@fewnorm/norm`. */
   readonly norm: Norm;
-  /** Number of classes. */
+  /** Number of classes; default: that of the data that the model was published for. */
   readonly classes?: number;
-  /** [C, H, W] of an image. */
+  /** [C, H, W] of an image; default: as `classes`. */
   readonly inputShape?: readonly [number, number, number];
 }
 

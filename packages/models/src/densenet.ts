@@ -30,6 +30,7 @@ const plans = {
 
 /** Options of {@link densenet}; by default for what the depth was published for. */
 export interface DenseNetOptions extends ModelOptions {
+  /** Layers: 100 for small images, 121 for large ones. */
   readonly depth: keyof typeof plans;
   /** k: channels that a layer adds; by default 12 for 100 and 32 for 121. */
   readonly growth?: number;

@@ -14,11 +14,13 @@ const plans = {
   152: { blocks: [3, 8, 36, 3], bottleneck: true },
 } as const;
 
+/** The depths that were published. */
 export type ImagenetResNetDepth = keyof typeof plans;
 type Plan = (typeof plans)[ImagenetResNetDepth];
 
 /** Options of {@link imagenetResnet}; by default 1000 classes and images of [3, 224, 224]. */
 export interface ImagenetResNetOptions extends ModelOptions {
+  /** Layers with weights; from 50 on blocks are bottlenecks. */
   readonly depth: ImagenetResNetDepth;
   /** Channels of the first stage, 64 as published; each further stage has twice as many. */
   readonly width?: number;

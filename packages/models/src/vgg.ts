@@ -16,6 +16,7 @@ const plans = {
 
 /** Options of {@link vgg}; by default 1000 classes and images of [3, 224, 224]. */
 export interface VggOptions extends ModelOptions {
+  /** Layers with weights. */
   readonly depth: keyof typeof plans;
   /** Channels of the first stage, 64 as published; the next have 2, 4, 8 and 8 times as many. */
   readonly width?: number;

@@ -5,8 +5,10 @@ import { type Key, normal, type Shape, sizeOf, uniform } from "@fewnorm/tensor";
 /** Makes a state's first value, row-major, from its shape and a key of its own. */
 export type Initializer = (shape: Shape, key: Key) => Float32Array;
 
+/** All zero. */
 export const zeros: Initializer = (shape) => new Float32Array(sizeOf(shape));
 
+/** All one. */
 export const ones: Initializer = (shape) => new Float32Array(sizeOf(shape)).fill(1);
 
 /** Elements of one filter's receptive field: a weight [O, I, kh, kw] has fan-in I·kh·kw, fan-out O·kh·kw. */

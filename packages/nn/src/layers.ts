@@ -23,9 +23,11 @@ export interface ConvolutionSpec {
   readonly channels: number;
   /** Height and width of the kernel. */
   readonly kernel: number | readonly [number, number];
+  /** Pixels from one window to the next, down and across; default 1. */
   readonly stride?: number | readonly [number, number];
   /** Zero pixels on each side; default 0. */
   readonly padding?: number | readonly [number, number];
+  /** Groups of channels that are convolved apart, as many as input channels in a depthwise convolution; default 1. */
   readonly groups?: number;
   /** Default He et al. (2015), normal, fan-out. */
   readonly initialize?: Initializer;
@@ -33,6 +35,7 @@ export interface ConvolutionSpec {
 
 /** What is added to a layer's result. */
 interface WithResidual {
+  /** Shaped as the result; added before the activation. */
   readonly residual?: Tensor | undefined;
 }
 
@@ -94,6 +97,7 @@ export function geometryOf(
 export interface Conv2dLayerOptions extends ConvolutionSpec, WithResidual {
   /** Default true; zero at first. */
   readonly bias?: boolean;
+  /** Ends in max(·, 0); default false. */
   readonly relu?: boolean;
 }
 
@@ -124,6 +128,7 @@ export function conv2d(scope: Scope, name: string, x: Tensor, options: Conv2dLay
 export interface DenseOptions {
   /** Number of outputs. */
   readonly units: number;
+  /** Ends in max(·, 0); default false. */
   readonly relu?: boolean;
 }
 

@@ -12,10 +12,13 @@ export interface VirtualImages {
 
 /** A classifier of images. */
 export interface Model {
+  /** As users write it, `resnet20`; kept in checkpoints. */
   readonly name: string;
   /** [C, H, W] of one image. */
   readonly inputShape: readonly [number, number, number];
+  /** Number of classes. */
   readonly classes: number;
+  /** Those that its norm needs: `norm.virtualImages`. */
   readonly virtualImages?: VirtualImages | undefined;
   /** images [N, C, H, W] → logits [N, classes], recorded in the scope's graph. */
   logits(scope: Scope, images: Tensor): Tensor;

@@ -52,7 +52,9 @@ export type SharedStatistics =
 
 /** Passed from layer to layer while a model is traced. */
 export interface Scope {
+  /** The graph being recorded. */
   readonly builder: Builder;
+  /** Whether the graph trains or evaluates. */
   readonly mode: Mode;
   /** Where in the model this scope is: `layer1.0`, or empty at the top. */
   readonly path: string;

@@ -47,6 +47,7 @@ const dtypes = {
 /** Element types that can be read. */
 export type TensorDType = keyof typeof dtypes;
 
+/** All types that can be read, as files write them. */
 export const dtypeNames = Object.keys(dtypes) as readonly TensorDType[];
 
 export const isDType = (name: unknown): name is TensorDType =>

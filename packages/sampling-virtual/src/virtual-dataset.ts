@@ -9,6 +9,7 @@ import {
 } from "@fewnorm/sampling";
 import { checkOptions, key as keyOf, normal } from "@fewnorm/tensor";
 
+/** Options of {@link virtualDataset}. */
 export interface VirtualDatasetOptions {
   /** How many virtual images. */
   readonly images: number;

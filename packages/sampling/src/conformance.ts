@@ -17,6 +17,7 @@ export interface TestContext {
 /** Declares a test, like tape's `test`. */
 export type TestFunction = (name: string, body: (t: TestContext) => void) => unknown;
 
+/** Options of {@link strategyConformance}. */
 export interface ConformanceOptions {
   /** Maps to try besides the usual ones, for strategies that refuse most of those. Rows are ignored by strategies with virtual rows. */
   readonly shapes?: readonly MapShape[];

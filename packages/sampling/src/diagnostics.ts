@@ -17,6 +17,7 @@ export interface ErrorDistribution {
   readonly rms: number;
 }
 
+/** How far the statistics of samples are from those of the whole map. */
 export interface SamplingError {
   /** (μ_S − μ)/σ. */
   readonly mean: ErrorDistribution;
@@ -24,8 +25,9 @@ export interface SamplingError {
   readonly variance: ErrorDistribution;
 }
 
+/** Options of {@link samplingError}. */
 export interface SamplingErrorOptions {
-  /** Default 256. */
+  /** How many samples are drawn. Default 256. */
   readonly draws?: number;
 }
 

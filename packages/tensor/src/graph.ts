@@ -59,6 +59,7 @@ export interface Builder {
   finish(): Graph;
 }
 
+/** A builder of an empty graph; {@link trace} makes one, and ends with its `finish`. */
 export function createBuilder(): Builder {
   const nodes: Node[] = [];
   const known = new Map<string, number>();

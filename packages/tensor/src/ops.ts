@@ -99,6 +99,7 @@ export interface Conv2dOptions {
   readonly relu?: boolean;
 }
 
+/** Both directions of an option that a number may stand for: 3 → [3, 3]. */
 export function pair(value: number | readonly [number, number]): readonly [number, number] {
   return typeof value === "number" ? [value, value] : value;
 }
@@ -135,6 +136,7 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
 
 /** Options of {@link maxPool}. A number stands for both directions. */
 export interface MaxPoolOptions {
+  /** Height and width of the window. */
   readonly kernel: number | readonly [number, number];
   /** Default: as the kernel. */
   readonly stride?: number | readonly [number, number];
@@ -215,6 +217,7 @@ export function rows(x: Tensor, start: Tensor, options: RowsOptions): Tensor {
   return builder.append("rows", [x, start], { index, range });
 }
 
+/** Whether both are the same rows, whatever the start. */
 export function sameRange(a: RowRange, b: RowRange): boolean {
   return a.base === b.base && a.modulo === b.modulo && a.offset === b.offset && a.count === b.count;
 }

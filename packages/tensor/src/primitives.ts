@@ -125,6 +125,7 @@ export interface Attributes {
   softmaxCrossEntropyGrad: None;
 }
 
+/** The name of a primitive: `add`, `conv2d`, … */
 export type Primitive = keyof Attributes;
 
 /** One operation of a graph with its static result. `inputs` are node ids; `label` names the layer it belongs to. */

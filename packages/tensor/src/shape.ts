@@ -14,6 +14,7 @@ export function sizeOf(shape: Shape): number {
   return shape.reduce((size, length) => size * length, 1);
 }
 
+/** Whether both have the same number of axes, of the same lengths. */
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((length, axis) => length === b[axis]);
 }
@@ -23,7 +24,7 @@ export function showShape(shape: Shape): string {
   return `[${shape.map(String).join(", ")}]`;
 }
 
-/** @throws RangeError unless every size is a whole number of at least 1. */
+/** Refuses what is no shape. @throws RangeError unless every size is a whole number of at least 1. */
 export function checkShape(where: string, shape: Shape): void {
   if (!shape.every((length) => Number.isSafeInteger(length) && length >= 1)) {
     throw new RangeError(

@@ -35,7 +35,9 @@ export interface StepEvent extends Position {
 /** After the last step of an epoch: means over its steps. */
 export interface EpochEvent extends Position {
   readonly type: "epoch";
+  /** Mean cross-entropy of the epoch's batches. */
   readonly loss: number;
+  /** Share of the epoch's images that was classified rightly. */
   readonly accuracy: number;
 }
 
@@ -62,6 +64,7 @@ export interface DoneEvent extends Position {
   readonly evaluation: Evaluation | undefined;
 }
 
+/** What `train` reports; `type` tells them apart. */
 export type TrainEvent =
   | StartEvent
   | StepEvent

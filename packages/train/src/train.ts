@@ -14,7 +14,9 @@ import { turn } from "./turn.ts";
 
 /** Options of {@link train}. */
 export interface TrainOptions {
+  /** How often every training image is seen; a whole number from 1. */
   readonly epochs: number;
+  /** The learning rate of each step, such as `constant(0.1)` or `cosine({ base: 0.1, steps })`. */
   readonly schedule: Schedule;
   /** Whole number; the same seed gives the same training. Default 0. */
   readonly seed?: number;

@@ -2,14 +2,9 @@
 
 import { plain, relaxed } from "./binaries.js";
 import { isNode, nodeV8 } from "./platform.ts";
+import type { Simd } from "./simd.ts";
 import { compileWide, wideNeeds } from "./wide.ts";
 import { wide } from "./wide-binary.js";
-
-/**
- * Which instructions the engine uses: "plain" ones on vectors of 4 floats, "relaxed" ones, which multiply and add in
- * one, or "wide" ones, the same on vectors of 8.
- */
-export type Simd = "plain" | "relaxed" | "wide";
 
 const binaries: Readonly<Record<Simd, string | undefined>> = { plain, relaxed, wide };
 
