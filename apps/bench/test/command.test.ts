@@ -1,13 +1,13 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inFolder } from "@fewnorm/command-line/testing";
 import test from "tape";
 import { bench } from "./command.ts";
 
 test("bench --help says everything that there is", async (t) => {
   for (const args of [["--help"], ["-h"], ["--", "--help"]]) {
-    const { status, stdout, stderr } = await bench(args);
-    t.equal(status, 0);
+    const { code, stdout, stderr } = await bench(args);
+    t.equal(code, 0);
     t.equal(stderr, "");
     for (const word of [
       "norm",
@@ -77,8 +77,8 @@ test("bench: what is wrong with the command line is said in one line, with exit 
     [["--strategy", "./no-such-file.js"], /--strategy: there is no .*no-such-file\.js/],
   ];
   for (const [args, message] of wrong) {
-    const { status, stdout, stderr } = await bench(args);
-    t.equal(status, 2, args.join(" "));
+    const { code, stdout, stderr } = await bench(args);
+    t.equal(code, 2, args.join(" "));
     t.equal(stdout, "");
     t.match(stderr, message);
     t.match(stderr, /^bench: [^\n]+(; see|\? See) pnpm bench --help\n$/, "one line");
@@ -93,28 +93,25 @@ test("bench: what cannot be done is said in one line, with exit status 1", async
     [["norm", "--shapes", "2x1x1x1", "--norms", "bs:4"], /bs:4: .*2 images of 1×1/],
   ];
   for (const [args, message] of wrong) {
-    const { status, stderr } = await bench(args);
-    t.equal(status, 1, args.join(" "));
+    const { code, stderr } = await bench(args);
+    t.equal(code, 1, args.join(" "));
     t.match(stderr, message);
     t.match(stderr, /^[^\n]+\n$/, "one line");
   }
 });
 
 test("bench: what was measured before a failure is kept, and a wrong --data comes first", async (t) => {
-  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
-  try {
+  await inFolder(async (folder) => {
     const json = join(folder, "a.json");
     const quick = ["norm", "--threads", "1", "--time", "1", "--json", json];
     const failing = await bench([...quick, "--shapes", "4x4x32x32,4x4x8x8", "--norms", "fs:20x20"]);
-    t.equal(failing.status, 1);
+    t.equal(failing.code, 1);
     const { interrupted, suites } = JSON.parse(await readFile(json, "utf8"));
     t.equal(interrupted, true);
     t.equal(suites[0].sections.length, 1, "the first layer");
     const missing = await bench([...quick, "step", "--data", join(folder, "none")]);
-    t.equal(missing.status, 1);
+    t.equal(missing.code, 1);
     t.match(missing.stderr, /none does not exist/);
     t.equal(missing.stdout, "", "nothing was measured");
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 });

@@ -1,36 +1,11 @@
-// Runs the command in a child process.
+// Runs the command in a process of its own.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { type Ended, type Running, startScript } from "@fewnorm/command-line/testing";
 
-export interface Outcome {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+const main = new URL("../src/main.js", import.meta.url);
 
-const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
+export const start = (args: readonly string[], env?: Record<string, string>): Running =>
+  startScript(main, args, env);
 
-/** @param onOutput called with the child whenever it has written to stdout */
-export function bench(
-  args: readonly string[],
-  options: {
-    env?: NodeJS.ProcessEnv;
-    onOutput?: (child: ChildProcess, stdout: string) => void;
-  } = {},
-): Promise<Outcome> {
-  const child = spawn(process.execPath, [main, ...args], { env: options.env ?? process.env });
-  let stdout = "";
-  let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-    options.onOutput?.(child, stdout);
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (status) => resolve({ status, stdout, stderr }));
-  });
-}
+export const bench = (args: readonly string[], env?: Record<string, string>): Promise<Ended> =>
+  start(args, env).ended;

@@ -74,10 +74,10 @@ test("bench gpu in a browser", { skip: whyNoBrowser }, (t) =>
 );
 
 test("bench gpu says why a mode can't be had, and fails if none can", async (t) => {
-  const { status, stdout, stderr } = await bench(["gpu", "--backend", "gpu:webgl"], {
-    env: { ...process.env, CHROMIUM: "/nowhere/chromium" },
+  const { code, stdout, stderr } = await bench(["gpu", "--backend", "gpu:webgl"], {
+    CHROMIUM: "/nowhere/chromium",
   });
-  t.equal(status, 1);
+  t.equal(code, 1);
   t.match(stdout, /webgl in Chromium.*there is no \/nowhere\/chromium; install Chromium/);
   t.match(stderr, /^gpu: no mode can be measured; webgl in Chromium: there is no/);
 });

@@ -1,36 +1,32 @@
 // Runs the command as a user would and reads the record that it writes.
 
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { type Ended, inFolder as inAnyFolder } from "@fewnorm/command-line/testing";
 import type { Test } from "tape";
-import { bench, type Outcome } from "./command.ts";
+import { bench } from "./command.ts";
 import { parseRecord, type Record } from "./record-schema.ts";
 
 /** Calls `body` with a folder, in which it leaves nothing but its record. */
-export async function inFolder(t: Test, body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "fewnorm-bench-"));
-  try {
+export const inFolder = (t: Test, body: (folder: string) => Promise<void>): Promise<void> =>
+  inAnyFolder(async (folder) => {
     await body(folder);
     t.deepEqual(
       (await readdir(folder)).filter((name) => name !== "samples.json"),
       [],
       "nothing else is left behind",
     );
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+  });
 
 /** Runs the command with --json. */
 export async function measure(
   t: Test,
   args: readonly string[],
   folder: string,
-): Promise<Outcome & { record: Record }> {
+): Promise<Ended & { record: Record }> {
   const file = join(folder, "samples.json");
   const outcome = await bench([...args, "--json", file]);
-  t.equal(outcome.status, 0, `exit status of ${args.join(" ")}`);
+  t.equal(outcome.code, 0, `exit status of ${args.join(" ")}`);
   t.equal(outcome.stderr, "", "no bar where there is no terminal");
   return { ...outcome, record: parseRecord(await readFile(file, "utf8")) };
 }

@@ -1,9 +1,9 @@
 // The suite peers, with small peers made for the test and none of the real ones.
 
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inFolder } from "@fewnorm/command-line/testing";
 import test, { type Test } from "tape";
 import { bench } from "./command.ts";
 import { parseRecord } from "./record-schema.ts";
@@ -12,34 +12,30 @@ const fixture = (name: string) =>
   fileURLToPath(new URL(`../../test/fixtures/peers/${name}.mjs`, import.meta.url));
 
 /** Runs the suite where there is neither Python nor a package, and returns what it wrote. */
-async function measure(t: Test, peers: readonly string[], options: readonly string[] = []) {
-  const folder = await mkdtemp(join(tmpdir(), "fewnorm-bench-"));
-  const file = join(folder, "samples.json");
-  try {
+const measure = (t: Test, peers: readonly string[], options: readonly string[] = []) =>
+  inFolder(async (folder) => {
+    const file = join(folder, "samples.json");
     const outcome = await bench(
       [
         ...["peers", "--peers", folder, ...peers.flatMap((peer) => ["--peer", fixture(peer)])],
         ...["--batch", "2", "--shapes", "2x4x5x3", "--threads", "1"],
         ...["--time", "0.01", "--json", file, ...options],
       ],
-      { env: { ...process.env, TMPDIR: folder, PYTHON: join(folder, "no-python") } },
+      { TMPDIR: folder, PYTHON: join(folder, "no-python") },
     );
     t.deepEqual(await readdir(folder), ["samples.json"], "no job is left behind");
     return { ...outcome, record: parseRecord(await readFile(file, "utf8")) };
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+  });
 
 test("bench peers: who computes the same is timed, who does not or is missing is named", async (t) => {
-  const { status, stderr, record } = await measure(t, [
+  const { code, stderr, record } = await measure(t, [
     "honest",
     "wrong",
     "failing",
     "chatty",
     "empty",
   ]);
-  t.equal(status, 0, stderr);
+  t.equal(code, 0, stderr);
   const sections = record.suites[0]?.sections ?? [];
   t.deepEqual(
     sections.map(({ title }) => title),
@@ -94,8 +90,8 @@ test("bench peers: who computes the same is timed, who does not or is missing is
 
 test("bench peers: every backend is given the same", async (t) => {
   const options = ["--backend", "reference", "--patience", "60"];
-  const { status, stderr, record } = await measure(t, ["on-wasm"], options);
-  t.equal(status, 0, stderr);
+  const { code, stderr, record } = await measure(t, ["on-wasm"], options);
+  t.equal(code, 0, stderr);
   for (const { title, series } of record.suites[0]?.sections ?? []) {
     t.deepEqual(
       series.map((one) => one.case),
@@ -108,8 +104,8 @@ test("bench peers: every backend is given the same", async (t) => {
 test("bench peers: who never answers is left out, and the others go on", async (t) => {
   // Long enough for fewnorm and the honest one, whatever else the machine does.
   const silent = ["silent", "tiring", "honest"];
-  const { status, stderr, record } = await measure(t, silent, ["--patience", "15"]);
-  t.equal(status, 0, stderr);
+  const { code, stderr, record } = await measure(t, silent, ["--patience", "15"]);
+  t.equal(code, 0, stderr);
   const section = record.suites[0]?.sections.find(({ title }) => title.includes("layer"));
   t.deepEqual(
     section?.series.map((one) => [one.case, one.samples.length >= 3]),
@@ -125,7 +121,7 @@ test("bench peers: who never answers is left out, and the others go on", async (
 });
 
 test("bench peers: Ctrl-C does not wait for a peer", async (t) => {
-  const { status, record } = await measure(t, ["stalling"]);
-  t.equal(status, 130);
+  const { code, record } = await measure(t, ["stalling"]);
+  t.equal(code, 130);
   t.deepEqual(record.suites[0]?.sections, [], "nothing was measured");
 });

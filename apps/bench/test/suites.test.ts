@@ -4,7 +4,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "tape";
-import { bench } from "./command.ts";
+import { bench, start } from "./command.ts";
 import { inFolder, measure, quantities } from "./measure.ts";
 import { parseRecord } from "./record-schema.ts";
 
@@ -92,8 +92,8 @@ test("bench with few images: default norms that the batch cannot have are left o
       ["--norms", "bs:16"],
       ["--norms", "bn,bs:4"],
     ]) {
-      const { status, stderr } = await bench(["step", "--batch", "2", ...args]);
-      t.equal(status, 1, `${args.join(" ")} was asked for`);
+      const { code, stderr } = await bench(["step", "--batch", "2", ...args]);
+      t.equal(code, 1, `${args.join(" ")} was asked for`);
       t.match(stderr, /images are to be sampled, and the batch is 2 images/);
     }
   }));
@@ -174,8 +174,8 @@ test("bench --strategy measures someone else's", (t) =>
       ["bn", "bs:2", "first", "from-default", "first (2)"],
       "by their names, which are told apart",
     );
-    const { status, stderr } = await bench(["norm", "--strategy", fixture("no-strategy.mjs")]);
-    t.equal(status, 2);
+    const { code, stderr } = await bench(["norm", "--strategy", fixture("no-strategy.mjs")]);
+    t.equal(code, 2);
     t.match(
       stderr,
       /exports no strategy \(mine\(\) throws: images is missing\); export one, as in/,
@@ -185,20 +185,15 @@ test("bench --strategy measures someone else's", (t) =>
 test("bench: Ctrl-C shows and writes what there is", (t) =>
   inFolder(t, async (folder) => {
     const file = join(folder, "samples.json");
-    let sent = false;
     // Twenty epochs: it is still at it when the signal comes.
-    const { status, stdout } = await bench(
-      [
-        ...["norm", "accuracy", "--shapes", "4x2x8x8", "--norms", "bs:2"],
-        ...["--time", "3600", "--json", file],
-      ],
-      {
-        onOutput(child, written) {
-          if (!sent && written.includes("norm: block")) sent = child.kill("SIGINT");
-        },
-      },
-    );
-    t.equal(status, 130);
+    const { child, says, ended } = start([
+      ...["norm", "accuracy", "--shapes", "4x2x8x8", "--norms", "bs:2"],
+      ...["--time", "3600", "--json", file],
+    ]);
+    await says("norm: block");
+    child.kill("SIGINT");
+    const { code, stdout } = await ended;
+    t.equal(code, 130);
     t.match(stdout, /interrupted: the tables show what was measured until then/);
     const record = parseRecord(await readFile(file, "utf8"));
     t.equal(record.interrupted, true);

@@ -1,9 +1,7 @@
 // The command: what it writes is what the weights compute, and what is wrong is one line.
-import { spawnSync } from "node:child_process";
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { inFolder, startScript } from "@fewnorm/command-line/testing";
 import { resnet } from "@fewnorm/models";
 import { batchNorm } from "@fewnorm/norm";
 import { exportOnnx } from "@fewnorm/onnx";
@@ -13,22 +11,8 @@ import { writeCheckpoint } from "@fewnorm/train/node";
 import * as ort from "onnxruntime-web";
 import test from "tape";
 
-const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
-
-function command(...args: readonly string[]) {
-  const env = { ...process.env, FEWNORM_DEBUG: "" };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { env });
-  return { code: status, stdout: `${stdout}`, stderr: `${stderr}` };
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
-  try {
-    await body(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
+const command = (...args: readonly string[]) =>
+  startScript(new URL("../src/main.js", import.meta.url), args).ended;
 
 const model = resnet({ depth: 20, norm: batchNorm(), inputShape: [1, 8, 8], classes: 3 });
 /** Every value is a little more than the one before, and variances are positive. */
@@ -44,7 +28,7 @@ test("weights that say what they are need no more options", async (t) => {
   await inFolder(async (folder) => {
     const [init, onnx] = [join(folder, "a.safetensors"), join(folder, "new", "a.onnx")];
     await writeSafetensors(init, states, { metadata: { ...modelMetadata(model), norm: "bs:4" } });
-    const { code, stdout, stderr } = command("--init", init, "--onnx", onnx, "--fold-norms");
+    const { code, stdout, stderr } = await command("--init", init, "--onnx", onnx, "--fold-norms");
     t.equal(code, 0, stderr);
     t.match(
       stdout,
@@ -75,16 +59,16 @@ test("of a checkpoint with averages these are exported, or the newest weights, a
     const metadata = { ...modelMetadata(model), norm: "bn" };
     const checkpoint = { ...rest, tensors: new Map([...states, ...slots]) };
     const init = await writeCheckpoint(folder, checkpoint, metadata);
-    const all = command("--init", init, "--onnx", onnx);
+    const all = await command("--init", init, "--onnx", onnx);
     t.equal(all.code, 0, all.stderr);
     t.match(all.stdout, /: resnet20 with bn, averages of its weights, images/);
     const expected = await exportOnnx(model, new Map([...states, ...averages]));
     t.ok((await readFile(onnx)).equals(expected), "the averages");
-    const newest = command("--init", init, "--onnx", onnx, "--newest");
+    const newest = await command("--init", init, "--onnx", onnx, "--newest");
     t.match(newest.stdout, /: resnet20 with bn, the newest weights, not their averages, images/);
     t.ok((await readFile(onnx)).equals(await exportOnnx(model, states)), "the newest");
     await writeCheckpoint(folder, { ...rest, tensors: states }, metadata);
-    t.match(command("--init", init, "--onnx", onnx).stdout, /: resnet20 with bn, images/);
+    t.match((await command("--init", init, "--onnx", onnx)).stdout, /: resnet20 with bn, images/);
   });
 });
 
@@ -95,7 +79,14 @@ test("a file of PyTorch is described by options", async (t) => {
     await writeSafetensors(init, new Map(states).set("bn1.num_batches_tracked", counter));
     const files = ["--init", init, "--onnx", onnx];
     const size = ["--shape", "1x8x8", "--classes", "3"];
-    const { code, stderr } = command(...files, "--model", "resnet20", ...size, "--batch", "2");
+    const { code, stderr } = await command(
+      ...files,
+      "--model",
+      "resnet20",
+      ...size,
+      "--batch",
+      "2",
+    );
     t.equal(code, 0, stderr);
     t.ok((await readFile(onnx)).equals(await exportOnnx(model, states, { batch: 2 })));
     for (const [args, expected, status] of [
@@ -120,7 +111,7 @@ test("a file of PyTorch is described by options", async (t) => {
         2,
       ],
     ] as const) {
-      const refused = command(...files, ...args);
+      const refused = await command(...files, ...args);
       t.match(refused.stderr, expected);
       t.equal(refused.stderr.trimEnd().split("\n").length, 1, "one line");
       t.equal(refused.code, status);
@@ -139,10 +130,19 @@ test("what a file says of itself may be of other tools", async (t) => {
       [{ norm: "rms" }, /a\.safetensors needs --norm, since its own: there is no norm "rms"/],
     ] as const) {
       await writeSafetensors(init, states, { metadata: { ...modelMetadata(model), ...metadata } });
-      const { code, stderr } = command("--init", init, "--onnx", onnx);
+      const { code, stderr } = await command("--init", init, "--onnx", onnx);
       t.match(stderr, expected);
       t.equal(code, 2);
-      const told = command("--init", init, "--onnx", onnx, "--model", "resnet20", "--norm", "bn");
+      const told = await command(
+        "--init",
+        init,
+        "--onnx",
+        onnx,
+        "--model",
+        "resnet20",
+        "--norm",
+        "bn",
+      );
       t.equal(told.code, 0, told.stderr);
     }
   });
@@ -151,20 +151,18 @@ test("what a file says of itself may be of other tools", async (t) => {
 test("files that are missing, damaged or in the way", async (t) => {
   await inFolder(async (folder) => {
     const init = join(folder, "a.safetensors");
-    t.match(command("--onnx", "a.onnx").stderr, /^export: --init is missing/);
-    t.match(command("--init", init).stderr, /^export: --onnx is missing/);
-    const run = (onnx: string) => command("--init", init, "--onnx", onnx).stderr;
-    t.match(run(join(folder, "a.onnx")), /^openSafetensors: cannot read .*ENOENT/);
+    t.match((await command("--onnx", "a.onnx")).stderr, /^export: --init is missing/);
+    t.match((await command("--init", init)).stderr, /^export: --onnx is missing/);
+    const run = async (onnx: string) => (await command("--init", init, "--onnx", onnx)).stderr;
+    t.match(await run(join(folder, "a.onnx")), /^openSafetensors: cannot read .*ENOENT/);
     await writeFile(init, "not weights");
-    t.match(run(join(folder, "a.onnx")), /^openSafetensors: .*has 11 bytes/);
+    t.match(await run(join(folder, "a.onnx")), /^openSafetensors: .*has 11 bytes/);
     await writeSafetensors(init, states, { metadata: modelMetadata(model) });
-    t.match(run(join(init, "a.onnx")), /^export: cannot write .*a\.onnx \(/);
+    t.match(await run(join(init, "a.onnx")), /^export: cannot write .*a\.onnx \(/);
     t.deepEqual(await readdir(folder), ["a.safetensors"], "nothing was left behind");
-    t.equal(command("--help").code, 0);
+    t.equal((await command("--help")).code, 0);
     t.ok(
-      command("--help")
-        .stdout.split("\n")
-        .every((line) => line.length <= 100),
+      (await command("--help")).stdout.split("\n").every((line) => line.length <= 100),
       "no line of the help is longer than 100",
     );
   });
@@ -175,13 +173,13 @@ test("weights are not overwritten by what is made of them", async (t) => {
     const init = join(folder, "a.safetensors");
     await writeSafetensors(init, states, { metadata: { ...modelMetadata(model), norm: "bn" } });
     const before = await readFile(init);
-    const { code, stderr } = command("--init", init, "--onnx", init);
+    const { code, stderr } = await command("--init", init, "--onnx", init);
     t.equal(code, 2);
     t.match(stderr, /--init and --onnx are both \S+; give different files/);
     t.ok(before.equals(await readFile(init)));
     const onnx = join(folder, "a.onnx");
     await symlink(init, onnx);
-    t.equal(command("--init", init, "--onnx", onnx).code, 2, "under another name");
+    t.equal((await command("--init", init, "--onnx", onnx)).code, 2, "under another name");
     t.ok(before.equals(await readFile(init)));
   });
 });

@@ -1,40 +1,13 @@
 // The command in a process of its own.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { startScript } from "@fewnorm/command-line/testing";
 import test from "tape";
 import { createPicture } from "../src/command/live.ts";
 import { parseOptions } from "../src/command/options.ts";
 import { createStandings } from "../src/command/standing.ts";
 
-const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
-
-function start(args: readonly string[]) {
-  const child: ChildProcess = spawn(process.execPath, [main, ...args]);
-  let [stdout, stderr] = ["", ""];
-  const heard: (() => void)[] = [];
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-    for (const listener of heard) listener();
-  });
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const ended = new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-  return {
-    child,
-    ended,
-    /** Resolves when it has said so. */
-    says: (text: string) =>
-      new Promise<void>((resolve) => {
-        heard.push(() => {
-          if (stdout.includes(text)) resolve();
-        });
-      }),
-  };
-}
+const start = (args: readonly string[]) =>
+  startScript(new URL("../src/main.js", import.meta.url), args);
 
 test("lines for every test and a final table, without colours", async (t) => {
   const args = ["--micro", "16", "--norms", "bn,gn:8,bs:4,vdn:4", "--images", "600"];

@@ -1,11 +1,12 @@
 // Whatever is wrong with what the command is given: one clear line, the right exit status, no harm.
 import { mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inFolder } from "@fewnorm/command-line/testing";
 import { parseModel, parseNorm } from "@fewnorm/presets";
 import { encodeSafetensors } from "@fewnorm/safetensors";
 import { modelStates } from "@fewnorm/train";
 import test, { type Test } from "tape";
-import { command, inFolder, writeCifar, writeMnist } from "./command.ts";
+import { command, writeCifar, writeMnist } from "./command.ts";
 
 /** Options that suit the small data sets. */
 const small = ["--batch", "4", "--epochs", "1", "--threads", "1", "--quiet"];

@@ -1,10 +1,11 @@
 // The command's ordinary days: help, a training and what it leaves behind.
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inFolder } from "@fewnorm/command-line/testing";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import { checkpointFile, readCheckpoint } from "@fewnorm/train/node";
 import test from "tape";
-import { command, inFolder, writeMnist } from "./command.ts";
+import { command, writeMnist } from "./command.ts";
 
 test("--help lists options, norms, models, examples and exit statuses", async (t) => {
   const { code, stdout, stderr } = await command(["--help"]);

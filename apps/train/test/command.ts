@@ -1,60 +1,17 @@
 // Runs the command in a process of its own, on small data sets made for the test.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { type Ended, type Running, startScript } from "@fewnorm/command-line/testing";
 import { foldIn, key, randomBits } from "@fewnorm/tensor";
 
-const main = fileURLToPath(new URL("../src/main.js", import.meta.url));
+const main = new URL("../src/main.js", import.meta.url);
 
-/** How a process ended, and what it said. */
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** A process of the command that may still be running. */
-export interface Running {
-  readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
-  /** What it has said on stdout up to now. */
-  said(): string;
-}
-
-export function start(args: readonly string[], env: Record<string, string> = {}): Running {
-  const child = spawn(process.execPath, [main, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, FEWNORM_DEBUG: "", ...env },
-  });
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  const ended = new Promise<Ended>((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
-  });
-  return { child, ended, said: () => stdout };
-}
+export const start = (args: readonly string[], env?: Record<string, string>): Running =>
+  startScript(main, args, env);
 
 export const command = (args: readonly string[], env?: Record<string, string>): Promise<Ended> =>
   start(args, env).ended;
-
-export async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "fewnorm-"));
-  try {
-    await body(folder);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 /** Bytes that look like noise and are always the same. */
 export function noise(count: number, seed: number): Uint8Array {

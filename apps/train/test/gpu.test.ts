@@ -2,10 +2,11 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { inFolder } from "@fewnorm/command-line/testing";
 import { parseBackend } from "@fewnorm/presets";
 import { readCheckpoint } from "@fewnorm/train/node";
 import test from "tape";
-import { command, inFolder, writeMnist } from "./command.ts";
+import { command, writeMnist } from "./command.ts";
 
 /** A Vulkan driver that runs on the processor, where Debian's chromium-common puts it. */
 const driver = "/usr/lib/chromium/vk_swiftshader_icd.json";

@@ -5,9 +5,9 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inFolder } from "@fewnorm/command-line/testing";
 import test from "tape";
 import { lockFile, takeOut } from "../src/out-folder.ts";
-import { inFolder } from "./command.ts";
 
 /** Above the largest number that a process can have. */
 const ended = `${2 ** 30} ${hostname()}`;

@@ -1,10 +1,11 @@
 // --micro: what it says, what it refuses, and that trainings with it go on like others.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { inFolder } from "@fewnorm/command-line/testing";
 import { encodeCheckpoint } from "@fewnorm/train";
 import { readCheckpoint } from "@fewnorm/train/node";
 import test from "tape";
-import { command, inFolder, writeMnist } from "./command.ts";
+import { command, writeMnist } from "./command.ts";
 
 test("a training in micro-batches goes on bit for bit, and remembers their size", async (t) => {
   await inFolder(async (folder) => {

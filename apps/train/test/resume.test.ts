@@ -2,11 +2,12 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { inFolder } from "@fewnorm/command-line/testing";
 import { key, uniform } from "@fewnorm/tensor";
 import { encodeCheckpoint } from "@fewnorm/train";
 import { checkpointFile, readCheckpoint, writeCheckpoint } from "@fewnorm/train/node";
 import test from "tape";
-import { command, inFolder, type Running, start, writeMnist } from "./command.ts";
+import { command, start, writeMnist } from "./command.ts";
 
 const epochs = 6;
 const stepsPerEpoch = 8;
@@ -27,17 +28,13 @@ const exists = (path: string) =>
     () => false,
   );
 
-async function untilSaid(running: Running, text: string): Promise<void> {
-  while (!running.said().includes(text)) await pause(5);
-}
-
 test("Ctrl-C saves a checkpoint, says how to go on, and the rest is bit-identical", async (t) => {
   await inFolder(async (folder) => {
     const data = await writeMnist(folder);
     const [whole, stopped] = [join(folder, "whole"), join(folder, "stopped")];
     t.equal((await command(argumentsFor(data, whole))).code, 0);
     const running = start(argumentsFor(data, stopped));
-    await untilSaid(running, "epoch 2/6");
+    await running.says("epoch 2/6");
     running.child.kill("SIGINT");
     const { code, stdout, stderr } = await running.ended;
     t.equal(code, 130);
@@ -60,13 +57,13 @@ test("a second Ctrl-C ends at once, SIGTERM ends like the first", async (t) => {
     const data = await writeMnist(folder);
     const out = join(folder, "out");
     const running = start(argumentsFor(data, out));
-    await untilSaid(running, "epoch 1/6");
+    await running.says("epoch 1/6");
     running.child.kill("SIGTERM");
     t.equal((await running.ended).code, 143);
     t.ok((await readCheckpoint(out)).checkpoint.step > 0);
 
     const again = start(["--out", out, "--resume"]);
-    await untilSaid(again, "epoch 3/6");
+    await again.says("epoch 3/6");
     again.child.kill("SIGINT");
     again.child.kill("SIGINT");
     t.equal((await again.ended).code, 130);
@@ -111,7 +108,7 @@ test("a folder that a training runs in is refused, one whose training was killed
     const data = await writeMnist(folder);
     const out = join(folder, "out");
     const running = start(argumentsFor(data, out));
-    await untilSaid(running, "epoch 1/6");
+    await running.says("epoch 1/6");
     const refusal = `process ${running.child.pid} on \\S+ trains in --out \\S+; wait until it has ended`;
     for (const more of [[], ["--resume"]]) {
       const { code, stderr } = await command(["--data", data, "--out", out, ...more]);
@@ -134,7 +131,7 @@ test("what comes after the training is remembered as well", async (t) => {
     ) as [string, string, string];
     const more = ["--save", save, "--jsonl", jsonl, "--recalibrate", "2", "--batch-statistics"];
     const running = start([...argumentsFor(data, out), ...more]);
-    await untilSaid(running, "epoch 1/6");
+    await running.says("epoch 1/6");
     running.child.kill("SIGINT");
     const { code, stdout } = await running.ended;
     t.equal(code, 130);

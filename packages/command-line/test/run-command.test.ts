@@ -1,36 +1,15 @@
 // A command in a process of its own: exit status, output and signals.
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { startScript } from "@fewnorm/command-line/testing";
 import test from "tape";
 
-const echo = fileURLToPath(new URL("echo.js", import.meta.url));
+const script = new URL("echo.js", import.meta.url);
+const echo = fileURLToPath(script);
 
-/** @param signals sent one after the other, each once the last output has been answered */
-function command(
-  args: readonly string[],
-  { debug = "", signals = [] }: { debug?: string; signals?: readonly NodeJS.Signals[] } = {},
-) {
-  const child = spawn(process.execPath, [echo, ...args], {
-    env: { ...process.env, FEWNORM_DEBUG: debug },
-  });
-  const left = [...signals];
-  let [stdout, stderr] = ["", ""];
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    stdout += text;
-    const signal = left[0];
-    // The first signal has been dealt with once all of its lines are there.
-    if (signal === undefined || !/waiting\n$|first\n$/.test(stdout)) return;
-    left.shift();
-    child.kill(signal);
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text;
-  });
-  return new Promise<Record<"code" | "signal" | "stdout" | "stderr", unknown>>((resolve) => {
-    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
-  });
-}
+const command = (args: readonly string[], env?: Record<string, string>) =>
+  startScript(script, args, env).ended;
 
 const ended = { signal: null, stdout: "", stderr: "" };
 
@@ -85,31 +64,43 @@ test("what a terminal would obey is spelt out", async (t) => {
   const { stderr } = await command(["mistake", message]);
   t.equal(stderr, `echo: ${shown}; see pnpm echo --help\n`);
   t.match(
-    `${(await command(["mistake", message], { debug: "1" })).stderr}`,
+    `${(await command(["mistake", message], { FEWNORM_DEBUG: "1" })).stderr}`,
     /^Error: a\\x1b\[2Jb\\x0dc\\x9bd\\u202ee\tä\n\s+at /,
     "in stacks, too",
   );
 });
 
 test("FEWNORM_DEBUG shows the stack and the causes", async (t) => {
-  const { code, stderr } = await command(["mistake", "--a"], { debug: "1" });
+  const { code, stderr } = await command(["mistake", "--a"], { FEWNORM_DEBUG: "1" });
   t.equal(code, 2);
   t.match(`${stderr}`, /^Error: --a\n\s+at /);
   t.match(`${stderr}`, /\ncaused by RangeError: noticed here\n\s+at .*echo/);
-  t.match(`${(await command(["fail"], { debug: "1" })).stderr}`, /\ncaused by the cause\n$/);
+  t.match(
+    `${(await command(["fail"], { FEWNORM_DEBUG: "1" })).stderr}`,
+    /\ncaused by the cause\n$/,
+  );
 });
 
 test("the first signal is followed, the second ends at once", async (t) => {
   const said = "waiting\naborted\nfirst\n";
+  /** Ends once each signal has been sent, the second after all that the first has brought. */
+  const signalled = async (how: string, ...signals: readonly NodeJS.Signals[]) => {
+    const { child, says, ended } = startScript(script, ["wait", how]);
+    for (const [i, signal] of signals.entries()) {
+      await says(["waiting\n", "first\n"][i] as string);
+      child.kill(signal);
+    }
+    return ended;
+  };
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const) {
-    const once = await command(["wait", "once"], { signals: [signal] });
+    const once = await signalled("once", signal);
     t.deepEqual(once, { ...ended, code, stdout: said }, signal);
-    const twice = await command(["wait", "twice"], { signals: ["SIGINT", signal] });
+    const twice = await signalled("twice", "SIGINT", signal);
     t.deepEqual(twice, { ...ended, code, stdout: `${said}second\n` }, `SIGINT, ${signal}`);
-    const deaf = await command(["wait", "disposed"], { signals: [signal] });
+    const deaf = await signalled("disposed", signal);
     t.equal(deaf.signal, signal, "nobody listens any more");
   }
 });
