@@ -24,12 +24,12 @@ export interface TrainingPlan {
 const mostEpochs = 20;
 
 /**
- * The most epochs that fit, with one test at the end, whose images take a third of the time. A training
+ * The most epochs that fit, with two tests at the end, whose images take a third of the time. A training
  * has one step at least, fitting or not.
  */
 export function planTraining(input: PlanInput): TrainingPlan {
   const { seconds, trainings, imagesPerSecond, batch, trainImages, testImages } = input;
-  const each = (seconds / trainings) * imagesPerSecond - testImages / 3;
+  const each = (seconds / trainings) * imagesPerSecond - (2 * testImages) / 3;
   const whole = Math.max(batch, Math.floor(trainImages / batch) * batch);
   const epochs = Math.min(mostEpochs, Math.floor(each / whole));
   if (epochs >= 1) return { epochs, images: trainImages };

@@ -11,15 +11,15 @@ const usual = {
 };
 
 test("planTraining: epochs that fit", (t) => {
-  // 15 s each are 10,500 images; less a test worth 167, they hold 5 epochs of 1,984.
+  // 15 s each are 10,500 images; less two tests worth 333, they hold 5 epochs of 1,984.
   t.deepEqual(planTraining(usual), { epochs: 5, images: 2000 });
   t.deepEqual(planTraining({ ...usual, seconds: 1e6 }), { epochs: 20, images: 2000 }, "enough");
   t.end();
 });
 
 test("planTraining: fewer images where no epoch fits", (t) => {
-  // 2 s each are 1,400 images, less 167: 19 batches of 64.
-  t.deepEqual(planTraining({ ...usual, seconds: 10 }), { epochs: 1, images: 1216 });
+  // 2 s each are 1,400 images, less 333: 16 batches of 64.
+  t.deepEqual(planTraining({ ...usual, seconds: 10 }), { epochs: 1, images: 1024 });
   t.deepEqual(planTraining({ ...usual, seconds: 0 }), { epochs: 1, images: 64 }, "one step");
   t.end();
 });
