@@ -1,7 +1,7 @@
 // Batch normalization over any sampling.
 
 import type { SharedStatistics, VirtualImages } from "@fewnorm/nn";
-import { fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
+import { checkSampling, fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
 import { add, checkOptions, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
 import { checkChoice, checkEpsilon, checkMomentum } from "./checks.ts";
 import {
@@ -138,11 +138,7 @@ function checkSettings(
   checkEpsilon("batchNorm", epsilon);
   checkMomentum("batchNorm", momentum);
   checkChoice("batchNorm", "gradient", gradient, gradientModes);
-  if (typeof sampling !== "object") {
-    throw new TypeError(
-      `batchNorm: sampling is ${JSON.stringify(sampling) ?? typeof sampling}; give a strategy, such as batchSampling({ images: 4 }), or what parseSampling makes of a name`,
-    );
-  }
+  checkSampling("batchNorm", sampling);
   const virtualAlone = partsOf(sampling).every(({ strategy }) => strategy.virtualRows > 0);
   if (gradient === "sampled-all" && virtualAlone) {
     throw new RangeError(
@@ -166,13 +162,10 @@ function virtualImagesOf(sampling: Sampling): VirtualImages | undefined {
       for (const [i, strategy] of parts.entries()) {
         const { name, virtualRows: rows } = strategy;
         const part = strategy.virtualInput?.({ rows, channels, height, width }, foldIn(key, i));
-        if (part === undefined) {
-          throw new TypeError(`batchNorm: ${name} has virtual rows but no virtualInput()`);
-        }
         const size = rows * channels * height * width;
-        if (part.length !== size) {
+        if (part?.length !== size) {
           throw new RangeError(
-            `batchNorm: ${name}: virtualInput gave ${part.length} values; [${rows}, ${channels}, ${height}, ${width}] takes ${size}, one image after another`,
+            `batchNorm: ${name}: virtualInput gave ${part?.length ?? "no"} values; [${rows}, ${channels}, ${height}, ${width}] takes ${size}, one image after another`,
           );
         }
         images.set(part, offset);

@@ -1,7 +1,14 @@
 // Statistics that the micro-batches of a gradient batch have in common (method: "Micro-batches").
 
 import type { Scope, SharedStatistics } from "@fewnorm/nn";
-import { type MapShape, type PlannedPart, partsOf, type Sampling } from "@fewnorm/sampling";
+import {
+  drawOrigin,
+  type MapShape,
+  type PlannedPart,
+  partsOf,
+  planExtent,
+  type Sampling,
+} from "@fewnorm/sampling";
 import type { Shape } from "@fewnorm/tensor";
 import type { Statistics } from "./statistics.ts";
 
@@ -38,7 +45,7 @@ function takesEveryImage(
 ): boolean {
   if (strategy.virtualRows > 0) return false;
   try {
-    return strategy.extent({ ...map, rows: many }).rows === many;
+    return planExtent("norm", strategy, { ...map, rows: many }).rows === many;
   } catch (error) {
     // A sample that is too small whatever the batch: it is reported, with its layer, where that is planned.
     if (error instanceof RangeError) return false;
@@ -63,7 +70,7 @@ export function askForImages(shared: Give, path: string, parts: readonly Planned
       `norm: layer "${path}": ${strategy.name} samples all ${shape.rows} images of the gradient batch, so that no micro-batches are left; use a smaller sample, a larger batch, or bn`,
     );
   }
-  shared.sample(extent.rows, (key) => strategy.origin(extent, shape, key).row);
+  shared.sample(extent.rows, (key) => drawOrigin(part, key).row);
 }
 
 /** Gives the statistics of the layer in `inner`, where others wait for them. */

@@ -77,7 +77,27 @@ test("virtual rows must be there, and only where they are needed", (t) => {
   t.end();
 });
 
+test("what is no strategy is refused when the norm is made, not when a model is traced", (t) => {
+  const strategy = batchSampling({ images: 4 });
+  const { origin: _, ...without } = strategy;
+  const refused: [unknown, RegExp][] = [
+    [() => strategy, /TypeError: batchNorm: sampling is a function; give a strategy/],
+    [without, /TypeError: batchNorm: bs:4: origin is undefined; a strategy has a function origin/],
+    [{ ...strategy, virtualRows: undefined }, /batchNorm: bs:4: virtualRows is undefined; give/],
+    [{ name: "two", parts: [{ strategy: {} }] }, /batchNorm: a strategy's name is undefined/],
+  ];
+  for (const [sampling, message] of refused) {
+    t.throws(() => batchNorm({ sampling: sampling as typeof strategy }), message);
+  }
+  t.end();
+});
+
 test("virtual images of another size than asked for are refused", (t) => {
+  const silent = { ...virtualDataset({ images: 2 }), virtualInput: () => undefined as never };
+  t.throws(
+    () => batchNorm({ sampling: silent }).virtualImages?.draw([2, 3, 8, 8], key(1)),
+    /RangeError: batchNorm: vdn:2: virtualInput gave no values; .* takes 384/,
+  );
   for (const values of [3, 385]) {
     const strategy = {
       ...virtualDataset({ images: 2 }),

@@ -14,9 +14,16 @@ export {
   type SamplingErrorOptions,
   samplingError,
 } from "./diagnostics.ts";
-export { type DrawnLayer, drawOrigins } from "./draw-origins.ts";
+export { type DrawnLayer, type DrawnPart, drawOrigin, drawOrigins } from "./draw-origins.ts";
 export { fullBatch } from "./full-batch.ts";
-export { type Mixture, mixture, type Part, partsOf, type Sampling } from "./mixture.ts";
+export {
+  checkSampling,
+  type Mixture,
+  mixture,
+  type Part,
+  partsOf,
+  type Sampling,
+} from "./mixture.ts";
 export {
   describeSize,
   type PlannedPart,

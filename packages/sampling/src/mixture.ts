@@ -1,5 +1,6 @@
 // A layer's sampling: one strategy, or several whose blocks are joined with weights.
 import { checkOptions } from "@fewnorm/tensor";
+import { checkStrategy, written } from "./check-strategy.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** One block of a mixture. */
@@ -31,6 +32,7 @@ export function mixture(parts: readonly Part[], name?: string): Mixture {
   if (parts.length === 0) throw new RangeError("mixture: no parts; give at least one strategy");
   for (const [i, part] of parts.entries()) {
     checkOptions(`mixture: part ${i + 1}`, part, ["strategy", "weight"]);
+    checkStrategy(`mixture: part ${i + 1}`, part.strategy);
   }
   const weighted = parts.filter((part) => part.weight !== undefined);
   if (weighted.length !== 0 && weighted.length !== parts.length) {
@@ -54,4 +56,19 @@ export function mixture(parts: readonly Part[], name?: string): Mixture {
 /** The parts of a mixture; of a strategy, itself. */
 export function partsOf(sampling: Sampling): readonly Part[] {
   return "parts" in sampling ? sampling.parts : [{ strategy: sampling }];
+}
+
+/**
+ * Checks a strategy, or every part of a mixture, as far as it can be without asking it.
+ * @param where what a message begins with, such as the function's name
+ * @throws TypeError for what is none, or has no name, `extent` or `origin`; RangeError for `virtualRows` that is no whole
+ *   number, and where only one of `virtualRows` and `virtualInput` is given.
+ */
+export function checkSampling(where: string, sampling: Sampling): void {
+  if (typeof sampling !== "object" || sampling === null) {
+    throw new TypeError(
+      `${where}: sampling is ${written(sampling)}; give a strategy, such as batchSampling({ images: 4 }), or what parseSampling makes of a name`,
+    );
+  }
+  for (const { strategy } of partsOf(sampling)) checkStrategy(where, strategy);
 }

@@ -1,4 +1,5 @@
 // What is settled when a model is built: each layer's extents and weights, checked.
+import { checkExtent, checkStrategy } from "./check-strategy.ts";
 import { partsOf, type Sampling } from "./mixture.ts";
 import type { Extent, MapShape, Strategy } from "./strategy.ts";
 
@@ -51,47 +52,38 @@ export function tooFewValues(
  * values a channel.
  * @param where What the message begins with, as in `norm: layer "layer1.0.bn1"`.
  * @param shape The maps the strategy samples (of its virtual rows, if it has any).
- * @throws RangeError that begins with `where`, also for those the strategy throws.
+ * @throws RangeError that begins with `where`, also for those the strategy throws; TypeError for what is no strategy, or
+ *   gives what is no extent.
  */
 export function planExtent(where: string, strategy: Strategy, shape: MapShape): Extent {
+  checkStrategy(where, strategy);
+  const { name } = strategy;
+  for (const side of ["rows", "height", "width"] as const) {
+    if (!Number.isInteger(shape[side]) || shape[side] < 1) {
+      throw new RangeError(
+        `${where}: the map's ${side} is ${shape[side]}; give a whole number from 1`,
+      );
+    }
+  }
+  const extent = extentOf(where, strategy, shape);
+  checkExtent(where, name, extent, shape);
+  if (valueCount(extent) < 2) {
+    const smallest = strategy.virtualRows > 0 ? "one with more virtual images" : undefined;
+    throw located(where, tooFewValues(name, extent, shape, smallest));
+  }
+  return extent;
+}
+
+function extentOf(where: string, strategy: Strategy, shape: MapShape): Extent {
   try {
-    checkStrategy(strategy);
-    for (const side of ["rows", "height", "width"] as const) {
-      if (!Number.isInteger(shape[side]) || shape[side] < 1) {
-        throw new RangeError(`the map's ${side} is ${shape[side]}; give a whole number from 1`);
-      }
-    }
-    const extent = strategy.extent(shape);
-    for (const side of ["rows", "height", "width"] as const) {
-      if (!Number.isInteger(extent[side]) || extent[side] < 1 || extent[side] > shape[side]) {
-        throw new RangeError(
-          `${strategy.name}: the sample's ${side} is ${extent[side]}, and the map has ${shape[side]}; ` +
-            `use a setting that gives a whole number from 1 to ${shape[side]}`,
-        );
-      }
-    }
-    if (valueCount(extent) < 2) {
-      const smallest = strategy.virtualRows > 0 ? "one with more virtual images" : undefined;
-      throw tooFewValues(strategy.name, extent, shape, smallest);
-    }
-    return extent;
+    return strategy.extent(shape);
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new RangeError(`${where}: ${error.message}`, { cause: error });
+    throw error instanceof RangeError ? located(where, error) : error;
   }
 }
 
-function checkStrategy({ name, virtualRows, virtualInput }: Strategy): void {
-  if (!Number.isInteger(virtualRows) || virtualRows < 0) {
-    throw new RangeError(`${name}: virtualRows is ${virtualRows}; give a whole number from 0`);
-  }
-  if (virtualRows > 0 !== (virtualInput !== undefined)) {
-    throw new RangeError(
-      `${name}: virtualRows is ${virtualRows} and virtualInput is ${virtualInput ? "there" : "missing"}; ` +
-        "a strategy needs both or neither",
-    );
-  }
-}
+const located = (where: string, error: RangeError): RangeError =>
+  new RangeError(`${where}: ${error.message}`, { cause: error });
 
 /**
  * A layer's parts with their extents and weights, which sum to 1. A part with virtual rows gets

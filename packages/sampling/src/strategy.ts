@@ -38,7 +38,8 @@ export interface VirtualShape {
 
 /**
  * Which part of a layer's values its statistics come from. All channels share one block; its size
- * is fixed when the model is built, its origin is drawn for every layer and step.
+ * is fixed when the model is built, its origin is drawn for every layer and step. What is no block, such as every
+ * other image or pixel, cannot be said; a `mixture` joins several blocks.
  */
 export interface Strategy {
   /** As users write it: "bs:4". */

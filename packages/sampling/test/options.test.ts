@@ -1,6 +1,14 @@
 // What plain JavaScript passes where types refuse nothing.
 
-import { fullBatch, mixture } from "@fewnorm/sampling";
+import {
+  drawOrigin,
+  fullBatch,
+  mixture,
+  planExtent,
+  type Strategy,
+  strategyConformance,
+} from "@fewnorm/sampling";
+import { key } from "@fewnorm/tensor";
 import test from "tape";
 
 test("options that are none, or are misspelt, are refused", (t) => {
@@ -15,5 +23,104 @@ test("options that are none, or are misspelt, are refused", (t) => {
     t.throws(make, message);
     t.throws(make, TypeError);
   }
+  t.end();
+});
+
+const shape = { rows: 8, height: 4, width: 4 };
+const mine = {
+  name: "mine:2",
+  virtualRows: 0,
+  extent: () => ({ rows: 2, height: 4, width: 4 }) as unknown,
+  origin: () => ({ row: 0, top: 0, left: 0 }) as unknown,
+};
+const changed = (changes: object) => ({ ...mine, ...changes }) as unknown as Strategy;
+
+test("what is no strategy says what it lacks, wherever it is given", (t) => {
+  const cases: [unknown, RegExp][] = [
+    [() => mine, /layer: a strategy is a function; give an object/],
+    [changed({ name: undefined }), /layer: a strategy's name is undefined; give one/],
+    [changed({ name: "" }), /layer: a strategy's name is ""/],
+    [
+      changed({ extent: undefined }),
+      /layer: mine:2: extent is undefined; .* \(shape\) => \({ rows/,
+    ],
+    [changed({ origin: 3 }), /layer: mine:2: origin is 3; .* => \({ row, top, left }\)/],
+    [
+      changed({ virtualRows: undefined }),
+      /layer: mine:2: virtualRows is undefined; .* and 0 where/,
+    ],
+  ];
+  for (const [strategy, message] of cases) {
+    t.throws(() => planExtent("layer", strategy as Strategy, shape), message);
+    const inMixture = new RegExp(message.source.replace("layer", "mixture: part 1"));
+    t.throws(() => mixture([{ strategy: strategy as Strategy }]), inMixture);
+  }
+  t.end();
+});
+
+test("what is no extent or origin is shown, with what to return", (t) => {
+  const extents: [unknown, RegExp][] = [
+    [undefined, /TypeError: layer: mine:2: extent gave undefined; let it return { rows, height/],
+    [4, /TypeError: .*extent gave 4/],
+    [[2, 4, 4], /TypeError: .*extent gave \[2,4,4\]/],
+    [
+      { rows: "2", height: 4, width: 4 },
+      /RangeError: .*the sample's rows is "2", and the map has 8/,
+    ],
+    [{ rows: 2, height: 4 }, /RangeError: .*the sample's width is undefined, and the map has 4/],
+    [
+      { rows: 2, height: 4, width: 4, stride: 2 },
+      /TypeError: .*extent gave "stride"; .*consecutive/,
+    ],
+  ];
+  for (const [extent, message] of extents) {
+    t.throws(() => planExtent("layer", changed({ extent: () => extent }), shape), message);
+  }
+  t.deepEqual(
+    planExtent("layer", changed({ extent: (own: object) => own }), {
+      ...shape,
+      channels: 3,
+    } as never),
+    { ...shape, channels: 3 },
+    "what the shape has, may be copied",
+  );
+  const origins: [unknown, RegExp][] = [
+    [undefined, /TypeError: drawOrigin: mine:2: origin gave undefined; let it return { row, top/],
+    [3, /TypeError: .*origin gave 3/],
+    [{ row: 3 }, /RangeError: .*mine:2 drew row 3, top undefined, left undefined; give whole/],
+    [{ row: 0.5, top: 0, left: 0 }, /RangeError: .*drew row 0.5/],
+  ];
+  const extent = { rows: 2, height: 4, width: 4 };
+  for (const [origin, message] of origins) {
+    const strategy = changed({ origin: () => origin });
+    t.throws(() => drawOrigin({ strategy, extent, shape }, key(1)), message);
+  }
+  t.end();
+});
+
+test("the conformance suite tells the reason once, and ends no test by an error of its own", (t) => {
+  const reports = (strategy: Strategy) => {
+    const failed: string[] = [];
+    const check = (passed: boolean, message = "") => {
+      if (!passed) failed.push(message);
+    };
+    const context = {
+      ok: (value: unknown, message?: string) => check(Boolean(value), message),
+      equal: (a: unknown, b: unknown, message?: string) => check(a === b, message),
+      deepEqual: (a: unknown, b: unknown, message?: string) =>
+        check(JSON.stringify(a) === JSON.stringify(b), message),
+      end() {},
+    };
+    strategyConformance((_name, body) => body(context), strategy);
+    return failed;
+  };
+  const [reason, ...others] = reports(changed({ extent: undefined }));
+  t.match(reason ?? "", /of 11 maps tried 0 can be sampled; one cannot: .*extent is undefined/);
+  t.deepEqual(others, []);
+  const wanderers = reports(changed({ origin: () => undefined }));
+  t.ok(
+    wanderers.some((one) => /origin gave undefined; let it return/.test(one)),
+    wanderers[0],
+  );
   t.end();
 });

@@ -104,7 +104,7 @@ test("drawOrigins: three numbers for each part of each layer, from their own key
   const astray = { ...part, strategy: strategy({ origin: () => ({ row: 8, top: 0, left: 0 }) }) };
   t.throws(
     () => drawOrigins([{ parts: [astray] }], key(1)),
-    /RangeError: drawOrigins: own drew row 8/,
+    /RangeError: drawOrigin: own drew row 8/,
   );
   t.end();
 });

@@ -113,3 +113,18 @@ test("a sample that is too small names its layer, split or not", async (t) => {
   }
   await backend.dispose();
 });
+
+test("a strategy's origin out of range is refused, split or not", async (t) => {
+  const backend = createReferenceBackend({ precision: "float64" });
+  const model = residualModel(batchNorm({ sampling: from(batch, batchSampling({ images: 4 })) }));
+  for (const micro of [batch, 4]) {
+    const trainer = await createTrainer(backend, model, { batch, micro });
+    await trainer.initialize(key(1));
+    const message = await trainer.step({ ...feeds, learningRate: 0.1 }).then(
+      () => "made a step",
+      (error: Error) => error.message,
+    );
+    t.match(message, /drawOrigin: bs:4 drew row 12, .* below 12/, `micro-batches of ${micro}`);
+  }
+  await backend.dispose();
+});
