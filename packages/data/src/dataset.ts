@@ -8,8 +8,11 @@ export interface Split {
   /** N·C·H·W pixel values, 0 … 255. Lies in shared memory where the platform has it. */
   readonly images: Uint8Array;
   /** N class numbers, each below the number of classes. */
-  readonly labels: Uint8Array;
+  readonly labels: Labels;
 }
+
+/** Class numbers, in whatever width holds them: one byte goes to 255. */
+export type Labels = Uint8Array | Uint16Array | Int32Array;
 
 /** A data set for image classification, wholly in memory. Plain data: build one by hand, or with `createDataset`. */
 export interface Dataset {
@@ -47,7 +50,7 @@ export function createDataset(parts: DatasetParts): Dataset {
     ["test", test],
   ] as const) {
     checkSplit("createDataset", split, shape, which);
-    const wrong = split.labels.findIndex((label) => label >= classes.length);
+    const wrong = wrongLabel(split.labels, classes.length);
     if (wrong >= 0) {
       throw new RangeError(
         `createDataset: ${which} label ${wrong} is ${split.labels[wrong]}, but there are ${classes.length} classes; labels go from 0 to ${classes.length - 1}`,
@@ -56,6 +59,10 @@ export function createDataset(parts: DatasetParts): Dataset {
   }
   return { name, classes, shape, train, test, ...channelStatistics(train.images, shape) };
 }
+
+/** The first label that is not one of 0 … classes − 1; −1 where there is none. */
+export const wrongLabel = (labels: Labels, classes: number): number =>
+  labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes));
 
 /**
  * Throws a RangeError unless the arrays of `split` have the sizes that its count and `shape` ask for, and a TypeError

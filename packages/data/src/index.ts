@@ -9,7 +9,14 @@ export {
   createBatches,
 } from "./batches.ts";
 export { loadCifar10 } from "./cifar10.ts";
-export { createDataset, type Dataset, type DatasetParts, type Split } from "./dataset.ts";
+export {
+  createDataset,
+  type Dataset,
+  type DatasetParts,
+  type Labels,
+  type Split,
+  wrongLabel,
+} from "./dataset.ts";
 export { loadEmbedded } from "./embedded.ts";
 export { type Idx, loadIdx, parseIdx } from "./idx.ts";
 export { loadMnist, type MnistOptions } from "./mnist.ts";

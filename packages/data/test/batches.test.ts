@@ -1,5 +1,11 @@
 // Batches: their order, their content, the last of an epoch, buffers, and what is refused.
-import { type BatchesOptions, createBatches, loadEmbedded } from "@fewnorm/data";
+import {
+  type BatchesOptions,
+  createBatches,
+  createDataset,
+  createPrefetch,
+  loadEmbedded,
+} from "@fewnorm/data";
 import { foldIn, key, permutation } from "@fewnorm/tensor";
 import test from "tape";
 import { indicesOf, smallDataset, unnormalized } from "./small-dataset.ts";
@@ -137,6 +143,22 @@ test("batches: a padded batch in a used buffer has nothing of the batch before",
   t.ok(images.subarray(60).every((x) => x === 0));
   t.deepEqual([...labels], [4, 0, 0, 0]);
   t.end();
+});
+
+test("batches: labels beyond a byte, whatever array they come in", async (t) => {
+  const data = smallDataset(4);
+  const numbers = [999, 0, 256, 65];
+  for (const kind of [Uint16Array, Int32Array]) {
+    const labels = kind.from(numbers);
+    const classes = Array.from({ length: 1000 }, (_, i) => `class ${i}`);
+    const dataset = createDataset({ ...data, classes, train: { ...data.train, labels } });
+    const options = { dataset, batchSize: 4 };
+    t.deepEqual([...createBatches(dataset.train, options).batch(0, 0).labels], numbers, kind.name);
+    const prefetch = await createPrefetch(dataset.train, options);
+    t.equal(prefetch.mode, "worker");
+    t.deepEqual([...(await prefetch.batch(0, 0)).labels], numbers, "by way of a worker");
+    await prefetch.dispose();
+  }
 });
 
 test("batches: lastBatch overrules what the key suggests", (t) => {

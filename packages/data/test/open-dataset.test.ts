@@ -121,6 +121,8 @@ test("createDataset: refuses parts that do not fit", (t) => {
     ],
     [{ train: { ...split, labels: Uint8Array.of(0) } }, /train has 1 labels for 2 images/],
     [{ train: { ...split, labels: Uint8Array.of(0, 2) } }, /train label 1 is 2, .* 2 classes/],
+    [{ test: { ...split, labels: Int32Array.of(-1, 0) } }, /test label 0 is -1, .* 2 classes/],
+    [{ test: { ...split, labels: Float32Array.of(0, 0.5) } }, /test label 1 is 0.5, .* 2 classes/],
     [
       { train: { count: 0, images: new Uint8Array(), labels: new Uint8Array() } },
       /train has 0 images/,

@@ -245,7 +245,7 @@ function chosen(
   const size = c * h * w;
   const count = indices.length;
   const images = new Uint8Array(count * size);
-  const labels = new Uint8Array(count);
+  const labels = new Int32Array(count);
   for (let i = 0; i < count; i++) {
     const index = indices[i] as number;
     images.set(split.images.subarray(index * size, (index + 1) * size), i * size);

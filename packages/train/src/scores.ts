@@ -1,6 +1,6 @@
 // Loss and accuracy of logits, on the host.
 
-import type { Split } from "@fewnorm/data";
+import { type Split, wrongLabel } from "@fewnorm/data";
 import type { Model } from "@fewnorm/nn";
 
 /** Sums over the images that were scored; divide by `count` for means. */
@@ -20,7 +20,7 @@ export function checkLabels(
   { labels }: Pick<Split, "labels">,
   { name, classes }: Pick<Model, "name" | "classes">,
 ): void {
-  const image = labels.findIndex((label) => label >= classes);
+  const image = wrongLabel(labels, classes);
   if (image < 0) return;
   throw new RangeError(
     `${where}: image ${image} has label ${labels[image]}, but ${name} has ${classes} classes, 0 ... ${classes - 1}; use the data set that it was made for`,

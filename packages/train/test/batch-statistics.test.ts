@@ -26,12 +26,12 @@ import { tinyDataset, tinyModel, withTrainer } from "./tiny.ts";
 const dataset = tinyDataset();
 
 /** A norm alone, on the images themselves. */
-const bare = (norm: Norm): Model => ({
+const bare = (norm: Norm, classes = 3): Model => ({
   name: "bare",
   inputShape: [1, 6, 6],
-  classes: 3,
+  classes,
   logits: (scope, images) =>
-    dense(scope, "fc", globalAveragePool(norm.layer(scope, "bn", images)), { units: 3 }),
+    dense(scope, "fc", globalAveragePool(norm.layer(scope, "bn", images)), { units: classes }),
 });
 
 /** First values of a model's states. */
@@ -229,10 +229,23 @@ test("where batches are scored by their own statistics nothing is dropped", asyn
   await backend.dispose();
 });
 
+test("labels beyond a byte are scored as they are", async (t) => {
+  const backend = float64();
+  const model = bare(instanceNorm(), 1000);
+  const tensors = tensorsOf(model);
+  const options = { dataset, batch: 5 };
+  const lossOf = async (label: number) => {
+    const split = { ...dataset.test, labels: new Uint16Array(10).fill(label) };
+    return (await evaluateWithBatchStatistics(backend, model, tensors, split, options)).loss;
+  };
+  t.notEqual(await lossOf(999), await lossOf(999 % 256));
+  await backend.dispose();
+});
+
 test("labels that the model has no class for are refused before anything is scored", async (t) => {
   const backend = float64();
   const model = bare(batchNorm());
-  const split = { ...dataset.test, labels: dataset.test.labels.map((label) => label + 1) };
+  const split = { ...dataset.test, labels: Int32Array.from(dataset.test.labels, (i) => i + 1) };
   const expected = /image 2 has label 3, but bare has 3 classes/;
   const message = (error: Error) => error.message;
   const options = { dataset, batch: 5 };

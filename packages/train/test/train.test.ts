@@ -265,6 +265,19 @@ test("a checkpoint of another training is refused before anything changes", asyn
   t.match(await message({ resume: late }), /here is of step 100, but 3 epochs have 18/);
 });
 
+test("a checkpoint's labels are the same in an array of another type", async (t) => {
+  const { last: checkpoint } = await run({}, 2);
+  const { train: training, test: testing } = dataset;
+  const wide = {
+    ...dataset,
+    train: { ...training, labels: Uint16Array.from(training.labels) },
+    test: { ...testing, labels: Int32Array.from(testing.labels) },
+  };
+  const options = { ...common, resume: { checkpoint, where: "here" } };
+  const first = await withTrainer(async (trainer) => train(trainer, wide, options).next());
+  t.equal(first.value?.type, "start");
+});
+
 test("a checkpoint that does not know its labels, as older ones, is resumed and learns them", async (t) => {
   const { last } = await run({}, 2);
   const { labels, ...settings } = last.settings;
