@@ -1,6 +1,7 @@
 // Measures several cases side by side: in rounds, each in a random order, every sample kept.
 
 import { foldIn, type Key, permutation } from "@fewnorm/tensor";
+import { turn } from "./turn.ts";
 
 /** Something whose time is measured. */
 export interface Case {
@@ -47,13 +48,6 @@ export interface InterleaveOptions {
   readonly now?: () => number;
 }
 
-/** Pages have no setImmediate. */
-const nextTurn = (): Promise<void> =>
-  new Promise((resolve) => {
-    if (typeof setImmediate === "function") setImmediate(resolve);
-    else setTimeout(resolve);
-  });
-
 /** How long warming up takes, in milliseconds and as a share of the time: engines compile hot code anew, and better. */
 const warmUp = { most: 1000, share: 0.05 };
 
@@ -78,8 +72,7 @@ export async function interleave(
 
   /** One run of a case; undefined when interrupted. */
   async function once(index: number, round: number): Promise<number | "over" | undefined> {
-    // Signals and terminals are served by the event loop, which backends may never return to by themselves.
-    await nextTurn();
+    await turn();
     if (signal?.aborted) return undefined;
     if (over.has(index)) return "over";
     const { prepare, run, ownClock, twice } = cases[index] as Case;

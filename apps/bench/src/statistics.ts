@@ -42,12 +42,15 @@ export function sortedQuantile(sorted: ArrayLike<number>, q: number): number {
 /**
  * The median with its bootstrap interval: `resamples` times as many values are drawn from `values`, with
  * repetition, as there are; the interval holds the middle share `level` of their medians (percentile method,
- * Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979).
- * @throws RangeError without values.
+ * Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979); undefined without values.
  */
-export function estimateMedian(values: ArrayLike<number>, options: EstimateOptions): Estimate {
+export function estimateMedian(
+  values: ArrayLike<number>,
+  options: EstimateOptions,
+): Estimate | undefined {
   const { key, level = 0.95, resamples = 1000 } = options;
   const count = values.length;
+  if (count === 0) return undefined;
   const bits = randomBits(key, resamples * count);
   const medians = new Float64Array(resamples);
   const drawn = new Float64Array(count);
@@ -83,8 +86,7 @@ export function estimateRatio(
   b: readonly number[],
   options: EstimateOptions,
 ): Estimate | undefined {
-  const ratios = pairedRatios(a, b);
-  return ratios.length === 0 ? undefined : estimateMedian(ratios, options);
+  return estimateMedian(pairedRatios(a, b), options);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { foldIn, key, normal } from "@fewnorm/tensor";
 import test from "tape";
 import {
+  type Estimate,
   estimateMedian,
   estimateRatio,
   median,
@@ -8,6 +9,10 @@ import {
   sortedQuantile,
   wilsonInterval,
 } from "../src/statistics.ts";
+
+/** Of samples that there are. */
+const estimated = (...given: Parameters<typeof estimateMedian>) =>
+  estimateMedian(...given) as Estimate;
 
 test("median: known answers", (t) => {
   t.equal(median([7]), 7);
@@ -33,15 +38,16 @@ test("sortedQuantile: as NumPy's default", (t) => {
 test("estimateMedian: what follows from the samples alone", (t) => {
   const constant = estimateMedian([5, 5, 5, 5], { key: key(1) });
   t.deepEqual(constant, { median: 5, low: 5, high: 5, count: 4 }, "no spread, no doubt");
+  t.equal(estimateMedian([], { key: key(1) }), undefined, "nothing measured, no number");
   t.deepEqual(estimateMedian([3], { key: key(1) }), { median: 3, low: 3, high: 3, count: 1 });
 
   const values = Array.from(normal(key(2), 41));
-  const one = estimateMedian(values, { key: key(3) });
+  const one = estimated(values, { key: key(3) });
   t.deepEqual(estimateMedian(values, { key: key(3) }), one, "the same key, the same interval");
   t.ok(one.low <= one.median && one.median <= one.high, "the interval is around the median");
-  const wider = estimateMedian(values, { key: key(3), level: 0.999 });
+  const wider = estimated(values, { key: key(3), level: 0.999 });
   t.ok(wider.low <= one.low && wider.high >= one.high, "more confidence, a wider interval");
-  const scaled = estimateMedian(
+  const scaled = estimated(
     values.map((value) => 8 * value),
     { key: key(3) },
   );
@@ -59,7 +65,7 @@ test("estimateMedian: the interval holds the true median as often as it says", (
   for (let i = 0; i < sets; i++) {
     const own = foldIn(key(4), i);
     const values = normal(foldIn(own, 0), 25).map(Math.exp);
-    const { low, high } = estimateMedian(values, { key: foldIn(own, 1), resamples: 400 });
+    const { low, high } = estimated(values, { key: foldIn(own, 1), resamples: 400 });
     if (low <= 1 && 1 <= high) held++;
     width += (high - low) / sets;
   }

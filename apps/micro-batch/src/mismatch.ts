@@ -58,11 +58,8 @@ export async function createMismatchMeter(
       for (const { name } of states) await state.write(name, tensors.get(name)?.values ?? []);
       const sums = layers.map(() => 0);
       for (const [i, shown] of images.entries()) {
-        const drawn = Object.entries(drawAll(training.draws, foldIn(key, i)));
-        const trained = await compiled[0]?.run({
-          images: shown,
-          ...Object.fromEntries(drawn.filter(([name]) => name in training.graph.inputs)),
-        });
+        const drawn = drawAll(training.draws, foldIn(key, i), training.graph);
+        const trained = await compiled[0]?.run({ images: shown, ...drawn });
         const tested = await compiled[1]?.run({ images: shown });
         for (const [k, { name, map, virtual }] of layers.entries()) {
           const a = elementsOf(name, trained?.[name] as HostValue, [virtual + batch, ...map]);

@@ -4,6 +4,7 @@ import {
   type Builder,
   type DType,
   foldIn,
+  type Graph,
   type Key,
   type Shape,
   sameShape,
@@ -144,7 +145,15 @@ export function createScope(
   return { scope: scopeAt(""), declarations: { states, draws } };
 }
 
-/** Draws every declared value for the step that `key` belongs to, by input name. */
-export function drawAll(draws: readonly Draw[], key: Key): Record<string, ArrayLike<number>> {
-  return Object.fromEntries(draws.map(({ name, draw }, i) => [name, draw(foldIn(key, i))]));
+/**
+ * Draws every declared value for the step that `key` belongs to, by input name.
+ * @param graph where given, leaves out what it does not read, which its runs would refuse
+ */
+export function drawAll(
+  draws: readonly Draw[],
+  key: Key,
+  graph?: Graph,
+): Record<string, ArrayLike<number>> {
+  const drawn = draws.map(({ name, draw }, i) => [name, draw(foldIn(key, i))] as const);
+  return Object.fromEntries(drawn.filter(([name]) => graph === undefined || name in graph.inputs));
 }

@@ -9,7 +9,7 @@ import {
   virtualRowsOf,
   zeros,
 } from "@fewnorm/nn";
-import { createBuilder, key, reshape, sum } from "@fewnorm/tensor";
+import { createBuilder, key, reshape, sum, type Tensor } from "@fewnorm/tensor";
 import test from "tape";
 
 test("names are the path's, and states are declared once", (t) => {
@@ -38,13 +38,17 @@ test("evaluation changes nothing", (t) => {
 });
 
 test("drawn values have keys of their own, by step and by name", (t) => {
-  const { scope, declarations } = createScope(createBuilder(), "train");
-  for (const name of ["a", "b"]) scope.drawn(name, [2], "int32", (from) => [...from]);
+  const builder = createBuilder();
+  const { scope, declarations } = createScope(builder, "train");
+  const [, b] = ["a", "b"].map((name) => scope.drawn(name, [2], "int32", (from) => [...from]));
   t.throws(() => scope.drawn("a", [2], "int32", (from) => [...from]), /"a" is drawn already/);
   const [first, again, next] = [1, 1, 2].map((step) => drawAll(declarations.draws, key(step)));
   t.deepEqual(first, again, "the same step");
   t.notDeepEqual(first?.a, first?.b, "another name");
   t.notDeepEqual(first?.a, next?.a, "another step");
+  builder.output("b", b as Tensor);
+  const { b: read } = first ?? {};
+  t.deepEqual(drawAll(declarations.draws, key(1), builder.finish()), { b: read }, "what is read");
   t.end();
 });
 

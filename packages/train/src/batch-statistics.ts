@@ -219,13 +219,7 @@ async function withModel<T>(
     for (const [name, { values }] of given) await state.write(name, values);
     const executable = await backend.compile(graph, state);
     try {
-      const run: Run = (images, key) => {
-        const drawn = Object.entries(drawAll(draws, key));
-        return executable.run({
-          images,
-          ...Object.fromEntries(drawn.filter(([name]) => name in graph.inputs)),
-        });
-      };
+      const run: Run = (images, key) => executable.run({ images, ...drawAll(draws, key, graph) });
       return await body(run, new Map(updated.map(({ name, shape }) => [name, shape])), graph);
     } finally {
       await executable.dispose();

@@ -20,6 +20,14 @@ export interface OpenedMode extends ModeName {
   readonly emulated: boolean;
 }
 
+/** @throws Error that says why the mode can't be had. */
+export async function openMode({ mode, place }: ModeName): Promise<OpenedMode> {
+  const backend = await createGpuBackend({ mode });
+  await backend.dispose();
+  const { description, adapter, emulated } = backend;
+  return { mode, place, description, adapter, emulated };
+}
+
 /** Images in a batch: a GPU needs many to be busy, a processor has enough of few. */
 const batches = { gpu: 128, processor: 32 };
 

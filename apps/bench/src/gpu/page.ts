@@ -1,12 +1,12 @@
 // What a page does for the suite `gpu`; chromium.ts bundles it and opens it.
 
-import { createGpuBackend, type GpuMode } from "@fewnorm/backend-gpu";
+import type { GpuMode } from "@fewnorm/backend-gpu";
 import { loadEmbedded } from "@fewnorm/data";
 import type { Key } from "@fewnorm/tensor";
 import { nameNorms } from "../named-norms.ts";
 import type { Options } from "../options.ts";
 import type { Section, SuiteContext } from "../suite.ts";
-import { measureMode, type OpenedMode } from "./measure-mode.ts";
+import { measureMode, type OpenedMode, openMode } from "./measure-mode.ts";
 
 /** What is measured. */
 export interface PageJob {
@@ -29,10 +29,7 @@ const page = {
   /** The mode as it is here, or why it can't be had. */
   async open(mode: GpuMode): Promise<OpenedMode | string> {
     try {
-      const backend = await createGpuBackend({ mode });
-      await backend.dispose();
-      const { description, adapter, emulated } = backend;
-      return { mode, place: "Chromium", description, adapter, emulated };
+      return await openMode({ mode, place: "Chromium" });
     } catch (error) {
       return (error as Error).message;
     }

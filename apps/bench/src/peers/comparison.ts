@@ -2,6 +2,7 @@
 
 import type { Key } from "@fewnorm/tensor";
 import type { Series } from "../interleave.ts";
+import { resultsOf, seriesOf } from "../section-parts.ts";
 import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
 import type { Result, Section } from "../suite.ts";
 import { mapEstimate, mebibytes, none, ratio, short } from "../words.ts";
@@ -31,20 +32,17 @@ export function describeComparison(key: Key, measured: Measured): Section {
   const rows = entrants.map((entrant, i) => {
     const { name, setting, firstMilliseconds, process } = entrant;
     const own = series[i]?.milliseconds ?? [];
-    const keep = (quantity: string, estimate: Estimate | undefined) => {
-      if (estimate === undefined) return;
-      const { median, low, high } = estimate;
-      results.push({ case: name, quantity, value: median, low, high });
-    };
-    const time = own.length === 0 ? undefined : estimateMedian(own, { key });
+    const time = estimateMedian(own, { key });
     const speed = mapEstimate(time, (milliseconds) => (1000 * entrant.batch) / milliseconds);
     const longer = entrant === us ? undefined : estimateRatio(own, ours, { key });
     const faster = mapEstimate(longer, (times) => (times * batch) / entrant.batch);
     const peak = process.peakBytes();
-    keep("step ms", time);
-    keep("images/s", speed);
-    keep("fewnorm / it", faster);
-    results.push({ case: name, quantity: "first ms", value: firstMilliseconds });
+    results.push(
+      ...resultsOf(name, "step ms", time),
+      ...resultsOf(name, "images/s", speed),
+      ...resultsOf(name, "fewnorm / it", faster),
+      { case: name, quantity: "first ms", value: firstMilliseconds },
+    );
     if (peak !== undefined) results.push({ case: name, quantity: "peak bytes", value: peak });
     return [
       name,
@@ -86,12 +84,7 @@ export function describeComparison(key: Key, measured: Measured): Section {
     ],
     rows: [...rows, ...left],
     settings: { subject, norm, work, batch, threads, device },
-    series: series.map(({ name, milliseconds }) => ({
-      case: name,
-      measure: "step",
-      unit: "ms",
-      samples: milliseconds,
-    })),
+    series: seriesOf("step", series),
     results,
   };
 }

@@ -19,9 +19,11 @@ import {
   train,
 } from "@fewnorm/train";
 import { possibleNorms } from "../named-norms.ts";
+import { resultsOf, seriesOf } from "../section-parts.ts";
 import { estimateMedian, wilsonInterval } from "../statistics.ts";
 import type { Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { planTraining, type TrainingPlan } from "../training-plan.ts";
+import { turn } from "../turn.ts";
 import { grouped, mapEstimate, none, short } from "../words.ts";
 
 export const accuracy: Suite = {
@@ -155,7 +157,7 @@ async function trialSpeed(
     await trainer.step({ images, labels, learningRate: 0, key: foldIn(key, trial) });
     // The first step is slower.
     if (trial > 0) times.push(performance.now() - began);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
   return times.length === 0 ? batch : (1000 * batch) / Math.min(...times);
 }
@@ -176,7 +178,7 @@ async function advance(course: Course, batch: number): Promise<void> {
         return;
       }
       // So that Ctrl-C is heard between two steps.
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
   } catch (error) {
     // A norm that a training diverges with is a result, too.
@@ -210,14 +212,9 @@ function describe(
   const failures: string[] = [];
   const rows = courses.map((course) => {
     const { name, stepMilliseconds, trainingLoss, evaluation, inTraining, failure } = course;
-    const rate =
-      stepMilliseconds.length === 0
-        ? undefined
-        : mapEstimate(estimateMedian(stepMilliseconds, { key }), (ms) => (1000 * batch) / ms);
-    if (rate !== undefined) {
-      const { median, low, high } = rate;
-      results.push({ case: name, quantity: "images/s", value: median, low, high });
-    }
+    const time = estimateMedian(stepMilliseconds, { key });
+    const rate = mapEstimate(time, (milliseconds) => (1000 * batch) / milliseconds);
+    results.push(...resultsOf(name, "images/s", rate));
     if (failure !== undefined) failures.push(`${name}: ${failure}`);
     if (trainingLoss !== undefined) {
       results.push({ case: name, quantity: "training loss", value: trainingLoss });
@@ -260,12 +257,10 @@ function describe(
       data: dataset.name,
       backend,
     },
-    series: courses.map(({ name, stepMilliseconds }) => ({
-      case: name,
-      measure: "step",
-      unit: "ms",
-      samples: stepMilliseconds,
-    })),
+    series: seriesOf(
+      "step",
+      courses.map(({ name, stepMilliseconds: milliseconds }) => ({ name, milliseconds })),
+    ),
     results,
   };
 }

@@ -1,11 +1,17 @@
 // Layer, block and step on every mode of gpu.js that runs here, in Node and in a browser.
 
-import { createGpuBackend, type GpuMode, gpuModes } from "@fewnorm/backend-gpu";
+import { type GpuMode, gpuModes } from "@fewnorm/backend-gpu";
 import { usageError } from "@fewnorm/command-line";
 import { foldIn } from "@fewnorm/tensor";
 import { allModes } from "../gpu/all-modes.ts";
 import { type Chromium, openChromium } from "../gpu/chromium.ts";
-import { type ModeName, measureMode, nameOf, type OpenedMode } from "../gpu/measure-mode.ts";
+import {
+  type ModeName,
+  measureMode,
+  nameOf,
+  type OpenedMode,
+  openMode,
+} from "../gpu/measure-mode.ts";
 import type { Section, Suite, SuiteContext } from "../suite.ts";
 import { none } from "../words.ts";
 
@@ -35,7 +41,7 @@ export const gpu: Suite = {
       const refused: Refused[] = [];
       for (const name of wantedModes(context)) {
         context.status(`opening ${nameOf(name)}`);
-        const mode = await openMode(name, async () => {
+        const mode = await tryMode(name, async () => {
           chromium ??= await openChromium();
           return chromium;
         });
@@ -88,21 +94,16 @@ function wantedModes({ options }: SuiteContext): readonly ModeName[] {
 }
 
 /** A mode as it is, or why it can't be had. */
-async function openMode(
-  { mode, place }: ModeName,
+async function tryMode(
+  name: ModeName,
   browser: () => Promise<Chromium>,
 ): Promise<OpenedMode | string> {
   const withoutSubject = (reason: string) =>
     (reason.split("\n")[0] as string).replace(/^.*can't be had here: /, "");
   try {
-    if (place === "Chromium") {
-      const opened = await (await browser()).open(mode);
-      return typeof opened === "string" ? withoutSubject(opened) : opened;
-    }
-    const backend = await createGpuBackend({ mode });
-    await backend.dispose();
-    const { description, adapter, emulated } = backend;
-    return { mode, place, description, adapter, emulated };
+    if (name.place === "Node") return await openMode(name);
+    const opened = await (await browser()).open(name.mode);
+    return typeof opened === "string" ? withoutSubject(opened) : opened;
   } catch (error) {
     return withoutSubject((error as Error).message);
   }

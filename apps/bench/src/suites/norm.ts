@@ -16,7 +16,8 @@ import {
   worksInPlace,
 } from "../normalized-piece.ts";
 import type { LayerShape, Options } from "../options.ts";
-import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
+import { resultsOf, seriesOf } from "../section-parts.ts";
+import { estimateMedian, estimateRatio } from "../statistics.ts";
 import type { NamedNorm, Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { milliseconds, none, ratio } from "../words.ts";
 
@@ -141,9 +142,7 @@ async function compilePieces({ backend, backendName, piece, shape, norms }: Job,
             twice: true,
             async prepare(round) {
               await preparation?.run();
-              const drawn = Object.entries(drawAll(draws, foldIn(key, round)));
-              // A draw that the graph does not read is not fed.
-              feeds = Object.fromEntries(drawn.filter(([input]) => input in graph.inputs));
+              feeds = drawAll(draws, foldIn(key, round), graph);
             },
             run: () => executable.run(feeds),
           };
@@ -168,20 +167,15 @@ function describe(
     series.get(pass)?.find((one) => one.name === name)?.milliseconds ?? [];
   const baselines = piece === layer ? ["bn"] : ["bn", "none"];
   const results: Result[] = [];
-  const keep = (name: string, quantity: string, estimate: Estimate | undefined) => {
-    if (estimate === undefined) return;
-    const { median, low, high } = estimate;
-    results.push({ case: name, quantity, value: median, low, high });
-  };
   const rows = passes.flatMap((pass) =>
     norms.map(({ name }) => {
       const own = samplesOf(pass, name);
-      const time = own.length === 0 ? undefined : estimateMedian(own, { key });
-      keep(name, `${passNames[pass]} ms`, time);
+      const time = estimateMedian(own, { key });
+      results.push(...resultsOf(name, `${passNames[pass]} ms`, time));
       const ratios = baselines.map((baseline) => {
         if (baseline === name) return own.length === 0 ? none : "1";
         const estimate = estimateRatio(own, samplesOf(pass, baseline), { key });
-        keep(name, `${passNames[pass]} / ${baseline}`, estimate);
+        results.push(...resultsOf(name, `${passNames[pass]} / ${baseline}`, estimate));
         return ratio(estimate);
       });
       return [name, passNames[pass], milliseconds(time), ...ratios];
@@ -204,14 +198,7 @@ function describe(
     head: ["norm", "pass", "time", ...baselines.map((baseline) => `/ ${baseline}`)],
     rows,
     settings: { piece: piece.name, shape: shape.join("x"), backend: backend.description },
-    series: passes.flatMap((pass) =>
-      (series.get(pass) ?? []).map(({ name, milliseconds: samples }) => ({
-        case: name,
-        measure: passNames[pass],
-        unit: "ms",
-        samples,
-      })),
-    ),
+    series: passes.flatMap((pass) => seriesOf(passNames[pass], series.get(pass) ?? [])),
     results,
   };
 }

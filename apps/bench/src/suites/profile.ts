@@ -1,6 +1,7 @@
 // Where the time of a training step goes: by primitive and by layer.
 
-import { type Batch, createBatches } from "@fewnorm/data";
+import type { Backend, Executable, Feeds } from "@fewnorm/backend";
+import { createBatches, type Dataset } from "@fewnorm/data";
 import { drawAll } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import { parseModel } from "@fewnorm/presets";
@@ -8,8 +9,10 @@ import { foldIn, type Graph, nodeCost } from "@fewnorm/tensor";
 import { initializeStates, sgd, type Traced, traceTraining } from "@fewnorm/train";
 import { type MachineLimits, measureLimits } from "../machine-limits.ts";
 import { possibleNorms } from "../named-norms.ts";
+import { seriesOf } from "../section-parts.ts";
 import { median } from "../statistics.ts";
 import type { Result, Section, Suite, SuiteContext } from "../suite.ts";
+import { turn } from "../turn.ts";
 import { short } from "../words.ts";
 
 export const profile: Suite = {
@@ -47,104 +50,122 @@ interface Job {
   readonly leftOut: readonly string[];
 }
 
-async function* profileStep(
-  context: SuiteContext,
-  { name, trace, model, batch, leftOut }: Job,
-): AsyncGenerator<Section> {
-  const { key, deadline, signal, status } = context;
+async function* profileStep(context: SuiteContext, job: Job): AsyncGenerator<Section> {
+  const { key, status } = context;
   const backend = await context.backend();
   status("measuring the machine's limits");
   const limits = await measureLimits(backend);
   const dataset = await context.dataset();
-  status(`compiling ${name}`);
-  const { graph, states, draws } = trace();
+  status(`compiling ${job.name}`);
+  const { graph, states, draws } = job.trace();
   const state = await backend.createState(states);
   for (const [one, values] of initializeStates(states, key)) await state.write(one, values);
   const executable = await backend.compile(graph, state);
   try {
-    if (executable.profile === undefined) {
-      throw new Error(
-        `profile: ${backend.name} does not tell its nodes' times; use --backend wasm`,
-      );
-    }
-    const batches = createBatches(dataset.train, { dataset, batchSize: batch, key });
-    const { images, labels }: Batch = batches.batch(0, 0);
-    const samples = new Map<string, { nodes: readonly number[]; milliseconds: number[] }>();
-    const whole: number[] = [];
-    for (let round = 0; round < 200; round++) {
-      await new Promise((resolve) => setImmediate(resolve));
-      if (signal.aborted || (round > 3 && performance.now() >= deadline)) break;
-      status(`${name}: round ${round}`);
-      const drawn = Object.entries(drawAll(draws, foldIn(key, round)));
-      const feeds = {
-        images,
-        labels,
-        // As in step.ts.
-        learningRate: [0],
-        ...Object.fromEntries(drawn.filter(([input]) => input in graph.inputs)),
-      };
-      const began = performance.now();
-      await executable.run(feeds);
-      const step = performance.now() - began;
-      const times = await executable.profile(feeds);
-      // The first round warms up.
-      if (round === 0) continue;
-      whole.push(step);
-      for (const { nodes, milliseconds } of times) {
-        const identity = nodes.join();
-        const known = samples.get(identity);
-        if (known === undefined) samples.set(identity, { nodes, milliseconds: [milliseconds] });
-        else known.milliseconds.push(milliseconds);
-      }
-    }
-    if (whole.length === 0) return;
-    const items = [...samples.values()].map(({ nodes, milliseconds }) =>
-      itemOf(graph, nodes, median(milliseconds)),
-    );
-    const settings = {
-      model,
-      norm: name,
-      batch,
-      data: dataset.name,
-      image: dataset.shape.join("×"),
-      backend: backend.description,
-    };
-    const series = [
-      { case: name, measure: "step", unit: "ms", samples: whole },
-      ...[...samples.values()].map(({ nodes, milliseconds }) => ({
-        case: name,
-        measure: `nodes ${nodes.join(" ")}`,
-        unit: "ms",
-        samples: milliseconds,
-      })),
-    ];
-    const total = items.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
-    const title = `profile: ${model} with ${name}, batch ${batch}`;
-    const columns = ["time ms", "share", "GFLOP/s", "GB/s", "of limit"];
-    yield {
-      settings,
-      title: `${title}, by primitive`,
-      head: ["primitive", ...columns],
-      caption: [
-        `Medians of ${whole.length} rounds on images of ${settings.image}. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
-        `This machine's limits, measured now: ${short(limits.flopsPerMillisecond / 1e6)} GFLOP/s in a matrix product, ${short(limits.bytesPerMillisecond / 1e6)} GB/s through memory. "of limit" is the time that the nearer of the two would take, by the time taken: above 100% where an algorithm does with fewer flops, or data stay in the cache.`,
-        ...leftOut,
-      ],
-      ...tabulate(name, items, ({ op }) => op, total, limits),
-      series,
-    };
-    yield {
-      settings,
-      title: `${title}, by layer`,
-      head: ["layer", ...columns],
-      caption: ["Forward and backward together."],
-      ...tabulate(name, items, ({ label }) => label, total, limits),
-      series: [],
-    };
+    const batches = createBatches(dataset.train, { dataset, batchSize: job.batch, key });
+    const { images, labels } = batches.batch(0, 0);
+    const samples = await sample(context, backend, executable, job, (round) => ({
+      images,
+      labels,
+      // As in step.ts.
+      learningRate: [0],
+      ...drawAll(draws, foldIn(key, round), graph),
+    }));
+    if (samples.whole.length > 0) yield* describe(job, graph, samples, limits, dataset, backend);
   } finally {
     await executable.dispose();
     await state.dispose();
   }
+}
+
+/** Milliseconds of every round. */
+interface Samples {
+  /** Of the step as a whole. */
+  readonly whole: number[];
+  /** Of what the backend runs at once, each with the nodes that it is. */
+  readonly parts: readonly { readonly nodes: readonly number[]; readonly milliseconds: number[] }[];
+}
+
+/** Runs the step whole and node by node, in turns, until the time is over. */
+async function sample(
+  { deadline, signal, status }: SuiteContext,
+  backend: Backend,
+  executable: Executable,
+  { name }: Job,
+  feedsOf: (round: number) => Feeds,
+): Promise<Samples> {
+  if (executable.profile === undefined) {
+    throw new Error(`profile: ${backend.name} does not tell its nodes' times; use --backend wasm`);
+  }
+  const whole: number[] = [];
+  const parts = new Map<string, Samples["parts"][number]>();
+  for (let round = 0; round < 200; round++) {
+    await turn();
+    if (signal.aborted || (round > 3 && performance.now() >= deadline)) break;
+    status(`${name}: round ${round}`);
+    const feeds = feedsOf(round);
+    const began = performance.now();
+    await executable.run(feeds);
+    const step = performance.now() - began;
+    const times = await executable.profile(feeds);
+    // The first round warms up.
+    if (round === 0) continue;
+    whole.push(step);
+    for (const { nodes, milliseconds } of times) {
+      const identity = nodes.join();
+      const part = parts.get(identity) ?? { nodes, milliseconds: [] };
+      part.milliseconds.push(milliseconds);
+      parts.set(identity, part);
+    }
+  }
+  return { whole, parts: [...parts.values()] };
+}
+
+function* describe(
+  { name, model, batch, leftOut }: Job,
+  graph: Graph,
+  { whole, parts }: Samples,
+  limits: MachineLimits,
+  dataset: Dataset,
+  backend: Backend,
+): Generator<Section> {
+  const items = parts.map(({ nodes, milliseconds }) => itemOf(graph, nodes, median(milliseconds)));
+  const settings = {
+    model,
+    norm: name,
+    batch,
+    data: dataset.name,
+    image: dataset.shape.join("×"),
+    backend: backend.description,
+  };
+  const total = items.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  const title = `profile: ${model} with ${name}, batch ${batch}`;
+  const columns = ["time ms", "share", "GFLOP/s", "GB/s", "of limit"];
+  yield {
+    settings,
+    title: `${title}, by primitive`,
+    head: ["primitive", ...columns],
+    caption: [
+      `Medians of ${whole.length} rounds on images of ${settings.image}. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
+      `This machine's limits, measured now: ${short(limits.flopsPerMillisecond / 1e6)} GFLOP/s in a matrix product, ${short(limits.bytesPerMillisecond / 1e6)} GB/s through memory. "of limit" is the time that the nearer of the two would take, by the time taken: above 100% where an algorithm does with fewer flops, or data stay in the cache.`,
+      ...leftOut,
+    ],
+    ...tabulate(name, items, ({ op }) => op, total, limits),
+    series: [
+      ...seriesOf("step", [{ name, milliseconds: whole }]),
+      ...parts.flatMap(({ nodes, milliseconds }) =>
+        seriesOf(`nodes ${nodes.join(" ")}`, [{ name, milliseconds }]),
+      ),
+    ],
+  };
+  yield {
+    settings,
+    title: `${title}, by layer`,
+    head: ["layer", ...columns],
+    caption: ["Forward and backward together."],
+    ...tabulate(name, items, ({ label }) => label, total, limits),
+    series: [],
+  };
 }
 
 /** What was timed at once: a node, or several that the backend runs as one. */

@@ -7,7 +7,8 @@ import { foldIn, type Key } from "@fewnorm/tensor";
 import { createTrainer, sgd, type Trainer, traceTraining } from "@fewnorm/train";
 import { type Case, interleave, type Series } from "../interleave.ts";
 import { possibleNorms } from "../named-norms.ts";
-import { type Estimate, estimateMedian, estimateRatio } from "../statistics.ts";
+import { resultsOf, seriesOf } from "../section-parts.ts";
+import { estimateMedian, estimateRatio } from "../statistics.ts";
 import type { NamedNorm, Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { mapEstimate, mebibytes, none, percent, short } from "../words.ts";
 
@@ -119,25 +120,22 @@ function describe(
   const bnBytes = prepared.find(({ name }) => name === "bn")?.trainer.workspaceBytes;
   const rows = prepared.map(({ name, trainer, compileMilliseconds }) => {
     const own = samplesOf(name);
-    const keep = (quantity: string, estimate: Estimate | undefined) => {
-      if (estimate === undefined) return;
-      const { median, low, high } = estimate;
-      results.push({ case: name, quantity, value: median, low, high });
-    };
-    const time = own.length === 0 ? undefined : estimateMedian(own, { key });
+    const time = estimateMedian(own, { key });
     const speed = mapEstimate(time, (milliseconds) => (1000 * batch) / milliseconds);
     const against = (baseline: string) =>
       baseline === name ? undefined : estimateRatio(own, samplesOf(baseline), { key });
     const tax = mapEstimate(against("none"), (x) => x - 1);
     const saved = mapEstimate(against("bn"), (x) => 1 - x);
-    keep("step ms", time);
-    keep("images/s", speed);
-    keep("tax", tax);
-    keep("saved against bn", saved);
     const bytes = trainer.workspaceBytes;
     const memory = bnBytes === undefined ? undefined : bytes / bnBytes;
-    results.push({ case: name, quantity: "workspace bytes", value: bytes });
-    results.push({ case: name, quantity: "compile ms", value: compileMilliseconds });
+    results.push(
+      ...resultsOf(name, "step ms", time),
+      ...resultsOf(name, "images/s", speed),
+      ...resultsOf(name, "tax", tax),
+      ...resultsOf(name, "saved against bn", saved),
+      { case: name, quantity: "workspace bytes", value: bytes },
+      { case: name, quantity: "compile ms", value: compileMilliseconds },
+    );
     return [
       name,
       time === undefined ? none : short(time.median),
@@ -158,12 +156,7 @@ function describe(
     head: ["norm", "step ms", "images/s", "tax", "saved against bn", "memory (/ bn)", "compile s"],
     rows,
     settings: { model, batch, learningRate, data: data.name, image: data.size, backend },
-    series: series.map(({ name, milliseconds }) => ({
-      case: name,
-      measure: "step",
-      unit: "ms",
-      samples: milliseconds,
-    })),
+    series: seriesOf("step", series),
     results,
   };
 }
