@@ -36,7 +36,7 @@ export interface GpuBackend extends Backend {
  * that can't be had here.
  */
 export async function createGpuBackend(options: GpuBackendOptions = {}): Promise<GpuBackend> {
-  checkOptions("createGpuBackend", options, ["mode"]);
+  checkOptions("createGpuBackend", options, { mode: "string" });
   const engine = await openEngine(options.mode ?? "auto");
   const queue = createQueue();
   const lifetime = createLifetime("the backend", "create another");

@@ -41,7 +41,7 @@ const maxTensorBytes = 2 ** 31;
  * @throws RangeError for another precision.
  */
 export function createReferenceBackend(options: ReferenceBackendOptions = {}): Backend {
-  checkOptions("createReferenceBackend", options, ["precision"]);
+  checkOptions("createReferenceBackend", options, { precision: "string" });
   const { precision = "float64" } = options;
   if (precision !== "float32" && precision !== "float64") {
     throw new RangeError(

@@ -32,7 +32,7 @@ const MAX_TENSOR_BYTES = 2 ** 31 - 1;
  * @throws RangeError for an impossible number of threads or an unknown `simd`, Error without WebAssembly SIMD.
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
-  checkOptions("createWasmBackend", options, ["threads", "simd"]);
+  checkOptions("createWasmBackend", options, { threads: "number", simd: "string" });
   const wanted = options.threads ?? (await coreCount());
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > MAX_THREADS) {
     throw new RangeError(

@@ -40,7 +40,13 @@ export interface BatchesOptions {
   readonly lastBatch?: "drop" | "pad";
 }
 
-export const batchesOptions = ["dataset", "batchSize", "key", "augment", "lastBatch"] as const;
+export const batchesOptions = {
+  dataset: "any",
+  batchSize: "number",
+  key: "array",
+  augment: "any",
+  lastBatch: "string",
+} as const;
 
 /** What `createBatches` and `createPrefetch` have in common: enough for a training loop. */
 export interface BatchSource {
@@ -200,7 +206,7 @@ function checkAugmentation({ augment, key, dataset }: BatchesOptions): Augmentat
     );
   }
   const augmentation = augment === true ? {} : augment;
-  checkOptions("createBatches, augment", augmentation, ["pad", "flip"]);
+  checkOptions("createBatches, augment", augmentation, { pad: "number", flip: "boolean" });
   const { pad = 4 } = augmentation;
   const largest = Math.min(dataset.shape[1], dataset.shape[2]);
   if (!Number.isInteger(pad) || pad < 0 || pad > largest) {

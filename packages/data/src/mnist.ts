@@ -50,7 +50,7 @@ const folders = ["", "raw", "MNIST/raw", "FashionMNIST/raw"];
  *   image and label counts that differ, and for a label without a class.
  */
 export async function loadMnist(path: string, options: MnistOptions = {}): Promise<Dataset> {
-  checkOptions(who, options, ["name", "classes"]);
+  checkOptions(who, options, { name: "string", classes: "array" });
   const name = options.name ?? (/fashion/i.test(path) ? "fashion-mnist" : "mnist");
   const classes =
     options.classes ?? (/fashion/i.test(name) ? fashionMnistClasses : Array.from("0123456789"));

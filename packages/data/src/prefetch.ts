@@ -53,8 +53,12 @@ export interface Prefetch extends BatchSource {
  * @throws RangeError as `createBatches`, and for a depth that is not a positive whole number.
  */
 export async function createPrefetch(split: Split, options: PrefetchOptions): Promise<Prefetch> {
-  const known = [...batchesOptions, "depth", "worker", "workerUrl"] as const;
-  checkOptions("createPrefetch", options, known);
+  checkOptions("createPrefetch", options, {
+    ...batchesOptions,
+    depth: "number",
+    worker: "boolean",
+    workerUrl: "any",
+  });
   const { depth = 2, worker = true, workerUrl, ...rest } = options;
   if (!Number.isInteger(depth) || depth < 1) {
     throw new RangeError(`createPrefetch: depth is ${depth}; give a positive whole number`);

@@ -14,7 +14,7 @@ export interface ModelOptions {
   readonly inputShape?: readonly [number, number, number];
 }
 
-export const modelOptions = ["norm", "classes", "inputShape"] as const;
+export const modelOptions = { norm: "any", classes: "number", inputShape: "array" } as const;
 
 /** What the models were published for. */
 export const cifar = { classes: 10, inputShape: [3, 32, 32] } as const;

@@ -46,7 +46,12 @@ export interface DenseNetOptions extends ModelOptions {
  * @throws RangeError for another depth.
  */
 export function densenet(options: DenseNetOptions): Model {
-  checkOptions("densenet", options, [...modelOptions, "depth", "growth", "blocks"]);
+  checkOptions("densenet", options, {
+    ...modelOptions,
+    depth: "number",
+    growth: "number",
+    blocks: "array",
+  });
   const { depth, norm } = options;
   const plan = planOf<keyof typeof plans, (typeof plans)[keyof typeof plans]>(
     "densenet",

@@ -35,7 +35,12 @@ export interface ImagenetResNetOptions extends ModelOptions {
  * @throws RangeError for another depth.
  */
 export function imagenetResnet(options: ImagenetResNetOptions): Model {
-  checkOptions("imagenetResnet", options, [...modelOptions, "depth", "width", "blocks"]);
+  checkOptions("imagenetResnet", options, {
+    ...modelOptions,
+    depth: "number",
+    width: "number",
+    blocks: "array",
+  });
   const { depth, norm, width = 64 } = options;
   const { bottleneck, blocks: published } = planOf<ImagenetResNetDepth, Plan>(
     "imagenetResnet",

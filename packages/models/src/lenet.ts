@@ -12,7 +12,7 @@ import { classifier, type ModelOptions, modelOptions } from "./classifier.ts";
  * @throws RangeError for images below 12×12, of which the second pooling would leave nothing.
  */
 export function lenet(options: ModelOptions): Model {
-  checkOptions("lenet", options, [...modelOptions]);
+  checkOptions("lenet", options, modelOptions);
   const { norm } = options;
   const published = { classes: 10, inputShape: [1, 28, 28] } as const;
   const [, height, width] = options.inputShape ?? published.inputShape;

@@ -32,7 +32,12 @@ export interface MobileNetOptions extends ModelOptions {
  * `features.18.0`, `classifier.1`. It has 3,504,872 parameters with batch norm.
  */
 export function mobilenetV2(options: MobileNetOptions): Model {
-  checkOptions("mobilenetV2", options, [...modelOptions, "width", "stages", "dropout"]);
+  checkOptions("mobilenetV2", options, {
+    ...modelOptions,
+    width: "number",
+    stages: "array",
+    dropout: "number",
+  });
   const { norm, width = 1, stages = table.keys(), dropout: rate = 0.2 } = options;
   const channelsOf = (channels: number) => multipleOf8(channels * width);
   const plan = [...stages].map((stage) => {

@@ -23,7 +23,12 @@ export interface PreActivationResNetOptions extends ModelOptions {
  * @throws RangeError for a depth that does not fit.
  */
 export function preActivationResnet(options: PreActivationResNetOptions): Model {
-  checkOptions("preActivationResnet", options, [...modelOptions, "depth", "bottleneck", "width"]);
+  checkOptions("preActivationResnet", options, {
+    ...modelOptions,
+    depth: "number",
+    bottleneck: "boolean",
+    width: "number",
+  });
   const { depth, norm, bottleneck = false, width = 16 } = options;
   const blocks = blocksOf("preActivationResnet", depth, bottleneck ? 9 : 6, 2);
   return classifier(`preresnet${depth}`, options, cifar, (scope, images, classes) => {
@@ -55,7 +60,12 @@ export interface WideResNetOptions extends ModelOptions {
  * @throws RangeError for a depth that is not 6n + 4.
  */
 export function wideResnet(options: WideResNetOptions): Model {
-  checkOptions("wideResnet", options, [...modelOptions, "depth", "widen", "dropout"]);
+  checkOptions("wideResnet", options, {
+    ...modelOptions,
+    depth: "number",
+    widen: "number",
+    dropout: "number",
+  });
   const { depth, norm, widen, dropout: rate = 0 } = options;
   const blocks = blocksOf("wideResnet", depth, 6, 4);
   return classifier(`wrn${depth}-${widen}`, options, cifar, (scope, images, classes) => {

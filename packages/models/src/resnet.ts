@@ -24,7 +24,7 @@ export interface ResNetOptions extends ModelOptions {
  * @throws RangeError for a depth that is not 6n + 2.
  */
 export function resnet(options: ResNetOptions): Model {
-  checkOptions("resnet", options, [...modelOptions, "depth", "width"]);
+  checkOptions("resnet", options, { ...modelOptions, depth: "number", width: "number" });
   const { depth, norm, width = 16 } = options;
   const blocks = (depth - 2) / 6;
   if (!Number.isInteger(blocks) || blocks < 1) {

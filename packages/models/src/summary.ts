@@ -52,7 +52,7 @@ export interface ModelSummary {
  * @throws RangeError when the model cannot work at this batch size.
  */
 export function summarize(model: Model, options: { readonly batch?: number } = {}): ModelSummary {
-  checkOptions("summarize", options, ["batch"]);
+  checkOptions("summarize", options, { batch: "number" });
   const { batch = 32 } = options;
   const evaluation = traceModel(model, "evaluate", 1);
   const layers = layersOf(evaluation.graph, evaluation.states);

@@ -37,7 +37,13 @@ export interface VggOptions extends ModelOptions {
  * @throws RangeError for a depth that is none of these.
  */
 export function vgg(options: VggOptions): Model {
-  checkOptions("vgg", options, [...modelOptions, "depth", "width", "hidden", "dropout"]);
+  checkOptions("vgg", options, {
+    ...modelOptions,
+    depth: "number",
+    width: "number",
+    hidden: "number",
+    dropout: "number",
+  });
   const { depth, norm, width = 64, dropout: rate = 0.5 } = options;
   const plan: readonly number[] = planOf("vgg", plans, depth);
   return classifier(`vgg${depth}`, options, imagenet, (scope, images, classes) => {

@@ -101,10 +101,17 @@ export interface Conv2dLayerOptions extends ConvolutionSpec, WithResidual {
   readonly relu?: boolean;
 }
 
-const conv2dOptions = [
-  ...(["channels", "kernel", "stride", "padding", "groups", "initialize"] as const),
-  ...(["residual", "bias", "relu"] as const),
-] as const;
+const conv2dOptions = {
+  channels: "number",
+  kernel: "any",
+  stride: "any",
+  padding: "any",
+  groups: "number",
+  initialize: "function",
+  residual: "any",
+  bias: "boolean",
+  relu: "boolean",
+} as const;
 
 /**
  * A convolution layer: act(x ∗ weight + bias + residual), parameters `name.weight` and `name.bias`.
@@ -139,7 +146,7 @@ export interface DenseOptions {
  */
 export function dense(scope: Scope, name: string, x: Tensor, options: DenseOptions): Tensor {
   const inner = scope.at(name);
-  checkOptions(`dense: layer "${inner.path}"`, options, ["units", "relu"]);
+  checkOptions(`dense: layer "${inner.path}"`, options, { units: "number", relu: "boolean" });
   const { units, relu = false } = options;
   const [n = 1, inputs = 1] = x.shape;
   return scope.builder.labelled(inner.path, () => {

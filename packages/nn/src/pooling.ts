@@ -2,6 +2,7 @@
 
 import {
   add,
+  checkKind,
   checkOptions,
   conv2d,
   maxPool as largest,
@@ -31,7 +32,7 @@ export function globalAveragePool(x: Tensor): Tensor {
 
 /** The largest value of each window, see tensor's maxPool: [N, C, H, W] → [N, C, ⌊(H + 2·padding − kernel)/stride⌋ + 1, …]. */
 export function maxPool(x: Tensor, options: MaxPoolOptions): Tensor {
-  checkOptions("maxPool", options, ["kernel", "stride", "padding"]);
+  checkOptions("maxPool", options, { kernel: "any", stride: "any", padding: "any" });
   return x.builder.labelled("max pool", () => largest(x, options));
 }
 
@@ -89,6 +90,7 @@ export const atMost = (x: Tensor, limit: number): Tensor =>
  * @throws RangeError for a rate outside [0, 1).
  */
 export function dropout(scope: Scope, name: string, x: Tensor, rate: number): Tensor {
+  checkKind("dropout", "the rate", rate, "number");
   if (!(rate >= 0 && rate < 1)) {
     throw new RangeError(`dropout: the rate is ${rate}; give a number from 0 to below 1`);
   }

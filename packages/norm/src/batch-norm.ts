@@ -49,7 +49,13 @@ export interface BatchNormOptions {
  * @throws RangeError for options out of range; when a model is traced, for layers too small for the sample.
  */
 export function batchNorm(options: BatchNormOptions = {}): Norm {
-  checkOptions("batchNorm", options, ["sampling", "gradient", "epsilon", "momentum", "folded"]);
+  checkOptions("batchNorm", options, {
+    sampling: "any",
+    gradient: "string",
+    epsilon: "number",
+    momentum: "number",
+    folded: "any",
+  });
   const { sampling = fullBatch(), gradient = "exact", folded = "auto" } = options;
   const { epsilon = 1e-5, momentum = 0.1 } = options;
   checkSettings(sampling, gradient, epsilon, momentum);

@@ -57,8 +57,15 @@ interface RenormStates extends RunningStates {
  * @throws RangeError for options out of range; when a model is traced, for a single value a channel.
  */
 export function batchRenorm(options: BatchRenormOptions = {}): Norm {
-  const known = ["rMax", "dMax", "warmUp", "rSteps", "dSteps", "epsilon", "momentum"] as const;
-  checkOptions("batchRenorm", options, known);
+  checkOptions("batchRenorm", options, {
+    rMax: "number",
+    dMax: "number",
+    warmUp: "number",
+    rSteps: "number",
+    dSteps: "number",
+    epsilon: "number",
+    momentum: "number",
+  });
   const { rMax = 3, dMax = 5, warmUp = 5000, epsilon = 1e-5, momentum = 0.01 } = options;
   const { rSteps = 8 * warmUp, dSteps = 5 * warmUp } = options;
   checkEpsilon("batchRenorm", epsilon);

@@ -25,7 +25,7 @@ export interface FrozenNormOptions {
  * @throws RangeError for options out of range.
  */
 export function frozenNorm(options: FrozenNormOptions = {}): Norm {
-  checkOptions("frozenNorm", options, ["epsilon", "trainAffine"]);
+  checkOptions("frozenNorm", options, { epsilon: "number", trainAffine: "boolean" });
   const { epsilon = 1e-5, trainAffine = false } = options;
   checkEpsilon("frozenNorm", epsilon);
   return runningNorm({

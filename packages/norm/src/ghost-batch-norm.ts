@@ -28,7 +28,11 @@ export interface GhostBatchNormOptions {
  *   of `virtualBatchSize`, and for a single value a channel.
  */
 export function ghostBatchNorm(options: GhostBatchNormOptions): Norm {
-  checkOptions("ghostBatchNorm", options, ["virtualBatchSize", "epsilon", "momentum"]);
+  checkOptions("ghostBatchNorm", options, {
+    virtualBatchSize: "number",
+    epsilon: "number",
+    momentum: "number",
+  });
   const { virtualBatchSize: size, epsilon = 1e-5, momentum = 0.1 } = options;
   checkCount("ghostBatchNorm", "virtualBatchSize", size);
   checkEpsilon("ghostBatchNorm", epsilon);

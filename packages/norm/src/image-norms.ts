@@ -38,7 +38,7 @@ export interface GroupNormOptions extends ImageNormOptions {
  *   multiple of G and for groups of one value.
  */
 export function groupNorm(options: GroupNormOptions = {}): Norm {
-  checkOptions("groupNorm", options, ["groups", "affine", "epsilon"]);
+  checkOptions("groupNorm", options, { groups: "number", affine: "boolean", epsilon: "number" });
   const { groups = 32, affine = true, epsilon = 1e-5 } = options;
   checkCount("groupNorm", "groups", groups);
   checkEpsilon("groupNorm", epsilon);
@@ -72,7 +72,7 @@ export interface LayerNormOptions extends ImageNormOptions {
  * @throws RangeError for options out of range; when a model is traced, for statistics of one value.
  */
 export function layerNorm(options: LayerNormOptions = {}): Norm {
-  checkOptions("layerNorm", options, ["over", "affine", "epsilon"]);
+  checkOptions("layerNorm", options, { over: "string", affine: "boolean", epsilon: "number" });
   const { over = "image", affine = true, epsilon = 1e-5 } = options;
   checkEpsilon("layerNorm", epsilon);
   checkChoice("layerNorm", "over", over, ["image", "pixel"]);
@@ -103,7 +103,12 @@ export interface InstanceNormOptions extends ImageNormOptions {
  * @throws RangeError for options out of range; when a model is traced, for maps of one pixel.
  */
 export function instanceNorm(options: InstanceNormOptions = {}): Norm {
-  checkOptions("instanceNorm", options, ["affine", "trackRunningStats", "momentum", "epsilon"]);
+  checkOptions("instanceNorm", options, {
+    affine: "boolean",
+    trackRunningStats: "boolean",
+    momentum: "number",
+    epsilon: "number",
+  });
   const { affine = false, trackRunningStats: tracked = false } = options;
   const { epsilon = 1e-5, momentum = 0.1 } = options;
   checkEpsilon("instanceNorm", epsilon);

@@ -23,7 +23,7 @@ export function weightStandardization(
   options: WeightStandardizationOptions = {},
 ): Norm {
   checkMethod("weightStandardization", "norm", norm, "layer", "one, such as groupNorm()");
-  checkOptions("weightStandardization", options, ["epsilon"]);
+  checkOptions("weightStandardization", options, { epsilon: "number" });
   const { epsilon = 1e-5 } = options;
   checkEpsilon("weightStandardization", epsilon);
 

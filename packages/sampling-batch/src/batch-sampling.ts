@@ -47,9 +47,13 @@ function settingsOf(options: BatchSamplingOptions): {
   name: string;
   countIn: (rows: number, pixels: number) => number;
 } {
-  checkOptions("batchSampling", options, ["images", "ratio", "minValues"]);
+  checkOptions("batchSampling", options, {
+    images: "number",
+    ratio: "number",
+    minValues: "number",
+  });
   if ("images" in options) {
-    checkOptions("batchSampling with images", options, ["images"]);
+    checkOptions("batchSampling with images", options, { images: "number" });
     const images = checkCount("batchSampling", "images", options.images);
     return { name: `bs:${images}`, countIn: () => images };
   }

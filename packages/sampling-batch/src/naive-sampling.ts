@@ -18,7 +18,7 @@ export interface NaiveSamplingOptions {
  *   than the batch has, or fewer than 2 values a channel.
  */
 export function naiveSampling(options: NaiveSamplingOptions): Strategy {
-  checkOptions("naiveSampling", options, ["images"]);
+  checkOptions("naiveSampling", options, { images: "number" });
   const images = checkCount("naiveSampling", "images", options.images);
   const name = `ns:${images}`;
   return {

@@ -65,9 +65,17 @@ function settingsOf(options: FeatureSamplingOptions): {
   name: string;
   patchIn: (shape: MapShape) => Patch;
 } {
-  checkOptions("featureSampling", options, ["height", "width", "ratio", "minValues"]);
+  checkOptions("featureSampling", options, {
+    height: "number",
+    width: "number",
+    ratio: "number",
+    minValues: "number",
+  });
   if ("height" in options) {
-    checkOptions("featureSampling with height and width", options, ["height", "width"]);
+    checkOptions("featureSampling with height and width", options, {
+      height: "number",
+      width: "number",
+    });
     const height = checkCount("featureSampling", "height", options.height);
     const width = checkCount("featureSampling", "width", options.width);
     return { name: `fs:${height}x${width}`, patchIn: () => ({ height, width }) };

@@ -32,7 +32,7 @@ export interface VirtualDatasetOptions {
  *   `extent` for fewer than 2 values a channel, or maps of other rows than the virtual ones.
  */
 export function virtualDataset(options: VirtualDatasetOptions): Strategy {
-  checkOptions("virtualDataset", options, ["images", "kept", "seed"]);
+  checkOptions("virtualDataset", options, { images: "number", kept: "boolean", seed: "number" });
   const images = checkCount("virtualDataset", "images", options.images);
   const keptKey = options.kept ? keyOf(options.seed ?? 0) : undefined;
   const name = options.kept ? `vdn:${images}:kept` : `vdn:${images}`;

@@ -31,7 +31,7 @@ export type Sampling = Strategy | Mixture;
 export function mixture(parts: readonly Part[], name?: string): Mixture {
   if (parts.length === 0) throw new RangeError("mixture: no parts; give at least one strategy");
   for (const [i, part] of parts.entries()) {
-    checkOptions(`mixture: part ${i + 1}`, part, ["strategy", "weight"]);
+    checkOptions(`mixture: part ${i + 1}`, part, { strategy: "any", weight: "number" });
     checkStrategy(`mixture: part ${i + 1}`, part.strategy);
   }
   const weighted = parts.filter((part) => part.weight !== undefined);

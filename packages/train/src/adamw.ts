@@ -30,7 +30,12 @@ export interface AdamWOptions extends Pick<SgdOptions, "decays"> {
  * @throws RangeError for options out of range.
  */
 export function adamw(options: AdamWOptions = {}): Optimizer {
-  checkOptions("adamw", options, ["betas", "epsilon", "weightDecay", "decays"]);
+  checkOptions("adamw", options, {
+    betas: "array",
+    epsilon: "number",
+    weightDecay: "number",
+    decays: "function",
+  });
   const { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0.01, decays = () => true } = options;
   const [β1, β2] = betas;
   checkFraction("adamw", "the first of betas", β1, 0.9);

@@ -33,7 +33,7 @@ export interface BatchStatisticsOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const statisticsOptions = ["dataset", "batch", "key", "signal"] as const;
+const statisticsOptions = { dataset: "any", batch: "number", key: "array", signal: "any" } as const;
 
 /** Options of {@link recalibrate}. */
 export interface RecalibrateOptions extends BatchStatisticsOptions {
@@ -74,7 +74,7 @@ export async function recalibrate(
   split: Split,
   options: RecalibrateOptions,
 ): Promise<Map<string, HostTensor> | undefined> {
-  checkOptions("recalibrate", options, [...statisticsOptions, "batches"]);
+  checkOptions("recalibrate", options, { ...statisticsOptions, batches: "number" });
   const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
   checkBatchOf("recalibrate", batch, split);
   const { batches = Math.floor(split.count / batch) } = options;

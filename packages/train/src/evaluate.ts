@@ -52,7 +52,7 @@ export async function evaluate(
   split: Split,
   options: EvaluateOptions,
 ): Promise<Evaluation | undefined> {
-  checkOptions("evaluate", options, ["dataset", "signal"]);
+  checkOptions("evaluate", options, { dataset: "any", signal: "any" });
   const { dataset, signal } = options;
   const batches = createBatches(split, {
     dataset,

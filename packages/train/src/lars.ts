@@ -42,7 +42,13 @@ export interface LarsOptions {
  * @throws RangeError for options out of range.
  */
 export function lars(options: LarsOptions = {}): Optimizer {
-  checkOptions("lars", options, ["momentum", "weightDecay", "trust", "epsilon", "adapts"]);
+  checkOptions("lars", options, {
+    momentum: "number",
+    weightDecay: "number",
+    trust: "number",
+    epsilon: "number",
+    adapts: "function",
+  });
   const { momentum = 0.9, weightDecay = 5e-4, trust = 0.001, epsilon = 1e-9 } = options;
   const { adapts = weightsOnly } = options;
   checkFraction("lars", "momentum", momentum, 0.9);

@@ -53,7 +53,7 @@ export interface ClassificationOptions {
  * @throws RangeError for a label smoothing outside [0, 1).
  */
 export function classification(options: ClassificationOptions = {}): Objective {
-  checkOptions("classification", options, ["labelSmoothing"]);
+  checkOptions("classification", options, { labelSmoothing: "number" });
   const { labelSmoothing: ε = 0 } = options;
   if (!(ε >= 0 && ε < 1)) {
     throw new RangeError(
@@ -105,7 +105,7 @@ export function mixup(
 ): Objective {
   const example = "an objective, as in mixup(classification(), { alpha: 0.2 })";
   checkMethod("mixup", "the first argument", objective, "record", example);
-  checkOptions("mixup", options, ["alpha"]);
+  checkOptions("mixup", options, { alpha: "number" });
   const { alpha = 0.2 } = options;
   if (objective.mixes) {
     throw new RangeError(`mixup: ${objective.name} mixes images already; leave out one of them`);

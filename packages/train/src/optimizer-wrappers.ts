@@ -1,6 +1,6 @@
 // What is put around an optimizer: clipping of gradients before it, averages of parameters behind it.
 
-import { add, checkMethod, divide, multiply, relu, subtract } from "@fewnorm/tensor";
+import { add, checkKind, checkMethod, divide, multiply, relu, subtract } from "@fewnorm/tensor";
 import { norm } from "./lars.ts";
 import { checkFraction, correction, type Optimizer, sharedSlot, slotOf } from "./optimizer.ts";
 
@@ -11,6 +11,7 @@ import { checkFraction, correction, type Optimizer, sharedSlot, slotOf } from ".
  */
 export function clipped(optimizer: Optimizer, maxNorm: number): Optimizer {
   checkMethod("clipped", "optimizer", optimizer, "step", "one, such as sgd()");
+  checkKind("clipped", "maxNorm", maxNorm, "number");
   if (!(maxNorm > 0 && maxNorm < Infinity)) {
     throw new RangeError(`clipped: maxNorm is ${maxNorm}; give a number above 0, e.g. 1`);
   }

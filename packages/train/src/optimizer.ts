@@ -1,7 +1,15 @@
 // The optimizer contract, and stochastic gradient descent, as composed graphs.
 
 import { type StateDeclaration, zeros } from "@fewnorm/nn";
-import { add, type Builder, checkOptions, multiply, subtract, type Tensor } from "@fewnorm/tensor";
+import {
+  add,
+  type Builder,
+  checkKind,
+  checkOptions,
+  multiply,
+  subtract,
+  type Tensor,
+} from "@fewnorm/tensor";
 
 /** What an optimizer is given for one parameter. */
 export interface ParameterGradient {
@@ -104,7 +112,12 @@ export interface SgdOptions {
  * @throws RangeError for a momentum outside [0, 1), or 0 with Nesterov, or a negative weight decay.
  */
 export function sgd(options: SgdOptions = {}): Optimizer {
-  checkOptions("sgd", options, ["momentum", "nesterov", "weightDecay", "decays"]);
+  checkOptions("sgd", options, {
+    momentum: "number",
+    nesterov: "boolean",
+    weightDecay: "number",
+    decays: "function",
+  });
   const { momentum = 0.9, nesterov = false, weightDecay = 5e-4, decays = () => true } = options;
   checkFraction("sgd", "momentum", momentum, 0.9);
   if (nesterov && momentum === 0) {
@@ -138,6 +151,7 @@ export const nameOf = (decays: SgdOptions["decays"]): string =>
   decays === undefined ? "" : `, ${decays.name || "chosen parameters"}`;
 
 export function checkFraction(where: string, name: string, value: number, example: number): void {
+  checkKind(where, name, value, "number");
   if (!(value >= 0 && value < 1)) {
     throw new RangeError(
       `${where}: ${name} is ${value}; give a number from 0 to below 1, e.g. ${example}`,

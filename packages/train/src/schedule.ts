@@ -1,6 +1,6 @@
 // Learning rates as plain functions of the step.
 
-import { checkOptions } from "@fewnorm/tensor";
+import { checkKind, checkOptions } from "@fewnorm/tensor";
 
 /** The learning rate of step 0, 1, 2, …. */
 export type Schedule = (step: number) => number;
@@ -23,7 +23,7 @@ export interface StepDecayOptions {
 
 /** base·factorᵏ, k being the number of milestones that are not after the step. */
 export function stepDecay(options: StepDecayOptions): Schedule {
-  checkOptions("stepDecay", options, ["base", "milestones", "factor"]);
+  checkOptions("stepDecay", options, { base: "number", milestones: "array", factor: "number" });
   const { base, milestones, factor = 0.1 } = options;
   checkRate("stepDecay", "base", base);
   if (!(factor > 0 && factor < Infinity)) {
@@ -53,7 +53,12 @@ export interface CosineOptions {
  * @throws RangeError unless steps is a whole number ≥ 1 and 0 ≤ warmUp < steps.
  */
 export function cosine(options: CosineOptions): Schedule {
-  checkOptions("cosine", options, ["base", "steps", "warmUp", "final"]);
+  checkOptions("cosine", options, {
+    base: "number",
+    steps: "number",
+    warmUp: "number",
+    final: "number",
+  });
   const { base, steps, warmUp: warm = 0, final = 0 } = options;
   checkRate("cosine", "base", base);
   checkRate("cosine", "final", final);
@@ -85,6 +90,7 @@ export function warmUp(schedule: Schedule, steps: number, base = schedule(steps)
 }
 
 function checkRate(where: string, name: string, rate: number): void {
+  checkKind(where, name, rate, "number");
   if (!(rate >= 0 && rate < Infinity)) {
     throw new RangeError(`${where}: ${name} is ${rate}; give a learning rate >= 0, e.g. 0.1`);
   }

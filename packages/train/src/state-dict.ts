@@ -66,7 +66,7 @@ export async function readStateDict(
   where = "the file",
   options: ReadStateDictOptions = {},
 ): Promise<Map<string, HostTensor>> {
-  checkOptions("readStateDict", options, ["averages", "remedy"]);
+  checkOptions("readStateDict", options, { averages: "boolean", remedy: "string" });
   const { averages = false, remedy = "build the model that it is of" } = options;
   const all = modelStates(model);
   const isFresh = ({ name }: StateDeclaration) => isCounter(name) && !file.tensors.has(name);

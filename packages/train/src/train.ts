@@ -72,10 +72,21 @@ export async function* train(
   options: TrainOptions,
 ): AsyncGenerator<TrainEvent, void, undefined> {
   checkMethod("train", "trainer", trainer, "step", "what createTrainer makes");
-  checkOptions("train", options, [
-    ...(["epochs", "schedule", "seed", "augment", "evaluateEvery", "checkpointEvery"] as const),
-    ...(["save", "resume", "initial", "settings", "notes", "signal", "prefetch"] as const),
-  ]);
+  checkOptions("train", options, {
+    epochs: "number",
+    schedule: "any",
+    seed: "number",
+    augment: "any",
+    evaluateEvery: "number",
+    checkpointEvery: "number",
+    save: "function",
+    resume: "any",
+    initial: "any",
+    settings: "any",
+    notes: "any",
+    signal: "any",
+    prefetch: "boolean",
+  });
   const { epochs, schedule, seed = 0, augment = false, evaluateEvery = 1, signal } = options;
   const { batch, model, states } = trainer;
   const perEpoch = stepsPerEpoch(dataset, batch);

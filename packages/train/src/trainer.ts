@@ -111,8 +111,13 @@ export async function createTrainer(
   const where = "createTrainer";
   checkMethod(where, "backend", backend, "compile", "one, such as await createWasmBackend()");
   checkMethod(where, "model", model, "logits", "one, such as resnet({ depth: 20, norm })");
-  const known = ["batch", "micro", "evaluationBatch", "optimizer", "objective"] as const;
-  checkOptions(where, options, known);
+  checkOptions(where, options, {
+    batch: "number",
+    micro: "number",
+    evaluationBatch: "number",
+    optimizer: "any",
+    objective: "any",
+  });
   const { batch, micro = batch, evaluationBatch = micro, optimizer = sgd() } = options;
   const { objective = classification() } = options;
   checkMethod(where, "optimizer", optimizer, "step", "one, such as sgd()");
