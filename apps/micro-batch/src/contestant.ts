@@ -7,7 +7,7 @@ import { foldIn, type Key, key as keyOf } from "@fewnorm/tensor";
 import { createTrainer, evaluate, sgd } from "@fewnorm/train";
 import { createMismatchMeter } from "./mismatch.ts";
 import { network } from "./network.ts";
-import { type Settings, whole } from "./settings.ts";
+import { type Settings, unsplit } from "./settings.ts";
 
 /** What the network takes an image for. */
 export interface Prediction {
@@ -54,8 +54,8 @@ export async function createContestant(
   method: string,
   settings: Settings,
 ): Promise<Contestant> {
-  const split = !method.endsWith(whole);
-  const name = split ? method : method.slice(0, -whole.length);
+  const split = !method.endsWith(unsplit);
+  const name = split ? method : method.slice(0, -unsplit.length);
   const norm = parseNorm(name);
   const { batch, learningRate, seed } = settings;
   const micro = split ? settings.micro : batch;

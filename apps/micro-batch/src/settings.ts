@@ -31,7 +31,7 @@ export const defaults: Settings = {
 export const mostMethods = 4;
 
 /** What stands behind a norm whose batch is not split. */
-export const whole = ":whole";
+export const unsplit = ":whole";
 
 /** A norm's name with its sizes, mixture and gradient; whether there is one, the training finds out. */
 const methodPattern = /^[a-z0-9]+[a-z0-9:+*@./-]*$/i;

@@ -4,7 +4,7 @@ import { startScript } from "@fewnorm/command-line/testing";
 import test from "tape";
 import { createPicture } from "../src/command/live.ts";
 import { parseOptions } from "../src/command/options.ts";
-import { createStandings } from "../src/command/standing.ts";
+import { createStandings } from "../src/command/standings.ts";
 
 const start = (args: readonly string[]) =>
   startScript(new URL("../src/main.js", import.meta.url), args);

@@ -1,17 +1,17 @@
 // What a comparison tells, in Node on the WebAssembly engine with one thread: the same numbers every time.
 
-import { type Dataset, loadEmbedded } from "@fewnorm/data";
+import { loadEmbedded } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { type ComparisonEvent, compare, type TestEvent } from "../src/comparison.ts";
 import { defaults, type Settings } from "../src/settings.ts";
 
 /** All events of so many steps. */
-export async function eventsOf(settings: Partial<Settings>, steps: number, dataset?: Dataset) {
+export async function eventsOf(settings: Partial<Settings>, steps: number) {
   const backend = await parseBackend("wasm")({ threads: 1 });
   const events: ComparisonEvent[] = [];
   const all = { ...defaults, ...settings };
-  const data = dataset ?? (await loadEmbedded());
-  for await (const event of compare(backend, data, all, { steps })) events.push(event);
+  const dataset = await loadEmbedded();
+  for await (const event of compare(backend, dataset, all, { steps })) events.push(event);
   await backend.dispose();
   return events;
 }

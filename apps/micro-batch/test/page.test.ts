@@ -20,7 +20,7 @@ test("it trains, curves move and losses fall", { skip }, async (t) => {
   await untilImages(page, "vdn:16", 100);
   const before = await curvesOf(page, "loss-plot");
   // On a fast machine it may be past any number by now.
-  const images = Number((await cell(page, "vdn:16", "images")).replace(/\D/g, ""));
+  const images = await imagesOf(page, "vdn:16");
   await untilImages(page, "vdn:16", images + 1000);
   const after = await curvesOf(page, "loss-plot");
   t.equal(after.length, 2, "a curve for each method");

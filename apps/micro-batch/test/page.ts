@@ -2,10 +2,13 @@
 
 import type { Page } from "playwright-core";
 
-/** A cell of the table of methods. */
+/** Selects a cell of the table of methods. */
+const cellOf = (method: string, field: string): string =>
+  `#standings [data-method="${method}"] [data-field="${field}"]`;
+
+/** The text of a cell of the table of methods. */
 export async function cell(page: Page, method: string, field: string): Promise<string> {
-  const found = page.locator(`#standings [data-method="${method}"] [data-field="${field}"]`);
-  return (await found.textContent()) ?? "";
+  return (await page.locator(cellOf(method, field)).textContent()) ?? "";
 }
 
 /** Training images that a method has seen. */
@@ -16,19 +19,17 @@ export async function imagesOf(page: Page, method: string): Promise<number> {
 /** Waits until a method has seen more training images than so many. */
 export async function untilImages(page: Page, method: string, images: number): Promise<void> {
   await page.waitForFunction(
-    ([name, count]) => {
-      const field = `#standings [data-method="${name}"] [data-field="images"]`;
+    ([field, count]) => {
       const text = document.querySelector(field)?.textContent ?? "";
       return Number(text.replace(/\D/g, "")) > count;
     },
-    [method, images] as const,
+    [cellOf(method, "images"), images] as const,
   );
 }
 
 /** Waits until the table begins anew, which it does some frames after a setting has changed. */
 export async function untilCleared(page: Page, method: string): Promise<void> {
-  const field = `#standings [data-method="${method}"] [data-field="images"]`;
-  await page.locator(field, { hasText: /^–$/ }).waitFor();
+  await page.locator(cellOf(method, "images"), { hasText: /^–$/ }).waitFor();
 }
 
 /** The path of every curve in a plot. */

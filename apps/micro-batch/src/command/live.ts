@@ -1,7 +1,7 @@
 // What is shown while the methods train: moving curves on a terminal, a line for every test elsewhere.
 
 import { type ChartOptions, chart, signs } from "./chart.ts";
-import { percent, type Standing } from "./standing.ts";
+import { percent, type Standing } from "./standings.ts";
 
 export interface Live {
   /** After each event; `tested` says that all methods were tested since the last such call. */
@@ -55,11 +55,11 @@ export function createPicture(
     });
     return [
       ...chart(
-        standings.map((standing) => standing.loss),
+        standings.map(({ curves }) => curves.loss),
         loss,
       ),
       ...chart(
-        standings.map((standing) => standing.accuracy),
+        standings.map(({ curves }) => curves.accuracy),
         accuracy,
       ),
       ...legend,

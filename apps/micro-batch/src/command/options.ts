@@ -10,13 +10,7 @@ import {
   whole,
 } from "@fewnorm/command-line";
 import { backendNames, parseNorm } from "@fewnorm/presets";
-import {
-  defaults,
-  mostMethods,
-  type Settings,
-  splitProblem,
-  whole as unsplit,
-} from "../settings.ts";
+import { defaults, mostMethods, type Settings, splitProblem, unsplit } from "../settings.ts";
 
 /** What was asked for. */
 export interface Options {

@@ -6,10 +6,10 @@ import { listenForInterrupt, usageError } from "@fewnorm/command-line";
 import { loadEmbedded } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { compare } from "../comparison.ts";
-import { defaults } from "../settings.ts";
+import { defaults, type Settings } from "../settings.ts";
 import { createLines, createPicture } from "./live.ts";
 import { type Options, parseOptions } from "./options.ts";
-import { createStandings, tableOf } from "./standing.ts";
+import { createStandings, tableOf } from "./standings.ts";
 
 /**
  * Runs the command and returns its exit status.
@@ -46,7 +46,7 @@ async function show({ settings, images }: Options, backend: Backend): Promise<nu
     : createLines((line) => stdout.write(`${line}\n`));
   const interrupt = listenForInterrupt({ onSecond: () => live.stop(standings.all) });
   try {
-    const all: typeof defaults = { ...defaults, ...settings };
+    const all: Settings = { ...defaults, ...settings };
     let tested = new Set<number>();
     for await (const event of compare(backend, dataset, all, { steps })) {
       standings.see(event);

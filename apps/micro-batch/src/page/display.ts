@@ -1,12 +1,12 @@
 // All that shows one comparison: curves, table, images, statistics.
 
 import type { ComparisonEvent } from "../comparison.ts";
-import { createSeries, createSmoother } from "../series.ts";
+import { createCurves } from "../curves.ts";
 import { byId } from "./dom.ts";
 import type { Shown } from "./messages.ts";
 import { createMismatchTable } from "./mismatch-table.ts";
 import { type Axis, createPlot, type Plot, type PlotOptions } from "./plot.ts";
-import { createStandings } from "./standings.ts";
+import { createStandingsTable } from "./standings-table.ts";
 import { createStrip, type Strip } from "./strip.ts";
 
 export interface Display {
@@ -79,16 +79,9 @@ export function createDisplay(): Display {
   function see(event: ComparisonEvent): void {
     const { standings, mismatch, curves } = parts;
     standings.see(event);
-    const curve = curves[event.method];
-    if (curve === undefined) return;
+    curves[event.method]?.see(event);
     if (event.type === "ready") change(() => mismatch.begin(event.method, event.layers));
-    if (event.type === "step") {
-      const { images, seconds, loss } = event;
-      curve.loss.add({ images, seconds, value: curve.smooth(loss) });
-    }
     if (event.type === "test") {
-      const { images, seconds, accuracy } = event;
-      curve.accuracy.add({ images, seconds, value: accuracy });
       change(() => mismatch.show(event.method, event.mismatch));
       change(() => strip?.show(event.method, event.predictions));
     }
@@ -121,12 +114,8 @@ export function createDisplay(): Display {
 
 function partsFor(methods: readonly string[]) {
   return {
-    standings: createStandings(methods),
+    standings: createStandingsTable(methods),
     mismatch: createMismatchTable(methods),
-    curves: methods.map(() => ({
-      loss: createSeries(),
-      accuracy: createSeries(),
-      smooth: createSmoother(),
-    })),
+    curves: methods.map(createCurves),
   };
 }

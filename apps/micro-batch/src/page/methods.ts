@@ -1,6 +1,6 @@
 // The methods that the page offers, and what they are in a few words.
 
-import { whole } from "../settings.ts";
+import { unsplit } from "../settings.ts";
 
 export interface Offer {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface Offer {
 
 export const offers: readonly Offer[] = [
   { name: "bn", meaning: "batch norm: statistics of each micro-batch" },
-  { name: `bn${whole}`, meaning: "batch norm of the whole batch, as if memory were no matter" },
+  { name: `bn${unsplit}`, meaning: "batch norm of the whole batch, as if memory were no matter" },
   { name: "bs:16", meaning: "batch sampling: 16 images out of the whole batch" },
   { name: "bs:4", meaning: "batch sampling: 4 images" },
   { name: "vdn:16", meaning: "virtual data: 16 images of noise, once a step" },

@@ -39,15 +39,24 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
   let width = 240;
   const height = 230;
 
+  /** Where values lie, and the ends of the axes, in pixels. */
+  function scale(spanX: number, spanY: number) {
+    const [right, bottom] = [width - margin.right, height - margin.bottom];
+    return {
+      right,
+      bottom,
+      across: (x: number) => margin.left + ((right - margin.left) * x) / spanX,
+      up: (y: number) => bottom - ((bottom - margin.top) * y) / spanY,
+    };
+  }
+
   /** Axes are made anew only where they change. */
   function drawAxes(spanX: number, spanY: number, axis: Axis): void {
     const state = [width, spanX, spanY, axis].join();
     if (state === drawn) return;
     drawn = state;
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    const [right, bottom] = [width - margin.right, height - margin.bottom];
-    const across = (x: number) => margin.left + ((right - margin.left) * x) / spanX;
-    const up = (y: number) => bottom - ((bottom - margin.top) * y) / spanY;
+    const { right, bottom, across, up } = scale(spanX, spanY);
     const nodes: SVGElement[] = [];
     for (const y of ticks(spanY, 5)) {
       nodes.push(line(margin.left, up(y), right, up(y)));
@@ -76,12 +85,9 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
       const highest = all.reduce((far, { value }) => Math.max(far, value), top);
       const spanY = Math.min(most, Math.ceil(2 * highest) / 2);
       drawAxes(spanX, spanY, axis);
-      const [right, bottom] = [width - margin.right, height - margin.bottom];
-      const place = (point: Point) => {
-        const x = margin.left + ((right - margin.left) * point[axis]) / spanX;
-        const y = bottom - ((bottom - margin.top) * Math.min(point.value, spanY)) / spanY;
-        return `${x.toFixed(1)} ${y.toFixed(1)}`;
-      };
+      const { across, up } = scale(spanX, spanY);
+      const place = (point: Point) =>
+        `${across(point[axis]).toFixed(1)} ${up(Math.min(point.value, spanY)).toFixed(1)}`;
       while (lines.children.length > curves.length) lines.lastChild?.remove();
       for (const [i, { points }] of curves.entries()) {
         const path = lines.children[i] ?? lines.appendChild(element("path", { class: `m${i}` }));

@@ -2,14 +2,13 @@
 
 import { formatTable } from "@fewnorm/command-line";
 import type { ComparisonEvent } from "../comparison.ts";
+import { type Curves, createCurves } from "../curves.ts";
 import { grouped } from "../grouped.ts";
-import { createSeries, createSmoother, type Series } from "../series.ts";
 
 /** One method's course up to now. */
 export interface Standing {
   readonly name: string;
-  readonly loss: Series;
-  readonly accuracy: Series;
+  readonly curves: Curves;
   readonly images: number;
   readonly seconds: number;
   readonly memoryBytes: number | undefined;
@@ -25,25 +24,21 @@ export interface Standings {
 }
 
 export function createStandings(names: readonly string[]): Standings {
-  const all = names.map((name) => {
-    const standing: { -readonly [K in keyof Standing]: Standing[K] } = {
-      name,
-      loss: createSeries(),
-      accuracy: createSeries(),
-      images: 0,
-      seconds: 0,
-      memoryBytes: undefined,
-      tested: undefined,
-      failure: undefined,
-    };
-    return { standing, smooth: createSmoother() };
-  });
+  const all = names.map((name): { -readonly [K in keyof Standing]: Standing[K] } => ({
+    name,
+    curves: createCurves(),
+    images: 0,
+    seconds: 0,
+    memoryBytes: undefined,
+    tested: undefined,
+    failure: undefined,
+  }));
   return {
-    all: all.map(({ standing }) => standing),
+    all,
     see(event) {
-      const entry = all[event.method];
-      if (entry === undefined) return;
-      const { standing, smooth } = entry;
+      const standing = all[event.method];
+      if (standing === undefined) return;
+      standing.curves.see(event);
       switch (event.type) {
         case "ready":
           standing.memoryBytes = event.memoryBytes;
@@ -52,15 +47,13 @@ export function createStandings(names: readonly string[]): Standings {
           standing.failure = event.message;
           break;
         case "step": {
-          const { images, seconds, loss } = event;
+          const { images, seconds } = event;
           Object.assign(standing, { images, seconds });
-          standing.loss.add({ images, seconds, value: smooth(loss) });
           break;
         }
         case "test": {
-          const { images, seconds, loss, accuracy } = event;
+          const { loss, accuracy } = event;
           standing.tested = { loss, accuracy };
-          standing.accuracy.add({ images, seconds, value: accuracy });
           break;
         }
       }

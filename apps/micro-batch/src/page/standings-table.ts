@@ -4,7 +4,7 @@ import type { ComparisonEvent } from "../comparison.ts";
 import { grouped } from "../grouped.ts";
 import { byId, make, setText, swatch } from "./dom.ts";
 
-export interface Standings {
+export interface StandingsTable {
   see(event: ComparisonEvent): void;
 }
 
@@ -12,7 +12,7 @@ const fields = ["images", "loss", "accuracy", "rate", "memory"] as const;
 type Field = (typeof fields)[number];
 
 /** An empty table for these methods. */
-export function createStandings(methods: readonly string[]): Standings {
+export function createStandingsTable(methods: readonly string[]): StandingsTable {
   const rows = methods.map((name, i) => {
     const cells = Object.fromEntries(
       fields.map((field) => [field, make("td", { "data-field": field }, "–")]),
