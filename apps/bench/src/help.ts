@@ -71,7 +71,7 @@ Examples
   pnpm bench step --model resnet56 --norms bs:4,bs:16 --time 120
   pnpm bench step --data cifar-10-batches-bin
   pnpm bench peers --peers ~/peers
-  pnpm bench norm step --strategy ./my-strategy.js --json samples.json
+  pnpm bench norm step --strategy examples/own-strategy.mjs --json samples.json
 
 Exit status: 0 done; 1 something is wrong, and one line on stderr says what (with FEWNORM_DEBUG=1,
 where); 2 the command line is wrong; 130 interrupted by Ctrl-C, 143 by SIGTERM.

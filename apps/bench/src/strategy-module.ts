@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { usageError } from "@fewnorm/command-line";
-import { partsOf, type Sampling } from "@fewnorm/sampling";
+import { checkSampling, type Sampling } from "@fewnorm/sampling";
 
 /**
  * The strategy of a package, by name as seen from `folder`, or by the path of its folder or of a JavaScript
@@ -17,13 +17,21 @@ import { partsOf, type Sampling } from "@fewnorm/sampling";
 export async function loadStrategy(specifier: string, folder: string): Promise<Sampling> {
   const url = await locate(specifier, folder);
   const module = await import(url).catch((error: Error) => {
-    throw usageError(`--strategy ${specifier} cannot be loaded (${firstLine(error)})`);
+    const missing = (error as { code?: string }).code === "ERR_MODULE_NOT_FOUND";
+    const remedy = missing
+      ? "; packages are looked for from its folder upwards: keep it in examples, or npm install them there"
+      : "";
+    throw usageError(`--strategy ${specifier} cannot be loaded (${firstLine(error)})${remedy}`);
   });
   const problems: string[] = [];
   const { strategy, default: byDefault, ...others } = module as Record<string, unknown>;
   for (const [name, value] of Object.entries({ strategy, default: byDefault, ...others })) {
     const made = typeof value === "function" ? called(name, value, problems) : value;
-    if (isSampling(made)) return made;
+    const isNamed = made !== undefined && (name === "strategy" || name === "default");
+    if (!isNamed && !looksLikeSampling(made)) continue;
+    const problem = problemOf(name, made);
+    if (problem === undefined) return made as Sampling;
+    problems.push(problem);
   }
   const found = problems.length === 0 ? "" : ` (${problems.slice(0, 3).join("; ")})`;
   throw usageError(
@@ -64,14 +72,17 @@ function called(name: string, value: unknown, problems: string[]): unknown {
   }
 }
 
-function isSampling(value: unknown): value is Sampling {
-  if (typeof value !== "object" || value === null) return false;
-  const { name, parts, extent, origin, virtualRows } = value as Record<string, unknown>;
-  if (typeof name !== "string") return false;
-  if (Array.isArray(parts)) {
-    return partsOf(value as Sampling).every(({ strategy }) => isSampling(strategy));
+/** Whether it was meant to be a strategy or mixture, and not something else that a module exports. */
+const looksLikeSampling = (value: unknown): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  ["parts", "extent", "origin"].some((key) => key in value);
+
+function problemOf(name: string, value: unknown): string | undefined {
+  try {
+    checkSampling(name, value as Sampling);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
-  return (
-    typeof extent === "function" && typeof origin === "function" && typeof virtualRows === "number"
-  );
 }

@@ -180,6 +180,13 @@ test("bench --strategy measures someone else's", (t) =>
       stderr,
       /exports no strategy \(mine\(\) throws: images is missing\); export one, as in/,
     );
+    const half = await bench(["norm", "--strategy", fixture("half-strategy.mjs")]);
+    t.match(
+      half.stderr,
+      /exports no strategy \(strategy: half: origin is undefined; a strategy has/,
+    );
+    const uninstalled = await bench(["norm", "--strategy", fixture("uninstalled-strategy.mjs")]);
+    t.match(uninstalled.stderr, /Cannot find package 'a-package.*npm install them there/);
   }));
 
 test("bench: Ctrl-C shows and writes what there is", (t) =>

@@ -19,7 +19,9 @@ const build = spawnSync(
 );
 if (build.status !== 0) {
   process.stderr.write(`${build.stdout ?? ""}${build.stderr ?? ""}`);
-  console.error(`${app}: the build failed, see above`);
+  console.error(
+    `${app}: the build failed, see above; what was pulled anew may need pnpm install first`,
+  );
   process.exit(1);
 }
 
