@@ -53,9 +53,10 @@ Training
 
 Output
   --save FILE            writes the trained model to FILE as safetensors, with PyTorch's names
-  --out DIR              keeps checkpoints and summary.json there; without it nothing is written
+  --out DIR              keeps checkpoints and summary.json there; without it there are none
   --resume               goes on from the checkpoint in --out; all other options then default to
-                         those that it was made with
+                         those that it was made with. Epochs and rates must stay what they were:
+                         to train on after the end, --init with the checkpoint
   --checkpoint-every N   steps from one checkpoint to the next (default: an epoch)
   --eval-every N         epochs from one test to the next (default ${defaults.evalEvery})
   --recalibrate N        in the end, computes running statistics anew from N batches of training
@@ -90,7 +91,7 @@ Examples
   pnpm train --out runs/bs32 --resume
   pnpm train --norm vdn:4 --batch 128 --micro 2
 
-Ctrl-C finishes the step and writes a checkpoint; a second one ends at once.
+Ctrl-C finishes the step and, with --out, writes a checkpoint; a second one ends at once.
 
 Exit status: 0 done; 1 something is wrong, and one line on stderr says what (with FEWNORM_DEBUG=1,
 where); 2 the command line is wrong; 130 interrupted by Ctrl-C, 143 by SIGTERM.

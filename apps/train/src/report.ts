@@ -62,7 +62,8 @@ function beginning(
   if (hint !== undefined) lines.push(hint);
   if (config.init !== undefined && from === undefined) lines.push(`beginning with ${config.init}`);
   if (config.out === undefined) {
-    const what = config.save === undefined ? "nothing" : "no checkpoint";
+    const writes = config.save !== undefined || config.jsonl !== undefined;
+    const what = writes ? "no checkpoint" : "nothing";
     lines.push(`${what} will be written, since there is no --out`);
   }
   if (from !== undefined) {

@@ -94,7 +94,7 @@ export function describeSummary(summary: Summary): string {
     ],
     ...more,
     ["training loss", `${known(trainingLoss, shortNumber)} in the last epoch`],
-    ["speed", `${rate(imagesPerSecond)}, ${duration(summary.seconds)} in all`],
+    ["speed", `${known(imagesPerSecond, rate)}, ${duration(summary.seconds)} in all`],
     [
       "memory",
       `${(summary.workspaceBytes / 2 ** 20).toFixed(1)} MiB of intermediate results in a step`,

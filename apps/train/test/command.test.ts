@@ -89,6 +89,7 @@ test("a summary that cannot be written is shown, and a line that was cut off sta
     await rm(join(out, "summary.json"), { recursive: true });
     const again = await command(["--out", out, "--resume", "--quiet"]);
     t.equal(again.code, 0, again.stderr);
+    t.match(again.stdout, /^speed: +not measured, /m, "no step was left");
     t.equal(JSON.parse(await readFile(join(out, "summary.json"), "utf8")).steps, 4);
     t.notOk((await readFile(jsonl, "utf8")).includes("\n\n"), "no line is empty");
   });
@@ -146,6 +147,11 @@ test("without --data the embedded images are used, and without --out nothing is 
   t.match(stdout, /^resnet20 with none on fashion-mnist-subset \(it comes with fewnorm; --data/);
   t.match(stdout, /nothing will be written, since there is no --out/);
   t.match(stdout, /checkpoint: +none/);
+  await inFolder(async (folder) => {
+    const jsonl = ["--jsonl", join(folder, "steps.jsonl")];
+    const measured = await command([...few, "--norm", "none", ...jsonl]);
+    t.match(measured.stdout, /no checkpoint will be written, since there is no --out/);
+  });
 });
 
 test("--quiet prints the summary only", async (t) => {
