@@ -25,10 +25,11 @@ ${formatNorms()}
   no matter. With @exact (default) or @detached: the gradient through the statistics.
 
 All methods see the same images (2,000 of Fashion-MNIST, which come with fewnorm) in the same order,
-and begin with the same weights. bn, ghost and brn take statistics of each micro-batch, bs and vdn once
-for all micro-batches of a step. In the network's last layer a channel has one value for each image:
-a sample of 4 images leaves 4 of them, which is few. On a terminal the curves move; elsewhere there is
-a line for every test, on 500 other images.
+and begin with the same weights. bn, fs, ghost and brn take statistics of each micro-batch, bs, ns and
+vdn once for all micro-batches of a step. In the network's last layer a channel has one value for each
+image: a sample of 4 images leaves 4 of them, which is few. On a terminal the curves move; elsewhere
+there is a line for every test, on 500 other images. MiB is the memory that a step keeps beside the
+weights.
 
 Ctrl-C ends it and prints the table so far.
 

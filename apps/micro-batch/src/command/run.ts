@@ -65,7 +65,7 @@ async function show({ settings, images }: Options, backend: Backend): Promise<nu
   stdout.write(tableOf(standings.all));
   const code = interrupt.exitCode();
   if (code !== undefined) {
-    stdout.write(`interrupted before ${steps * batch} images\n`);
+    stdout.write(`interrupted before ${(steps * batch).toLocaleString("en")} images\n`);
     return code;
   }
   // That some methods diverge where others do not is what a comparison is for; the table says which.
