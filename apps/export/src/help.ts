@@ -4,9 +4,9 @@ export const help = `Writes a trained model as an ONNX file, for inference elsew
 
 Usage: pnpm export --init FILE --onnx FILE [options]
 
-  --init FILE       the weights: safetensors, such as what pnpm train --save wrote, a checkpoint
-                    (with train --ema the averages, which the training tests), or a PyTorch state
-                    dict
+  --init FILE       the weights: safetensors, such as what pnpm train --save wrote, a PyTorch state
+                    dict, a checkpoint (with train --ema its averages, which the training tests),
+                    or the folder of a training, for its newest checkpoint
   --onnx FILE       the file to write
   --newest          takes a checkpoint's newest weights although it has averages
   --fold-norms      multiplies normalization into the convolutions before it

@@ -8,7 +8,7 @@ import { parseModel, parseNorm } from "@fewnorm/presets";
 import type { Safetensors } from "@fewnorm/safetensors";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import { hasAverages, readStateDict } from "@fewnorm/train";
-import { replaceFile } from "@fewnorm/train/node";
+import { replaceFile, weightsFile } from "@fewnorm/train/node";
 import { type Arguments, parseArguments } from "./arguments.ts";
 
 /** Where a file lies, behind all links. */
@@ -20,7 +20,8 @@ const placeOf = (name: string): Promise<string> => realpath(name).catch(() => re
  */
 export async function run(argv: readonly string[]): Promise<number> {
   const given = parseArguments(argv);
-  const { init, onnx, foldNorms, newest, batch } = given;
+  const { onnx, foldNorms, newest, batch } = given;
+  const init = await weightsFile(given.init);
   if ((await placeOf(init)) === (await placeOf(onnx))) {
     throw usageError(`--init and --onnx are both ${init}; give different files`);
   }

@@ -59,6 +59,7 @@ test("of a checkpoint with averages these are exported, or the newest weights, a
     const metadata = { ...modelMetadata(model), norm: "bn" };
     const checkpoint = { ...rest, tensors: new Map([...states, ...slots]) };
     const init = await writeCheckpoint(folder, checkpoint, metadata);
+    t.equal((await command("--init", folder, "--onnx", onnx)).code, 0, "the folder will do");
     const all = await command("--init", init, "--onnx", onnx);
     t.equal(all.code, 0, all.stderr);
     t.match(all.stdout, /: resnet20 with bn, averages of its weights, images/);

@@ -25,7 +25,7 @@ Data and model
   --test-images N        use the first N test images only
   --model NAME           ${wrapNames(modelNames, 25)} (default ${defaults.model})
   --init FILE            begins with the weights in FILE: safetensors, such as a PyTorch state dict,
-                         what --save wrote, or a checkpoint
+                         what --save wrote, a checkpoint, or the folder of a training
   --norm NAME            the normalization, see below (default ${defaults.norm})
 
 Training

@@ -17,6 +17,7 @@ import {
   type Trainer,
   warmUp,
 } from "@fewnorm/train";
+import { weightsFile } from "@fewnorm/train/node";
 import { checkAfterTraining } from "./after-training.ts";
 import type { Config } from "./config.ts";
 import { objectiveOf, optimizerOf } from "./method.ts";
@@ -68,7 +69,8 @@ function checkAugment({ augment }: Config, { name, shape: [, height, width] }: D
   );
 }
 
-async function readInitial(path: string, model: Model): Promise<Map<string, HostTensor>> {
+async function readInitial(init: string, model: Model): Promise<Map<string, HostTensor>> {
+  const path = await weightsFile(init);
   const file = await openSafetensorsFile(path);
   try {
     const remedy = "give the --model and --norm that it is of, or another --init";

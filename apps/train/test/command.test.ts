@@ -124,7 +124,7 @@ test("what --save wrote, and a checkpoint, are what --init begins with", async (
     t.equal(first.code, 0, first.stderr);
     t.ok(first.stdout.includes(`\nweights:       ${saved}\n`), "the summary says where");
     // With a rate of 0 the weights stay: what is saved is what it began with, but for running statistics.
-    for (const init of [saved, join(out, checkpointFile)]) {
+    for (const init of [saved, join(out, checkpointFile), out]) {
       const still = [...args, "--lr", "0", "--init", init, "--save", again];
       const { code, stderr } = await command(still);
       t.equal(code, 0, stderr);

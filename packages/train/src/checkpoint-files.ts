@@ -62,6 +62,12 @@ export async function readCheckpoint(
   );
 }
 
+/** The file of weights that a path names: itself or, of the folder of a training, its newest checkpoint. */
+export async function weightsFile(path: string): Promise<string> {
+  const inside = join(path, checkpointFile);
+  return (await isThere(inside)) ? inside : path;
+}
+
 async function read(path: string): Promise<Checkpoint> {
   const file = await openSafetensorsFile(path);
   try {

@@ -1,17 +1,20 @@
 // State dicts as files, for Node.
 
 import { openSafetensorsFile, writeSafetensors } from "@fewnorm/safetensors/node";
+import { weightsFile } from "./checkpoint-files.ts";
 import { modelMetadata, readStateDict, stateDictOf, writeStateDict } from "./state-dict.ts";
 import type { Trainer } from "./trainer.ts";
 
 /**
- * Replaces a trainer's parameters and running statistics by those in a safetensors file.
+ * Replaces a trainer's parameters and running statistics by those in a safetensors file, or in the newest checkpoint of
+ * a training's folder.
  * @throws Error as `openSafetensors` and `readStateDict`; nothing has changed then.
  */
 export async function loadStateDict(path: string, trainer: Trainer): Promise<void> {
-  const file = await openSafetensorsFile(path);
+  const where = await weightsFile(path);
+  const file = await openSafetensorsFile(where);
   try {
-    await writeStateDict(trainer, await readStateDict(file, trainer.model, path));
+    await writeStateDict(trainer, await readStateDict(file, trainer.model, where));
   } finally {
     await file.dispose();
   }

@@ -19,7 +19,7 @@ import {
   type Trainer,
   train,
 } from "@fewnorm/train";
-import { loadStateDict, saveStateDict } from "@fewnorm/train/node";
+import { loadStateDict, saveStateDict, weightsFile, writeCheckpoint } from "@fewnorm/train/node";
 import test from "tape";
 import { tinyDataset, tinyModel, withTrainer } from "./tiny.ts";
 
@@ -173,6 +173,13 @@ test("averages are what is saved, and what is loaded", async (t) => {
     }
     const progress = { epoch: { count: 0, loss: 0, correct: 0 } };
     const rest = { step: 1, settings: {}, notes: {}, progress };
+    const newest = await writeCheckpoint(folder, { ...rest, tensors: all });
+    t.equal(await weightsFile(folder), newest, "the folder of a training has a checkpoint");
+    t.equal(await weightsFile(path), path);
+    await withTrainer(async (trainer) => {
+      await loadStateDict(folder, trainer);
+      t.deepEqual((await trainer.read()).get("fc.weight"), all.get("fc.weight"));
+    });
     const file = await openSafetensors(await encodeCheckpoint({ ...rest, tensors: all }));
     t.ok(file.tensors.has("optimizer.average_correction"), "a slot of all parameters");
     const read = await readStateDict(file, tinyModel());
