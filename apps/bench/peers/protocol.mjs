@@ -45,7 +45,9 @@ export async function loadPackage({ packages }, name, install = name) {
   try {
     path = require.resolve(name);
   } catch {
-    write({ missing: `npm install ${install}` });
+    write({
+      missing: `npm install ${install}, in a folder that --peers names; now it is ${packages}`,
+    });
     process.exit(0);
   }
   const module = await import(pathToFileURL(path).href);

@@ -73,7 +73,10 @@ test("bench peers: who computes the same is timed, who does not or is missing is
     );
     const said = caption.join("\n");
     t.match(said, /PyTorch is missing: there is no \S+no-python/);
-    t.match(said, /onnxruntime-node is missing: npm install onnxruntime-node/);
+    t.match(
+      said,
+      /onnxruntime-node is missing: npm install onnxruntime-node,\s+in a\s+folder\s+that\s+--peers/,
+    );
     t.match(said, /TensorFlow.js is missing: npm install @tensorflow\/tfjs @tensorflow\/tfjs-back/);
     t.match(said, /jax-js is missing: npm install @jax-js\/jax/);
     t.match(said, /chatty fails and is left out: it wrote "Hello!", which is no line with an/);
