@@ -1,16 +1,10 @@
 // Adam with decoupled weight decay.
 
 import { add, checkOptions, divide, multiply, sqrt, subtract } from "@fewnorm/tensor";
-import {
-  checkFraction,
-  checkWeightDecay,
-  correction,
-  nameOf,
-  type Optimizer,
-  type SgdOptions,
-  sharedSlot,
-  slotOf,
-} from "./optimizer.ts";
+import { checkFraction, checkPositive, checkWeightDecay } from "./checks.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { correction, nameOf, sharedSlot, slotOf } from "./optimizer-parts.ts";
+import type { SgdOptions } from "./sgd.ts";
 
 /** Options of {@link adamw}. */
 export interface AdamWOptions extends Pick<SgdOptions, "decays"> {
@@ -41,9 +35,7 @@ export function adamw(options: AdamWOptions = {}): Optimizer {
   checkFraction("adamw", "the first of betas", β1, 0.9);
   checkFraction("adamw", "the second of betas", β2, 0.999);
   checkWeightDecay("adamw", weightDecay);
-  if (!(epsilon > 0 && epsilon < Infinity)) {
-    throw new RangeError(`adamw: epsilon is ${epsilon}; give a number above 0, e.g. 1e-8`);
-  }
+  checkPositive("adamw", "epsilon", epsilon, "1e-8");
   const [first, second] = [sharedSlot("first_correction"), sharedSlot("second_correction")];
   return {
     name: `adamw(betas ${β1} and ${β2}, epsilon ${epsilon}, weight decay ${weightDecay}${nameOf(options.decays)})`,

@@ -2,7 +2,7 @@
 
 import { createBatches, type Dataset, type Split } from "@fewnorm/data";
 import { checkOptions } from "@fewnorm/tensor";
-import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
+import { addScores, checkLabels, noScores, type Scores, scoreLogits } from "./scores.ts";
 import type { Trainer } from "./trainer.ts";
 import { turn } from "./turn.ts";
 
@@ -68,6 +68,12 @@ export async function evaluate(
     const logits = await trainer.logits(images);
     scores = addScores(scores, scoreLogits(logits, labels, trainer.model.classes, count));
   }
-  const { count, loss, correct } = scores;
-  return { loss: loss / count, accuracy: correct / count, count };
+  return evaluationOf(scores);
 }
+
+/** Means over the images that were scored. */
+export const evaluationOf = ({ count, loss, correct }: Scores): Evaluation => ({
+  loss: loss / count,
+  accuracy: correct / count,
+  count,
+});

@@ -1,6 +1,6 @@
 // Optimizers, schedules, the training loop, metrics and checkpoints.
 export * from "./adamw.ts";
-export * from "./batch-statistics.ts";
+export type { BatchStatisticsOptions } from "./batch-statistics.ts";
 export {
   type Checkpoint,
   checkCheckpoint,
@@ -9,9 +9,10 @@ export {
 } from "./checkpoint.ts";
 export { decodeCheckpoint, encodeCheckpoint } from "./checkpoint-format.ts";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./evaluate.ts";
+export * from "./evaluate-with-batch-statistics.ts";
 export * from "./events.ts";
 export { initializeStates } from "./initial-states.ts";
-export { type LarsOptions, lars } from "./lars.ts";
+export * from "./lars.ts";
 export {
   type ClassificationOptions,
   classification,
@@ -20,18 +21,17 @@ export {
   type Objective,
   type ObjectiveContext,
 } from "./objective.ts";
-export {
-  type Optimizer,
-  type ParameterGradient,
-  type SgdOptions,
-  sgd,
-  weightsOnly,
-} from "./optimizer.ts";
+export type { Optimizer, ParameterGradient } from "./optimizer.ts";
+export { weightsOnly } from "./optimizer-parts.ts";
 export * from "./optimizer-wrappers.ts";
+export * from "./recalibrate.ts";
 export * from "./schedule.ts";
 export { type Scores, scoreLogits } from "./scores.ts";
+export * from "./sgd.ts";
 export * from "./state-dict.ts";
+export * from "./steps-per-epoch.ts";
 export * from "./trace.ts";
 export * from "./trace-micro.ts";
-export { stepsPerEpoch, type TrainOptions, train } from "./train.ts";
+export * from "./train.ts";
+export type { TrainOptions } from "./train-options.ts";
 export * from "./trainer.ts";

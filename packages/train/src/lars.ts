@@ -1,23 +1,10 @@
 // Layer-wise adaptive rate scaling, for large batches.
 
 import type { StateDeclaration } from "@fewnorm/nn";
-import {
-  add,
-  checkOptions,
-  divide,
-  multiply,
-  sqrt,
-  subtract,
-  sum,
-  type Tensor,
-} from "@fewnorm/tensor";
-import {
-  checkFraction,
-  checkWeightDecay,
-  type Optimizer,
-  slotOf,
-  weightsOnly,
-} from "./optimizer.ts";
+import { add, checkOptions, divide, multiply, subtract } from "@fewnorm/tensor";
+import { checkFraction, checkPositive, checkWeightDecay } from "./checks.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { norm, slotOf, weightsOnly } from "./optimizer-parts.ts";
 
 /** Options of {@link lars}. */
 export interface LarsOptions {
@@ -53,12 +40,8 @@ export function lars(options: LarsOptions = {}): Optimizer {
   const { adapts = weightsOnly } = options;
   checkFraction("lars", "momentum", momentum, 0.9);
   checkWeightDecay("lars", weightDecay);
-  if (!(trust > 0 && trust < Infinity)) {
-    throw new RangeError(`lars: trust is ${trust}; give a number above 0, e.g. 0.001`);
-  }
-  if (!(epsilon > 0 && epsilon < Infinity)) {
-    throw new RangeError(`lars: epsilon is ${epsilon}; give a number above 0, e.g. 1e-9`);
-  }
+  checkPositive("lars", "trust", trust, "0.001");
+  checkPositive("lars", "epsilon", epsilon, "1e-9");
   return {
     name: `lars(momentum ${momentum}, weight decay ${weightDecay}, trust ${trust}, epsilon ${epsilon}, ${adapts.name || "chosen parameters"})`,
     slots: (parameters) => parameters.map((parameter) => slotOf(parameter, "momentum")),
@@ -82,10 +65,4 @@ export function lars(options: LarsOptions = {}): Optimizer {
         }),
       ),
   };
-}
-
-/** The Euclidean norm of all elements of `tensors` together, scalar. */
-export function norm(tensors: readonly Tensor[]): Tensor {
-  const squares = tensors.map((tensor) => sum(multiply(tensor, tensor)));
-  return sqrt(squares.reduce((a, b) => add(a, b)));
 }

@@ -1,8 +1,9 @@
 // What is put around an optimizer: clipping of gradients before it, averages of parameters behind it.
 
 import { add, checkKind, checkMethod, divide, multiply, relu, subtract } from "@fewnorm/tensor";
-import { norm } from "./lars.ts";
-import { checkFraction, correction, type Optimizer, sharedSlot, slotOf } from "./optimizer.ts";
+import { checkFraction, checkPositive } from "./checks.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { correction, norm, sharedSlot, slotOf } from "./optimizer-parts.ts";
 
 /**
  * `optimizer`, its gradients scaled down together where their global norm n is larger than `maxNorm`: by
@@ -12,9 +13,7 @@ import { checkFraction, correction, type Optimizer, sharedSlot, slotOf } from ".
 export function clipped(optimizer: Optimizer, maxNorm: number): Optimizer {
   checkMethod("clipped", "optimizer", optimizer, "step", "one, such as sgd()");
   checkKind("clipped", "maxNorm", maxNorm, "number");
-  if (!(maxNorm > 0 && maxNorm < Infinity)) {
-    throw new RangeError(`clipped: maxNorm is ${maxNorm}; give a number above 0, e.g. 1`);
-  }
+  checkPositive("clipped", "maxNorm", maxNorm, "1");
   return {
     name: `clipped(${optimizer.name}, ${maxNorm})`,
     slots: (parameters) => optimizer.slots(parameters),

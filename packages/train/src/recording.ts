@@ -19,6 +19,7 @@ import {
   showShape,
   type Tensor,
 } from "@fewnorm/tensor";
+import { checkCount } from "./checks.ts";
 import type { Objective } from "./objective.ts";
 
 /** Options of {@link beginRecording}. */
@@ -48,7 +49,7 @@ export interface Recording extends Declarations {
 /** @throws RangeError for a batch that is no whole number >= 1. */
 export function beginRecording(model: Model, options: RecordingOptions): Recording {
   const { mode, batch, seen = (builder) => builder, shared, dropping } = options;
-  checkBatch("batch", batch);
+  checkCount("trace", "batch", batch);
   const builder = createBuilder();
   const virtual = virtualRowsOf(model, mode);
   const { scope, declarations } = createScope(seen(builder), mode, virtual, shared, dropping);
@@ -93,10 +94,4 @@ export function parametersOf(builder: Builder, states: readonly StateDeclaration
   const parameters = states.filter(({ kind }) => kind === "parameter");
   const values = parameters.map(({ name, shape }) => builder.state(name, shape));
   return { parameters, values };
-}
-
-export function checkBatch(name: string, batch: number): void {
-  if (!(Number.isSafeInteger(batch) && batch >= 1)) {
-    throw new RangeError(`trace: ${name} is ${batch}; give a whole number >= 1`);
-  }
 }

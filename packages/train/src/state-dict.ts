@@ -5,7 +5,7 @@ import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
 import { checkOptions } from "@fewnorm/tensor";
 import { isCheckpoint, readUnchanged } from "./checkpoint-format.ts";
 import { negativeVariance } from "./negative-variance.ts";
-import { slotOf } from "./optimizer.ts";
+import { slotOf } from "./optimizer-parts.ts";
 import { tensorDifferences } from "./tensor-differences.ts";
 import { traceEvaluation } from "./trace.ts";
 import { evaluatedState, type HostTensor, type Trainer } from "./trainer.ts";

@@ -16,9 +16,10 @@ import {
   sum,
   type Tensor,
 } from "@fewnorm/tensor";
+import { checkCount } from "./checks.ts";
 import { classification } from "./objective.ts";
 import { recordUpdate } from "./optimizer.ts";
-import { beginRecording, checkBatch, parametersOf, recordLoss } from "./recording.ts";
+import { beginRecording, parametersOf, recordLoss } from "./recording.ts";
 import type { Traced, TraceTrainingOptions } from "./trace.ts";
 
 /** Options of {@link traceMicroTraining}. */
@@ -93,7 +94,7 @@ export function traceMicroTraining(
   options: TraceMicroTrainingOptions,
 ): TracedMicroTraining {
   const { batch, micro, optimizer, objective = classification() } = options;
-  checkBatch("batch", batch);
+  checkCount("trace", "batch", batch);
   checkMicro(batch, micro);
   const carried: { name: string; shape: Shape }[] = [];
 
@@ -240,7 +241,7 @@ export function traceMicroTraining(
 }
 
 function checkMicro(batch: number, micro: number): void {
-  checkBatch("micro", micro);
+  checkCount("trace", "micro", micro);
   if (batch % micro === 0) return;
   const divisors = Array.from({ length: batch }, (_, i) => i + 1).filter((n) => batch % n === 0);
   const near = divisors.reduce((a, b) => (Math.abs(b - micro) < Math.abs(a - micro) ? b : a));

@@ -1,59 +1,17 @@
 // The training loop, as a stream of events.
 
-import { type Augmentation, createPrefetch, type Dataset } from "@fewnorm/data";
-import { checkMethod, checkOptions, foldIn, key as keyOf, sizeOf } from "@fewnorm/tensor";
-import { type Checkpoint, checkCheckpoint, type Progress, type Settings } from "./checkpoint.ts";
-import { checksum } from "./checksum.ts";
+import { createPrefetch, type Dataset } from "@fewnorm/data";
+import { foldIn, key as keyOf, sizeOf } from "@fewnorm/tensor";
+import type { Progress } from "./checkpoint.ts";
 import { divergence, type LastCheckpoint, notFinite } from "./divergence.ts";
 import { evaluate } from "./evaluate.ts";
 import type { TrainEvent } from "./events.ts";
-import type { Schedule } from "./schedule.ts";
-import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
-import type { HostTensor, Trainer } from "./trainer.ts";
+import { addScores, noScores, scoreLogits } from "./scores.ts";
+import { stepsPerEpoch } from "./steps-per-epoch.ts";
+import { checkTraining, type TrainOptions } from "./train-options.ts";
+import type { Trainer } from "./trainer.ts";
+import { checkResumed, ownSettings } from "./training-settings.ts";
 import { turn } from "./turn.ts";
-
-/** Options of {@link train}. */
-export interface TrainOptions {
-  /** How often every training image is seen; a whole number from 1. */
-  readonly epochs: number;
-  /** The learning rate of each step, such as `constant(0.1)` or `cosine({ base: 0.1, steps })`. */
-  readonly schedule: Schedule;
-  /** Whole number; the same seed gives the same training. Default 0. */
-  readonly seed?: number;
-  /** Pad, crop and flip; default false. */
-  readonly augment?: boolean | Augmentation;
-  /** Epochs from one evaluation on the test images to the next; the last epoch always has one. Default 1. */
-  readonly evaluateEvery?: number;
-  /** Steps from one checkpoint to the next; default: those of an epoch. The first and last step have one. */
-  readonly checkpointEvery?: number;
-  /** Keeps a checkpoint and says where. Without it none are made. */
-  readonly save?: (checkpoint: Checkpoint) => Promise<string>;
-  /** Goes on from here instead of beginning; `where` names it in messages. */
-  readonly resume?: { readonly checkpoint: Checkpoint; readonly where: string };
-  /** Begins with these values instead of drawn ones, as `readStateDict` gives them; a resumed training has its own. */
-  readonly initial?: ReadonlyMap<string, HostTensor>;
-  /** More settings that the results depend on, such as the norm's name: to resume, they must be the same. */
-  readonly settings?: Settings;
-  /** What a checkpoint shall remember but may change. */
-  readonly notes?: Settings;
-  /** Stops after the step that is running, and saves a checkpoint. */
-  readonly signal?: AbortSignal;
-  /** Prepares batches in a worker; default true. */
-  readonly prefetch?: boolean;
-}
-
-/**
- * Steps of an epoch: images that do not fill a batch are left out, others in each epoch.
- * @throws RangeError when the batch is larger than the training images are many.
- */
-export function stepsPerEpoch(dataset: Dataset, batch: number): number {
-  if (batch > dataset.train.count) {
-    throw new RangeError(
-      `train: the batch is ${batch}, but ${dataset.name} has ${dataset.train.count} training images; use a smaller batch`,
-    );
-  }
-  return Math.floor(dataset.train.count / batch);
-}
 
 /**
  * Trains on `dataset.train` and evaluates on `dataset.test`. Parameters begin from `foldIn(key, 0)` of the
@@ -71,62 +29,22 @@ export async function* train(
   dataset: Dataset,
   options: TrainOptions,
 ): AsyncGenerator<TrainEvent, void, undefined> {
-  checkMethod("train", "trainer", trainer, "step", "what createTrainer makes");
-  checkOptions("train", options, {
-    epochs: "number",
-    schedule: "any",
-    seed: "number",
-    augment: "any",
-    evaluateEvery: "number",
-    checkpointEvery: "number",
-    save: "function",
-    resume: "any",
-    initial: "any",
-    settings: "any",
-    notes: "any",
-    signal: "any",
-    prefetch: "boolean",
-  });
+  checkTraining(trainer, dataset, options);
   const { epochs, schedule, seed = 0, augment = false, evaluateEvery = 1, signal } = options;
   const { batch, model, states } = trainer;
   const perEpoch = stepsPerEpoch(dataset, batch);
   const { checkpointEvery = perEpoch, resume, save, notes = {}, prefetch = true } = options;
-  checkCount("epochs", epochs);
-  if (typeof schedule !== "function") {
-    throw new TypeError(
-      `train: schedule is ${schedule}; give the learning rate of each step, such as constant(0.1)`,
-    );
-  }
-  checkCount("evaluateEvery", evaluateEvery);
-  checkCount("checkpointEvery", checkpointEvery);
-  checkDataset(trainer, dataset);
   const key = keyOf(seed);
   const stepKey = foldIn(key, 2);
   const steps = epochs * perEpoch;
   const settings = { ...ownSettings(trainer, dataset, seed, augment), ...options.settings };
 
-  const spoilt = notFinite(options.initial ?? new Map());
-  if (spoilt !== undefined) {
-    throw new RangeError(
-      `train: ${spoilt} is not finite in the values to begin with; begin with other ones`,
-    );
-  }
-
   let step = 0;
   let progress: Progress = { epoch: noScores };
   let last: LastCheckpoint | undefined;
   if (resume !== undefined) {
-    // Older checkpoints do not know their labels.
-    const { labels: _, ...unlabelled } = settings;
-    const knows = "labels" in resume.checkpoint.settings;
-    const expected = { states, settings: knows ? settings : unlabelled };
-    checkCheckpoint(resume.checkpoint, expected, resume.where);
+    checkResumed(trainer, settings, { epochs, steps }, resume);
     ({ step, progress } = resume.checkpoint);
-    if (step > steps) {
-      throw new RangeError(
-        `train: ${resume.where} is of step ${step}, but ${epochs} epochs have ${steps}; ask for more epochs`,
-      );
-    }
     last = { step, where: resume.where };
   }
   const batches = await createPrefetch(dataset.train, {
@@ -214,53 +132,4 @@ export async function* train(
   } finally {
     await batches.dispose();
   }
-}
-
-/** What the results depend on, as far as the loop knows it. */
-function ownSettings(
-  { model, optimizer, objective, batch, micro }: Trainer,
-  dataset: Dataset,
-  seed: number,
-  augment: boolean | Augmentation,
-): Settings {
-  return {
-    model: model.name,
-    optimizer: optimizer.name,
-    objective: objective.name,
-    batch,
-    ...(micro === batch ? {} : { micro }),
-    seed,
-    augment: typeof augment === "boolean" ? augment : JSON.stringify(augment),
-    dataset: `${dataset.name}, ${dataset.train.count} + ${dataset.test.count} images of ${dataset.shape.join("×")}, mean ${dataset.mean.map((μ) => μ.toPrecision(12)).join(", ")}`,
-    labels: `checksum ${labelChecksum(dataset).toString(16).padStart(8, "0")}`,
-  };
-}
-
-const labelChecksum = ({ train, test }: Dataset): number =>
-  checksum([...train.labels, ...test.labels]);
-
-function checkCount(name: string, value: number): void {
-  if (!(Number.isSafeInteger(value) && value >= 1)) {
-    throw new RangeError(`train: ${name} is ${value}; give a whole number >= 1`);
-  }
-}
-
-function checkDataset({ model }: Trainer, dataset: Dataset): void {
-  if (model.inputShape.some((length, axis) => length !== dataset.shape[axis])) {
-    throw new RangeError(
-      `train: ${model.name} takes images of ${model.inputShape.join("×")}, ${dataset.name} has ${dataset.shape.join("×")}; build the model with the data set's shape`,
-    );
-  }
-  if (model.classes < dataset.classes.length) {
-    throw new RangeError(
-      `train: ${model.name} tells ${model.classes} classes apart, ${dataset.name} has ${dataset.classes.length}; build the model with as many`,
-    );
-  }
-  // What the last epoch would fail at, after all the work.
-  if (dataset.test.count < 1) {
-    throw new RangeError(
-      `train: ${dataset.name} has no test images; set some of its images aside to evaluate with`,
-    );
-  }
-  for (const split of [dataset.train, dataset.test]) checkLabels("train", split, model);
 }

@@ -12,10 +12,11 @@ import {
   sameShape,
   showShape,
 } from "@fewnorm/tensor";
+import { checkCount } from "./checks.ts";
 import { initializeStates } from "./initial-states.ts";
 import { classification, type Objective } from "./objective.ts";
-import { type Optimizer, sgd } from "./optimizer.ts";
-import { checkBatch } from "./recording.ts";
+import type { Optimizer } from "./optimizer.ts";
+import { sgd } from "./sgd.ts";
 import { planStep } from "./step-plan.ts";
 import { few } from "./tensor-differences.ts";
 import { traceEvaluation } from "./trace.ts";
@@ -123,7 +124,7 @@ export async function createTrainer(
   checkMethod(where, "optimizer", optimizer, "step", "one, such as sgd()");
   checkMethod(where, "objective", objective, "record", "one, such as classification()");
   const training = planStep(model, { batch, micro, optimizer, objective });
-  checkBatch("evaluationBatch", evaluationBatch);
+  checkCount("trace", "evaluationBatch", evaluationBatch);
   const stateFor = evaluatedState(optimizer, training.states);
   const evaluation = traceEvaluation(model, { batch: evaluationBatch, stateFor });
   const names = new Set(training.states.map(({ name }) => name));

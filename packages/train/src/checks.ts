@@ -1,0 +1,30 @@
+// Checks of numbers that several functions take, each a RangeError.
+
+import { checkKind } from "@fewnorm/tensor";
+
+export function checkCount(where: string, name: string, value: number): void {
+  if (!(Number.isSafeInteger(value) && value >= 1)) {
+    throw new RangeError(`${where}: ${name} is ${value}; give a whole number >= 1`);
+  }
+}
+
+export function checkPositive(where: string, name: string, value: number, example: string): void {
+  if (!(value > 0 && value < Infinity)) {
+    throw new RangeError(`${where}: ${name} is ${value}; give a number above 0, e.g. ${example}`);
+  }
+}
+
+export function checkFraction(where: string, name: string, value: number, example: number): void {
+  checkKind(where, name, value, "number");
+  if (!(value >= 0 && value < 1)) {
+    throw new RangeError(
+      `${where}: ${name} is ${value}; give a number from 0 to below 1, e.g. ${example}`,
+    );
+  }
+}
+
+export function checkWeightDecay(where: string, weightDecay: number): void {
+  if (!(weightDecay >= 0 && weightDecay < Infinity)) {
+    throw new RangeError(`${where}: weightDecay is ${weightDecay}; give a number >= 0, e.g. 5e-4`);
+  }
+}
