@@ -4,7 +4,7 @@
 
 import { type RowRange, sizeOf } from "@fewnorm/tensor";
 import type { Pipeline } from "./gpu-js.ts";
-import type { Kernel } from "./plan.ts";
+import type { Kernel } from "./kernel/kernel.ts";
 
 /** The first element of each kernel and the one after its last, of one thread. */
 type Ranges = number[];

@@ -2,8 +2,8 @@
 // has computed, it waits for it to end: small ones that do not need each other are told and waited for once.
 
 import { sizeOf } from "@fewnorm/tensor";
+import type { Kernel } from "./kernel/kernel.ts";
 import type { Lowered } from "./lowered.ts";
-import type { Kernel } from "./plan.ts";
 
 /** Stages for which what nobody needs yet waits for others to join: longer, and much memory would wait with it. */
 const PATIENCE = 4;

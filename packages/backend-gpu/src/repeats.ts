@@ -3,8 +3,8 @@
 // is computed there, and the chain is shorter. Who else reads its result still finds it.
 
 import { sizeOf } from "@fewnorm/tensor";
+import type { Kernel } from "./kernel/kernel.ts";
 import { type Lowered, readsOften } from "./lowered.ts";
-import type { Kernel } from "./plan.ts";
 
 /** Statements of one thread more than it had; they take their time one after the other. */
 const MOST_OF_THREAD = 1024;

@@ -1,0 +1,106 @@
+// A kernel: the text of a function, and what it reads and computes.
+
+import { sizeOf, stridesOf } from "@fewnorm/tensor";
+import { sumOf } from "../lower/lowering.ts";
+import { convolves, type Lowered, type Place, readsOften } from "../lowered.ts";
+import { type Arrays, createEmitter, type IndexArithmetic } from "./emitter.ts";
+import { lanesFor, oneLane, returnLanes } from "./lanes.ts";
+import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./threads.ts";
+
+export interface Kernel {
+  /** A function of the arrays, in gpu.js's subset of JavaScript. */
+  readonly source: string;
+  /** Sizes of the threads, x first; row-major, they enumerate the results' elements. */
+  readonly threads: readonly number[];
+  /** The arrays that it reads, each by the result that it begins with. */
+  readonly inputs: readonly Lowered[];
+  /** Statements that a thread runs. */
+  readonly work: number;
+  /** Statements that a thread runs in each part of a result that has parts. */
+  readonly partWork: readonly number[];
+  /** What it computes, one after the other into one array. */
+  readonly results: readonly [Lowered, ...Lowered[]];
+}
+
+export interface KernelOptions {
+  readonly layout: ThreadLayout;
+  readonly indices: IndexArithmetic;
+  /** Whether threads may compute several elements. */
+  readonly lanes: boolean;
+}
+
+interface KernelContext extends KernelOptions {
+  /** Where a result lies; what lies nowhere is computed. */
+  placeOf(of: Lowered): Place | undefined;
+  /** What is not read where it lies, but computed, for this result. */
+  repeatsOf(result: Lowered): ReadonlySet<Lowered>;
+  readonly slotArray: Lowered;
+}
+
+/** The kernel of some results, which do not need each other. */
+export function kernelOf(
+  results: Kernel["results"],
+  { placeOf, repeatsOf, slotArray, layout, indices, lanes: mayHaveLanes }: KernelContext,
+): Kernel {
+  let result: Lowered = results[0];
+  const [first, ...others] = results;
+  const isHeld = (of: Lowered) => placeOf(of) !== undefined;
+  const hasLanes = mayHaveLanes && others.length === 0 && convolves(first, isHeld);
+  const lanes = hasLanes ? lanesFor(first.shape) : oneLane;
+  const { emitter, arrays, statements, work, works } = createEmitter({
+    placeOf(of) {
+      if (of === result || repeatsOf(result).has(of)) return undefined;
+      return of === slotArray ? { array: of, offset: 0 } : placeOf(of);
+    },
+    slots: slotArray,
+    indices,
+    lanes,
+  });
+  const isMap = first.shape.length === 4 && readsOften(first, isHeld);
+  const laid = layout === "wide" ? (isMap ? "flat" : "grid") : layout;
+  let threads = threadsOf(first.shape, laid);
+  let value: string;
+  let end: string | undefined;
+  if (others.length === 0) {
+    const [n = 1, a = 1, b = 1, ...rest] = first.shape;
+    const each = emitter.hasLanes ? [n, a / lanes.A, b / lanes.B, ...rest] : first.shape;
+    const at = threadCoordinates(emitter, each, laid);
+    value = first.emit(
+      emitter,
+      at.map((one, axis) => {
+        const along = ([undefined, "A", "B"] as const)[axis];
+        return along === undefined ? one : emitter.spread(one, along, each[axis] as number);
+      }),
+    );
+    if (emitter.hasLanes) {
+      const strides = stridesOf(first.shape);
+      const place = sumOf(at.map((one, axis) => (one === "0" ? one : `${one} * ${strides[axis]}`)));
+      end = returnLanes(value, place, lanes, first.shape);
+    }
+  } else {
+    const thread = emitter.name("this.thread.x");
+    let stop = 0;
+    const cases = results.map((of, i) => {
+      const begin = stop;
+      stop += sizeOf(of.shape);
+      const emit = () => {
+        result = of;
+        const position = begin === 0 ? thread : emitter.name(`${thread} - ${begin}`);
+        return of.emit(emitter, unflatten(emitter, position, of.shape));
+      };
+      return i < others.length ? { when: `${thread} < ${stop}`, value: emit } : { value: emit };
+    });
+    value = emitter.choose(cases);
+    threads = [stop];
+  }
+  // A kernel reads something.
+  if (arrays.size === 0) emitter.slot(0);
+  return {
+    source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\n${end ?? `return ${value};`}\n}`,
+    threads,
+    inputs: [...(arrays as Arrays).keys()],
+    work: work(),
+    partWork: results.length === 1 && result.parts !== undefined ? works() : [],
+    results,
+  };
+}
