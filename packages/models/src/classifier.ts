@@ -22,7 +22,7 @@ export const imagenet = { classes: 1000, inputShape: [3, 224, 224] } as const;
 
 /**
  * A model from its layers; classes and input shape are the options' or those that it was `published` for.
- * @throws TypeError for a norm that is none.
+ * @throws TypeError for a norm that is none; RangeError for classes or an input shape that are no whole numbers.
  */
 export function classifier(
   name: string,
@@ -32,6 +32,11 @@ export function classifier(
 ): Model {
   const { norm, classes = published.classes, inputShape = published.inputShape } = options;
   checkMethod(name, "norm", norm, "conv2d", "one, such as batchNorm()");
+  checkCounts(name, "classes", [classes]);
+  checkCounts(name, "inputShape", inputShape);
+  if (inputShape.length !== 3) {
+    throw new RangeError(`${name}: inputShape is [${inputShape}]; give [channels, height, width]`);
+  }
   return {
     name,
     inputShape,
@@ -39,6 +44,13 @@ export function classifier(
     virtualImages: norm.virtualImages,
     logits: (scope, images) => logits(scope, images, classes),
   };
+}
+
+/** @throws RangeError unless all of an option's numbers are whole ones from 1. */
+export function checkCounts(where: string, option: string, values: readonly number[]): void {
+  const wrong = values.find((value) => !(Number.isSafeInteger(value) && value >= 1));
+  if (wrong === undefined) return;
+  throw new RangeError(`${where}: ${option} has ${wrong}; give whole numbers >= 1`);
 }
 
 /** The plan of a depth. @throws RangeError for a depth that has none. */

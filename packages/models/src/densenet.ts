@@ -15,6 +15,7 @@ import type { Norm } from "@fewnorm/norm";
 import { checkOptions, type Tensor } from "@fewnorm/tensor";
 import {
   cifar,
+  checkCounts,
   classifier,
   imagenet,
   type ModelOptions,
@@ -60,6 +61,7 @@ export function densenet(options: DenseNetOptions): Model {
   );
   const { small } = plan;
   const { growth = plan.growth, blocks = plan.blocks } = options;
+  checkCounts("densenet", "blocks", blocks);
   const published = small ? cifar : imagenet;
   return classifier(`densenet${depth}`, options, published, (outer, images, classes) => {
     const scope = outer.at("features");

@@ -4,7 +4,14 @@
 import { dense, globalAveragePool, type Model, maxPool, type Scope } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import { checkOptions, type Tensor } from "@fewnorm/tensor";
-import { classifier, imagenet, type ModelOptions, modelOptions, planOf } from "./classifier.ts";
+import {
+  checkCounts,
+  classifier,
+  imagenet,
+  type ModelOptions,
+  modelOptions,
+  planOf,
+} from "./classifier.ts";
 
 const plans = {
   18: { blocks: [2, 2, 2, 2], bottleneck: false },
@@ -48,6 +55,7 @@ export function imagenetResnet(options: ImagenetResNetOptions): Model {
     depth,
   );
   const { blocks = published } = options;
+  checkCounts("imagenetResnet", "blocks", blocks);
   const block = bottleneck ? bottleneckBlock : basicBlock;
   return classifier(`resnet${depth}`, options, imagenet, (scope, images, classes) => {
     const stem = { channels: width, kernel: 7, stride: 2, padding: 3, relu: true };

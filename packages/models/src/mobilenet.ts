@@ -30,6 +30,7 @@ export interface MobileNetOptions extends ModelOptions {
 /**
  * MobileNetV2. Named as in torchvision: `features.0.0`, `features.0.1`, `features.1.conv.0.0`, …,
  * `features.18.0`, `classifier.1`. It has 3,504,872 parameters with batch norm.
+ * @throws RangeError for a width that is no number above 0, and for a stage that there is not.
  */
 export function mobilenetV2(options: MobileNetOptions): Model {
   checkOptions("mobilenetV2", options, {
@@ -39,6 +40,9 @@ export function mobilenetV2(options: MobileNetOptions): Model {
     dropout: "number",
   });
   const { norm, width = 1, stages = table.keys(), dropout: rate = 0.2 } = options;
+  if (!(width > 0 && width < Infinity)) {
+    throw new RangeError(`mobilenetV2: width is ${width}; give a number above 0, e.g. 0.5`);
+  }
   const channelsOf = (channels: number) => multipleOf8(channels * width);
   const plan = [...stages].map((stage) => {
     const row = table[stage];

@@ -47,6 +47,23 @@ test("options that are none, or are misspelt, and norms that are none, are refus
       t.throws(make(options), TypeError, name);
     }
   }
+  const norm = batchNorm();
+  const ranges: [() => unknown, RegExp][] = [
+    [() => resnet({ norm, depth: 20, classes: 0 }), /^RangeError: resnet20: classes has 0; give/],
+    [() => lenet({ norm, inputShape: [1, NaN, 28] }), /lenet: inputShape has NaN; give whole/],
+    [
+      () => lenet({ norm, inputShape: [1, 28] as never }),
+      /lenet: inputShape is \[1,28\]; give \[ch/,
+    ],
+    [() => mobilenetV2({ norm, width: -1 }), /mobilenetV2: width is -1; give a number above 0/],
+    [
+      () => imagenetResnet({ norm, depth: 18, blocks: [2, 0] }),
+      /imagenetResnet: blocks has 0; give whole numbers/,
+    ],
+    [() => densenet({ norm, depth: 121, blocks: [0.5] }), /densenet: blocks has 0\.5; give whole/],
+    [() => resnet({ norm, depth: "20" as never }), /^TypeError: resnet: depth is "20"; give a num/],
+  ];
+  for (const [make, message] of ranges) t.throws(make, message, String(message));
   const summary = () => summarize(lenet({ norm: batchNorm() }), 32 as never);
   t.throws(summary, /summarize: the options are 32; /);
   t.end();
