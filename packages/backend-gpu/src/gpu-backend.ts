@@ -6,8 +6,9 @@ import {
   createLifetime,
   createQueue,
   type StateSpec,
+  sizeCheck,
 } from "@fewnorm/backend";
-import { checkOptions, type Graph, type Shape, showShape, sizeOf } from "@fewnorm/tensor";
+import { checkOptions, type Graph } from "@fewnorm/tensor";
 import { createGpuExecutable, type ExecutableContext, type GpuExecutable } from "./executable.ts";
 import { type GpuMode, openEngine } from "./modes.ts";
 import { createGpuState, type GpuState } from "./state.ts";
@@ -40,13 +41,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
   const engine = await openEngine(options.mode ?? "auto");
   const queue = createQueue();
   const lifetime = createLifetime("the backend", "create another");
-  function checkSize(where: string, shape: Shape): void {
-    const bytes = 4 * sizeOf(shape);
-    if (bytes <= engine.maxTensorBytes) return;
-    throw new Error(
-      `${where}: a tensor ${showShape(shape)} needs ${bytes} bytes; the limit of ${engine.description} is ${engine.maxTensorBytes}; use a smaller batch, or a backend without that limit`,
-    );
-  }
+  const sizes = sizeCheck(engine.description, engine.maxTensorBytes);
   const context: ExecutableContext = {
     gpu: engine.gpu,
     queue,
@@ -67,7 +62,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
     emulated: engine.emulated,
     async createState(specs: readonly StateSpec[]) {
       lifetime.check("createState");
-      return createGpuState({ queue, lifetime, checkSize }, specs);
+      return createGpuState({ queue, lifetime, sizes }, specs);
     },
     async compile(graph: Graph, state) {
       lifetime.check("compile");
@@ -77,9 +72,7 @@ export async function createGpuBackend(options: GpuBackendOptions = {}): Promise
       }
       own?.lifetime.check("compile");
       checkStates(graph, own?.specs ?? []);
-      for (const { shape, op, label } of graph.nodes) {
-        checkSize(`compile: ${label === "" ? op : `${op} ${label}`}`, shape);
-      }
+      sizes.graph(graph);
       const executable = createGpuExecutable(context, graph, own);
       owned.add(executable);
       return executable;

@@ -7,6 +7,7 @@ import {
   findState,
   type Lifetime,
   type Queue,
+  type SizeCheck,
   type State,
   type StateSpec,
 } from "@fewnorm/backend";
@@ -41,18 +42,18 @@ export interface StateContext {
   readonly queue: Queue;
   /** The backend's. */
   readonly lifetime: Lifetime;
-  /** @throws Error for a tensor that is larger than the device allows. */
-  checkSize(where: string, shape: Shape): void;
+  /** Of what the device allows. */
+  readonly sizes: SizeCheck;
 }
 
 export function createGpuState(
-  { queue, lifetime: backend, checkSize }: StateContext,
+  { queue, lifetime: backend, sizes }: StateContext,
   specs: readonly StateSpec[],
 ): GpuState {
   checkSpecs(specs);
+  sizes.states(specs);
   const held = new Map<string, StateValue>();
   for (const { name, shape } of specs) {
-    checkSize(`createState: "${name}"`, shape);
     const values = new Float32Array(sizeOf(shape));
     held.set(name, { shape, values, holder: undefined, version: 0 });
   }

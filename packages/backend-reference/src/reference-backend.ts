@@ -11,13 +11,13 @@ import {
   type Lifetime,
   labelCheck,
   type State,
+  sizeCheck,
 } from "@fewnorm/backend";
 import {
   checkOptions,
   elementsOf,
   type Graph,
   type Shape,
-  showShape,
   sizeOf,
   toNdArray,
   type Values,
@@ -55,29 +55,23 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
   const backend = createLifetime("the backend", "create another");
   const stateless: Memory = { values: new Map(), lifetime: backend };
 
-  function checkSize(where: string, shape: Shape): void {
-    const bytes = sizeOf(shape) * Floats.BYTES_PER_ELEMENT;
-    if (bytes > maxTensorBytes) {
-      throw new Error(
-        `${where}: a tensor ${showShape(shape)} needs ${bytes} bytes, and the limit is ${maxTensorBytes}; make the batch or the model smaller`,
-      );
-    }
-  }
+  const description = `reference (TypeScript, ${precision})`;
+  const sizes = sizeCheck(description, maxTensorBytes, Floats.BYTES_PER_ELEMENT);
 
   return {
     name: "reference",
-    description: `reference (TypeScript, ${precision})`,
+    description,
     precision,
     limits: { maxTensorBytes, threads: 1 },
 
     async createState(specs) {
       backend.check("createState");
       checkSpecs(specs);
+      sizes.states(specs);
       const lifetime = createLifetime("the state", "create it again", backend);
       const values = new Map<string, Values>();
       const shapes = new Map<string, Shape>();
       for (const { name, shape } of specs) {
-        checkSize(`createState: "${name}"`, shape);
         values.set(name, new Floats(sizeOf(shape)));
         shapes.set(name, shape);
       }
@@ -113,9 +107,7 @@ export function createReferenceBackend(options: ReferenceBackendOptions = {}): B
         );
       }
       checkStates(graph, state?.specs ?? []);
-      for (const { shape, label, op } of graph.nodes) {
-        checkSize(`compile: ${op}${label === "" ? "" : ` of layer "${label}"`}`, shape);
-      }
+      sizes.graph(graph);
       return createExecutable(graph, memory);
     },
 

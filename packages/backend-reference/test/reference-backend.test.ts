@@ -65,7 +65,7 @@ test("a tensor that is too large is named, with its layer where it has one", asy
   });
   const input = trace((builder) => builder.output("x", builder.input("x", [2 ** 29])));
   const bytes =
-    "needs 4294967296 bytes, and the limit is 2147483648; make the batch or the model smaller";
+    "needs 4294967296 bytes; the limit of reference (TypeScript, float64) is 2147483648; use a smaller batch or model, or a backend without that limit";
   const said = (graph: Graph) => backend.compile(graph).then(String, String);
   t.equal(
     await said(large),

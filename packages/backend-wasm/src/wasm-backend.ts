@@ -1,6 +1,13 @@
 // The backend: an engine chosen for this environment, its threads and memory.
 
-import { type Backend, checkStates, createLifetime, createQueue } from "@fewnorm/backend";
+import {
+  type Backend,
+  checkSpecs,
+  checkStates,
+  createLifetime,
+  createQueue,
+  sizeCheck,
+} from "@fewnorm/backend";
 import { checkOptions } from "@fewnorm/tensor";
 import { loadEngine } from "./engine/binary.ts";
 import { HEAP_BASE, MAX_THREADS } from "./engine/control.ts";
@@ -70,13 +77,17 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
       },
     },
   };
+  const description = `wasm (${binary.simd} SIMD, ${threads} ${threads === 1 ? "thread" : "threads"})`;
+  const sizes = sizeCheck(description, MAX_TENSOR_BYTES);
   return {
     name: "wasm",
-    description: `wasm (${binary.simd} SIMD, ${threads} ${threads === 1 ? "thread" : "threads"})`,
+    description,
     precision: "float32",
     limits: { maxTensorBytes: MAX_TENSOR_BYTES, threads },
     async createState(specs) {
       lifetime.check("createState");
+      checkSpecs(specs);
+      sizes.states(specs);
       return createEngineState(context, specs);
     },
     async compile(graph, state) {
@@ -87,6 +98,7 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
       const own = state as EngineState | undefined;
       own?.lifetime.check("compile");
       checkStates(graph, own?.specs ?? []);
+      sizes.graph(graph);
       return queue.enter(() => createExecutable(context, graph, own));
     },
     async dispose() {

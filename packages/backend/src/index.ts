@@ -11,3 +11,4 @@ export { computeIntegers } from "./integers.ts";
 export { labelCheck } from "./labels.ts";
 export { createLifetime, type Lifetime } from "./lifetime.ts";
 export { copyOf, createQueue, type Queue } from "./queue.ts";
+export { type SizeCheck, sizeCheck } from "./size-check.ts";

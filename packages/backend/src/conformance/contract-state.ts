@@ -32,6 +32,18 @@ export const stateContract: readonly ContractCase[] = [
     },
   },
   {
+    name: "a tensor beyond the limit is refused, in a state and in a graph",
+    async check(t, backend) {
+      const most = backend.limits.maxTensorBytes;
+      const shape: Shape = [Math.floor(most / 4) + 1];
+      const message = new RegExp(`needs \\d+ bytes; the limit of .* is ${most}; use a smaller`);
+      const states = () => backend.createState([{ name: "w", shape }]);
+      await rejects(t, states, Error, message, "a state");
+      const graph = trace((builder) => builder.output("y", multiply(builder.input("x", shape), 2)));
+      await rejects(t, () => backend.compile(graph), Error, message, "an input");
+    },
+  },
+  {
     name: "state is zero at first and read back as written, in any shape",
     async check(t, backend) {
       const shapes: readonly Shape[] = [[], [1], [5], [3, 4], [2, 3, 4, 5], [17, 1, 3, 3]];
