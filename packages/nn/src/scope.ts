@@ -51,6 +51,9 @@ export type SharedStatistics =
       take(name: string, shape: Shape): Tensor;
     };
 
+/** What a step is fed with besides what is drawn. */
+const fed: readonly string[] = ["images", "labels", "learningRate"];
+
 /** Passed from layer to layer while a model is traced. */
 export interface Scope {
   /** The graph being recorded. */
@@ -76,7 +79,10 @@ export interface Scope {
   buffer(name: string, shape: Shape, initialize: Initializer): Tensor;
   /** Gives a buffer its next value; allowed in training only. */
   update(name: string, value: Tensor): void;
-  /** A value drawn anew at each step; `draw` gets a key of its own for every name and step. */
+  /**
+   * A value drawn anew at each step; `draw` gets a key of its own for every name and step.
+   * @throws Error when the name is drawn already, or one of what a step is fed with.
+   */
   drawn(name: string, shape: Shape, dtype: DType, draw: Draw["draw"]): Tensor;
 }
 
@@ -132,6 +138,11 @@ export function createScope(
         builder.update(full(name), value);
       },
       drawn(name, shape, dtype, draw) {
+        if (fed.includes(full(name))) {
+          throw new Error(
+            `drawn: a step is fed with "${full(name)}" (as with ${fed.join(", ")}); give the drawn value another name`,
+          );
+        }
         if (draws.some((other) => other.name === full(name))) {
           throw new Error(
             `drawn: "${full(name)}" is drawn already; give the layers different names`,

@@ -42,6 +42,13 @@ test("drawn values have keys of their own, by step and by name", (t) => {
   const { scope, declarations } = createScope(builder, "train");
   const [, b] = ["a", "b"].map((name) => scope.drawn(name, [2], "int32", (from) => [...from]));
   t.throws(() => scope.drawn("a", [2], "int32", (from) => [...from]), /"a" is drawn already/);
+  for (const name of ["images", "labels", "learningRate"]) {
+    const taken = new RegExp(
+      `drawn: a step is fed with "${name}" .*; give the drawn value another`,
+    );
+    t.throws(() => scope.drawn(name, [], "float32", () => [1]), taken);
+    t.doesNotThrow(() => scope.at("layer").drawn(name, [], "float32", () => [1]));
+  }
   const [first, again, next] = [1, 1, 2].map((step) => drawAll(declarations.draws, key(step)));
   t.deepEqual(first, again, "the same step");
   t.notDeepEqual(first?.a, first?.b, "another name");
