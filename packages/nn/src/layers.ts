@@ -60,13 +60,10 @@ export function convolutionWeight(scope: Scope, x: Tensor, spec: Conv2dLayerOpti
  * The weight `weight` [units, I] of a dense layer of x [N, I], declared in `scope`.
  * @throws RangeError, naming the layer, for sizes that do not fit, the residual's among them.
  */
-export function denseWeight(
-  scope: Scope,
-  x: Tensor,
-  options: Pick<DenseOptions, "units"> & WithResidual,
-): Tensor {
-  const { units } = options;
+export function denseWeight(scope: Scope, x: Tensor, options: DenseOptions & WithResidual): Tensor {
   const where = `dense: layer "${scope.path}"`;
+  checkOptions(where, options, { units: "number", relu: "boolean", residual: "any" });
+  const { units } = options;
   const [n, inputs] = x.shape;
   if (x.shape.length !== 2 || n === undefined || inputs === undefined) {
     throw new RangeError(

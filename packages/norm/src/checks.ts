@@ -1,6 +1,8 @@
 // Checks of options that several norms share.
 
-import { type Shape, showShape } from "@fewnorm/tensor";
+import type { Scope } from "@fewnorm/nn";
+import { checkOptions, type Shape, showShape } from "@fewnorm/tensor";
+import type { EpilogueOptions } from "./norm.ts";
 
 export function checkEpsilon(where: string, epsilon: number): void {
   if (!(epsilon > 0 && epsilon < Infinity)) {
@@ -30,6 +32,12 @@ export function checkCount(where: string, name: string, value: number): void {
   if (!(Number.isSafeInteger(value) && value >= 1)) {
     throw new RangeError(`${where}: ${name} is ${value}; give a whole number >= 1`);
   }
+}
+
+/** Checks the options of a layer of its own. */
+export function checkEpilogue(scope: Scope, name: string, options: EpilogueOptions): void {
+  const where = `norm: layer "${scope.at(name).path}"`;
+  checkOptions(where, options, { residual: "any", relu: "boolean" });
 }
 
 /** @throws RangeError for statistics of a single value, which says nothing of a variance. */

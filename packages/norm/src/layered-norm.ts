@@ -2,6 +2,7 @@
 
 import { convolutionWeight, denseWeight, geometryOf, type Scope, zeros } from "@fewnorm/nn";
 import { convolvedShape, reshape, type Shape, type Tensor } from "@fewnorm/tensor";
+import { checkEpilogue } from "./checks.ts";
 import { type Convolution, convolve } from "./folded.ts";
 import type { EpilogueOptions, Norm } from "./norm.ts";
 
@@ -34,7 +35,10 @@ export function layeredNorm(spec: LayeredNormSpec): Norm {
   return {
     name,
     virtualImages,
-    layer,
+    layer(scope, layerName, x, epilogue = {}) {
+      checkEpilogue(scope, layerName, epilogue);
+      return layer(scope, layerName, x, epilogue);
+    },
     ...(calibration === undefined ? {} : { calibration }),
     conv2d(scope, names, x, options) {
       const inner = scope.at(names.linear);
@@ -44,9 +48,10 @@ export function layeredNorm(spec: LayeredNormSpec): Norm {
       const shape = convolvedShape(x.shape, weight.shape, geometry);
       return behind(scope, names.norm, { x, weight, bias, geometry }, shape, options);
     },
-    dense(scope, names, x, { units, residual, relu }) {
+    dense(scope, names, x, options) {
       const [n = 1] = x.shape;
-      const weight = denseWeight(scope.at(names.linear), x, { units, residual });
+      const weight = denseWeight(scope.at(names.linear), x, options);
+      const { units, residual, relu } = options;
       const pixels = (tensor: Tensor) => reshape(tensor, [...tensor.shape, 1, 1]);
       const convolution = { x: pixels(x), weight: pixels(weight), geometry: {} };
       const y = behind(scope, names.norm, convolution, [n, units, 1, 1], {

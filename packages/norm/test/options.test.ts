@@ -1,5 +1,6 @@
 // What plain JavaScript passes where types refuse nothing.
 
+import { createScope } from "@fewnorm/nn";
 import {
   batchNorm,
   batchRenorm,
@@ -8,9 +9,11 @@ import {
   groupNorm,
   instanceNorm,
   layerNorm,
+  noNorm,
   weightStandardization,
 } from "@fewnorm/norm";
 import { batchSampling } from "@fewnorm/sampling-batch";
+import { createBuilder } from "@fewnorm/tensor";
 import test from "tape";
 
 test("options that are none, or are misspelt, are refused", (t) => {
@@ -35,6 +38,29 @@ test("options that are none, or are misspelt, are refused", (t) => {
   for (const [make, message] of cases) {
     t.throws(make, message);
     t.throws(make, TypeError);
+  }
+  t.end();
+});
+
+test("so are those of layers", (t) => {
+  const builder = createBuilder();
+  const { scope } = createScope(builder, "train");
+  const x = builder.input("x", [4, 8]);
+  const names = { linear: "fc", norm: "bn" };
+  for (const norm of [batchNorm(), layerNorm(), noNorm(), weightStandardization(layerNorm())]) {
+    const dense = (options: unknown) => () => norm.dense(scope, names, x, options as never);
+    const layer = (options: unknown) => () => norm.layer(scope, "bn", x, options as never);
+    const cases: [() => unknown, RegExp][] = [
+      [dense({ units: 4, bias: true }), /dense: layer "fc": there is no option "bias"; .*units/],
+      [dense({ units: 4, relu: "no" }), /dense: layer "fc": relu is "no"; give true or false/],
+      [dense(4), /dense: layer "fc": the options are 4/],
+      [layer({ reLu: true }), /norm: layer "bn": there is no option "reLu"; .*residual, relu/],
+      [layer(true), /norm: layer "bn": the options are true/],
+    ];
+    for (const [make, message] of cases) {
+      t.throws(make, message, `${norm.name}: ${message}`);
+      t.throws(make, TypeError);
+    }
   }
   t.end();
 });

@@ -1,7 +1,7 @@
 // From a model and its states to the bytes of an ONNX file.
 
 import type { Model } from "@fewnorm/nn";
-import { type Graph, type Node, sameShape, showShape, sizeOf } from "@fewnorm/tensor";
+import { checkOptions, type Graph, type Node, sameShape, showShape, sizeOf } from "@fewnorm/tensor";
 import { traceEvaluation } from "@fewnorm/train";
 import { type Emitted, emitGraph } from "./emitter.ts";
 import { foldNorms as withNormsFolded } from "./fold-norms.ts";
@@ -38,6 +38,7 @@ export async function exportOnnx(
   tensors: Tensors,
   options: ExportOnnxOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
+  checkOptions("exportOnnx", options, { foldNorms: "boolean", batch: "number" });
   const { foldNorms = false, batch } = options;
   // Two primes that no size of a layer is likely to be.
   const [first, second] = [batch ?? 11, 13];

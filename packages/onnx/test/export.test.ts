@@ -225,6 +225,15 @@ test("what cannot be exported is named", async (t) => {
   t.match(await message(exportOnnx(model, short)), /"fc.bias" has 4 values/);
 });
 
+test("options that are none, or are misspelt, are refused", async (t) => {
+  const model = small(batchNorm());
+  const states = randomStates(model);
+  const said = (options: unknown) =>
+    exportOnnx(model, states, options as never).then(String, String);
+  t.match(await said({ fold: true }), /^TypeError: exportOnnx: there is no option "fold"; .*foldN/);
+  t.match(await said({ batch: "3" }), /^TypeError: exportOnnx: batch is "3"; give a number/);
+});
+
 test("a running variance below 0 is an error that names the layer", async (t) => {
   const model = small(batchNorm());
   const states = randomStates(model);

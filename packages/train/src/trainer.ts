@@ -14,6 +14,7 @@ import {
 } from "@fewnorm/tensor";
 import { checkCount } from "./checks.ts";
 import { initializeStates } from "./initial-states.ts";
+import { negativeVariance } from "./negative-variance.ts";
 import { classification, type Objective } from "./objective.ts";
 import type { Optimizer } from "./optimizer.ts";
 import { sgd } from "./sgd.ts";
@@ -83,6 +84,7 @@ export interface Trainer {
   /**
    * Replaces states, and until the first step what evaluation takes in their place. All names and shapes are
    * checked before the first one changes.
+   * @throws Error for a name that there is not; RangeError for another shape, and for a running variance below 0.
    */
   write(tensors: ReadonlyMap<string, HostTensor>): Promise<void>;
   dispose(): Promise<void>;
@@ -234,6 +236,12 @@ export async function createTrainer(
           );
         }
         given.set(name, copyOf(elementsOf(`write: "${name}"`, values, shape)));
+      }
+      const negative = negativeVariance(tensors);
+      if (negative !== undefined) {
+        throw new RangeError(
+          `write: what is given ${negative}, where 0 or more must be; give the values as they were trained`,
+        );
       }
       await enter("write", async () => {
         for (const name of given.keys()) empty.delete(name);

@@ -109,6 +109,17 @@ test("a running variance below 0 is named; what rounding leaves of 0 is not", as
     String(message),
     /^readStateDict: F has -0\.5 in channel 2 of "bn1\.running_var", where 0/,
   );
+  await withTrainer(async (trainer) => {
+    await trainer.initialize(key(3));
+    const before = await trainer.read();
+    const all = new Map(states).set(name, { shape: [4], values });
+    const refused = await trainer.write(all).catch(String);
+    t.match(
+      String(refused),
+      /^RangeError: write: .* has -0\.5 in channel 2 of "bn1\.running_var", where 0/,
+    );
+    t.deepEqual(await trainer.read(), before, "nothing has changed");
+  });
   const rounded = { shape: [4], values: Float32Array.of(1, 0, -1e-9, 1) };
   t.deepEqual((await read(new Map(states).set(name, rounded))).get(name), rounded);
 });
