@@ -14,8 +14,8 @@ import {
 import type { Norm } from "@fewnorm/norm";
 import { checkOptions, type Tensor } from "@fewnorm/tensor";
 import {
-  cifar,
   checkCounts,
+  cifar,
   classifier,
   imagenet,
   type ModelOptions,
