@@ -17,7 +17,7 @@ export interface Arguments {
 
 const options = {
   norm: name(parseNorm),
-  input: shape("CxHxW"),
+  shape: shape("CxHxW"),
   classes: whole(1),
   batch: whole(1),
 } as const;
@@ -25,14 +25,14 @@ const options = {
 /** @throws a usage error for options that there are not, or whose value cannot be. */
 export function parseArguments(argv: readonly string[]): Arguments {
   const { values, positionals } = parse(argv, options, oneOf("model", modelNames));
-  const { norm = "bn", input, classes, batch = 32 } = values;
+  const { norm = "bn", shape: inputShape, classes, batch = 32 } = values;
   return {
     names: positionals,
     norm,
     batch,
     sizes: {
       ...(classes === undefined ? {} : { classes }),
-      ...(input === undefined ? {} : { inputShape: input }),
+      ...(inputShape === undefined ? {} : { inputShape }),
     },
   };
 }

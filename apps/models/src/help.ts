@@ -12,7 +12,7 @@ Without a name: all of them, a line each. Models are
 
 Options
   --norm NAME      the normalization, see below (default bn)
-  --input CxHxW    shape of an image, such as 3x32x32 (default: what the model was published for)
+  --shape CxHxW    of an image, such as 3x32x32 (default: what the model was published for)
   --classes N      number of classes (default: as published)
   --batch N        images in a training step, for the memory (default 32)
 

@@ -19,7 +19,7 @@ test("without a name: every model, a line each", async (t) => {
 });
 
 test("with a name: its layers", async (t) => {
-  const { code, stdout } = await command("resnet18", "--norm", "bs:4", "--input", "3x64x64");
+  const { code, stdout } = await command("resnet18", "--norm", "bs:4", "--shape", "3x64x64");
   t.equal(code, 0);
   t.match(stdout, /^resnet18 with bs:4, 1000 classes, images of 3×64×64\n/);
   t.match(stdout, /│ conv1 \+ bn1 +│ +64×32×32 │ +9,536 │/);
@@ -38,7 +38,7 @@ test("models that a norm or an image does not fit are named with the reason, bes
     /\nresnet20: groupNorm: layer "bn1" has 16 channels, which do not divide into 32/,
   );
   for (const args of [["resnet18", "lenet"], []]) {
-    const none = await command(...args, "--input", "1x1x1", "--norm", "gn:7");
+    const none = await command(...args, "--shape", "1x1x1", "--norm", "gn:7");
     t.equal(none.code, 1, "none can be had");
     t.match(none.stderr, /^resnet\d\d: groupNorm: layer "bn1" [^\n]+\n$/);
     t.equal(none.stdout, "");
@@ -50,9 +50,9 @@ test("mistakes are one line, with exit status 2 for the command line's", async (
     [["resnet21"], 2, /^models: there is no model "resnet21", did you mean .*\n$/],
     [["resnet20", "--norm", "bz:4"], 2, /^models: --norm: there is no norm "bz:4", did you .*\n$/],
     [
-      ["--input", "32x32"],
+      ["--shape", "32x32"],
       2,
-      /^models: --input 32x32 is not a shape CxHxW; give e.g. 3x32x32; .*\n$/,
+      /^models: --shape 32x32 is not a shape CxHxW; give e.g. 3x32x32; .*\n$/,
     ],
     [["--classes", "0"], 2, /^models: --classes 0 is not a whole number >= 1; see pnpm .*\n$/],
     [["--colour"], 2, /^models: there is no option --colour; see pnpm models --help\n$/],

@@ -61,8 +61,8 @@ Output
   --eval-every N         epochs from one test to the next (default ${defaults.evalEvery})
   --recalibrate N        in the end, computes running statistics anew from N batches of training
                          images, and tests with them; --save then saves these. Mends fs with small
-                         patches, spoils vdn
-  --batch-statistics     in the end, also tests with each test batch's own statistics
+                         patches, spoils vdn. Runs whole batches, whatever --micro is
+  --batch-statistics     in the end, also tests with each test batch's own statistics, of whole batches
   --jsonl FILE           appends every measurement to FILE, as one JSON object a line. If that
                          fails, the training goes on without, and its exit status is 1
   --quiet                prints the summary only

@@ -73,7 +73,7 @@ export function parseNorm(text: string): Norm {
  */
 export function parseSampling(text: string): Sampling {
   const parts = text.split("+").map((part) => {
-    const [, weight, name = ""] = /^(?:(\d+(?:\.\d+)?)\*)?(.*)$/.exec(part) ?? [];
+    const [, weight, name = ""] = /^(?:(\d+(?:\.\d+)?(?:e-\d+)?)\*)?(.*)$/.exec(part) ?? [];
     const strategy = parseStrategy(name, text);
     return weight === undefined ? { strategy } : { strategy, weight: Number(weight) };
   });

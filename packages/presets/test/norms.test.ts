@@ -120,6 +120,11 @@ test("misspelt norms get one line with all forms and the nearest name", (t) => {
     /did you mean "exact"\? Gradients are/,
   );
   t.match(
+    messageOf(() => parseNorm("bs:0")),
+    /"0" is neither a number of images nor a ratio; write for example bs:4/,
+  );
+  t.equal(parseNorm("1e-7*vdn:2+1*bs:1e-7").name, "1e-7*vdn:2+1*bs:1e-7");
+  t.match(
     messageOf(() => parseNorm("bs:four")),
     /bs:4 or bs:1\/32/,
   );

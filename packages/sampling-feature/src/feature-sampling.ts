@@ -98,7 +98,7 @@ function settingsOf(options: FeatureSamplingOptions): {
  * @throws RangeError for other spellings, and as `featureSampling`.
  */
 export function parseFeatureSampling(text: string): Strategy {
-  const sides = /^(\d+)x(\d+)$/.exec(text);
+  const sides = /^0*([1-9]\d*)x0*([1-9]\d*)$/.exec(text);
   if (sides) return featureSampling({ height: Number(sides[1]), width: Number(sides[2]) });
   const share = parseRatioOptions(text);
   if (share !== undefined) return featureSampling(share);

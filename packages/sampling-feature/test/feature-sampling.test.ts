@@ -84,10 +84,10 @@ test("parseFeatureSampling: reads what the name says", (t) => {
   for (const text of ["4x8", "1x1", "1/32", "3/4", "1/32:min10"]) {
     t.equal(parseFeatureSampling(text).name, `fs:${text}`);
   }
-  for (const text of ["", "4", "4x", "x8", "4x8x2", "4×8", "-1x2", "a/b", "4x8:min9"]) {
+  for (const text of ["", "4", "4x", "x8", "4x8x2", "4×8", "-1x2", "0x4", "a/b", "4x8:min9"]) {
     t.throws(() => parseFeatureSampling(text), /RangeError: .*fs:4x8 or fs:1\/32/, `"${text}"`);
   }
-  for (const text of ["0x4", "5/4", "0/1", "1/4:min1"]) {
+  for (const text of ["5/4", "0/1", "1/4:min1"]) {
     t.throws(() => parseFeatureSampling(text), /RangeError: featureSampling: /, text);
   }
   t.end();

@@ -47,16 +47,16 @@ export function checkCount(where: string, what: string, value: number): number {
   return value;
 }
 
-/** "4" as a number; undefined for anything but digits. */
+/** "4" as a number; undefined for 0 and for anything but digits. */
 export function parseCount(text: string): number | undefined {
-  return /^\d+$/.test(text) ? Number(text) : undefined;
+  return /^0*[1-9]\d*$/.test(text) ? Number(text) : undefined;
 }
 
-/** "1/32" or "0.25" as a number, in range or not; undefined for other spellings. */
+/** "1/32", "0.25" or "1e-7" as a number, in range or not; undefined for other spellings. */
 export function parseRatio(text: string): number | undefined {
   const fraction = /^(\d+)\/(\d+)$/.exec(text);
   if (fraction) return Number(fraction[1]) / Number(fraction[2]);
-  return /^\d+\.\d+$/.test(text) ? Number(text) : undefined;
+  return /^\d+(\.\d+|(\.\d+)?e-\d+)$/.test(text) ? Number(text) : undefined;
 }
 
 /** A ratio as users write it: the shortest fraction that equals it ("1/32"), else a decimal number. */

@@ -114,6 +114,9 @@ test("settings: counts and ratios as users write them", (t) => {
   for (const text of ["", "1.5", "-1", "1/2", " 1"]) t.equal(parseCount(text), undefined);
   t.equal(parseRatio("1/32"), 1 / 32);
   t.equal(parseRatio("0.25"), 0.25);
+  for (const ratio of [1e-7, 1.25e-9, 1 / 3e7]) {
+    t.equal(parseRatio(formatRatio(ratio)), ratio, `${ratio} comes back`);
+  }
   for (const text of ["", "1", "1/", "/2", "a/b", "1/2/3"]) t.equal(parseRatio(text), undefined);
   for (const text of ["1/32", "3/4", "1/1", "1/3", "3/10", "5/4096"]) {
     t.equal(formatRatio(parseRatio(text) as number), text);
