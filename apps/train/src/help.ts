@@ -62,7 +62,8 @@ Output
   --recalibrate N        in the end, computes running statistics anew from N batches of training
                          images, and tests with them; --save then saves these. Mends fs with small
                          patches, spoils vdn. Runs whole batches, whatever --micro is
-  --batch-statistics     in the end, also tests with each test batch's own statistics, of whole batches
+  --batch-statistics     in the end, also tests with each test batch's own statistics, whole
+                         batches as well
   --jsonl FILE           appends every measurement to FILE, as one JSON object a line. If that
                          fails, the training goes on without, and its exit status is 1
   --quiet                prints the summary only
