@@ -1,5 +1,6 @@
 // Refuses what is no strategy, or gives what is no extent: plain JavaScript, where strategies are written first, has no
 // types to do so.
+import { showValue } from "@fewnorm/tensor";
 import type { Extent, MapShape, Origin, Strategy } from "./strategy.ts";
 
 /**
@@ -11,13 +12,13 @@ import type { Extent, MapShape, Origin, Strategy } from "./strategy.ts";
 export function checkStrategy(where: string, strategy: Strategy): void {
   if (typeof strategy !== "object" || strategy === null) {
     throw new TypeError(
-      `${where}: a strategy is ${written(strategy)}; give an object, such as batchSampling({ images: 4 }) makes`,
+      `${where}: a strategy is ${showValue(strategy)}; give an object, such as batchSampling({ images: 4 }) makes`,
     );
   }
   const { name, virtualRows, virtualInput } = strategy;
   if (typeof name !== "string" || name === "") {
     throw new TypeError(
-      `${where}: a strategy's name is ${written(name)}; give one, such as "mine:4"`,
+      `${where}: a strategy's name is ${showValue(name)}; give one, such as "mine:4"`,
     );
   }
   for (const [method, form] of [
@@ -26,12 +27,12 @@ export function checkStrategy(where: string, strategy: Strategy): void {
   ] as const) {
     if (typeof strategy[method] === "function") continue;
     throw new TypeError(
-      `${where}: ${name}: ${method} is ${written(strategy[method])}; a strategy has a function ${method}: ${form}`,
+      `${where}: ${name}: ${method} is ${showValue(strategy[method])}; a strategy has a function ${method}: ${form}`,
     );
   }
   if (!Number.isInteger(virtualRows) || virtualRows < 0) {
     throw new RangeError(
-      `${where}: ${name}: virtualRows is ${written(virtualRows)}; give a whole number from 0, and 0 where there are no images but the batch's`,
+      `${where}: ${name}: virtualRows is ${showValue(virtualRows)}; give a whole number from 0, and 0 where there are no images but the batch's`,
     );
   }
   if (virtualRows > 0 !== (virtualInput !== undefined)) {
@@ -51,13 +52,13 @@ const sides = ["rows", "height", "width"] as const;
 export function checkExtent(where: string, name: string, extent: Extent, shape: MapShape): void {
   if (typeof extent !== "object" || extent === null || Array.isArray(extent)) {
     throw new TypeError(
-      `${where}: ${name}: extent gave ${written(extent)}; let it return { rows, height, width }`,
+      `${where}: ${name}: extent gave ${showValue(extent)}; let it return { rows, height, width }`,
     );
   }
   for (const side of sides) {
     if (!Number.isInteger(extent[side]) || extent[side] < 1 || extent[side] > shape[side]) {
       throw new RangeError(
-        `${where}: ${name}: the sample's ${side} is ${written(extent[side])}, and the map has ${shape[side]}; ` +
+        `${where}: ${name}: the sample's ${side} is ${showValue(extent[side])}, and the map has ${shape[side]}; ` +
           `use a setting that gives a whole number from 1 to ${shape[side]}`,
       );
     }
@@ -82,12 +83,12 @@ export function checkOrigin(
   if (originFits(origin, extent, shape)) return;
   if (typeof origin !== "object" || origin === null) {
     throw new TypeError(
-      `${where}: ${name}: origin gave ${written(origin)}; let it return { row, top, left }`,
+      `${where}: ${name}: origin gave ${showValue(origin)}; let it return { row, top, left }`,
     );
   }
   const { row, top, left } = origin;
   throw new RangeError(
-    `${where}: ${name} drew row ${written(row)}, top ${written(top)}, left ${written(left)}; ` +
+    `${where}: ${name} drew row ${showValue(row)}, top ${showValue(top)}, left ${showValue(left)}; ` +
       `give whole numbers below ${shape.rows}, ${shape.height - extent.height + 1} and ${shape.width - extent.width + 1}`,
   );
 }
@@ -103,10 +104,4 @@ export function originFits(origin: Origin, extent: Extent, shape: MapShape): boo
     below(origin.top, shape.height - extent.height + 1) &&
     below(origin.left, shape.width - extent.width + 1)
   );
-}
-
-/** A value as it would be written in JavaScript; of a function, what it is. */
-export function written(value: unknown): string {
-  if (typeof value === "number") return String(value);
-  return JSON.stringify(value) ?? (typeof value === "function" ? "a function" : String(value));
 }

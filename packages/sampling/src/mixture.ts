@@ -1,6 +1,6 @@
 // A layer's sampling: one strategy, or several whose blocks are joined with weights.
-import { checkOptions } from "@fewnorm/tensor";
-import { checkStrategy, written } from "./check-strategy.ts";
+import { checkOptions, showValue } from "@fewnorm/tensor";
+import { checkStrategy } from "./check-strategy.ts";
 import type { Strategy } from "./strategy.ts";
 
 /** One block of a mixture. */
@@ -67,7 +67,7 @@ export function partsOf(sampling: Sampling): readonly Part[] {
 export function checkSampling(where: string, sampling: Sampling): void {
   if (typeof sampling !== "object" || sampling === null) {
     throw new TypeError(
-      `${where}: sampling is ${written(sampling)}; give a strategy, such as batchSampling({ images: 4 }), or what parseSampling makes of a name`,
+      `${where}: sampling is ${showValue(sampling)}; give a strategy, such as batchSampling({ images: 4 }), or what parseSampling makes of a name`,
     );
   }
   for (const { strategy } of partsOf(sampling)) checkStrategy(where, strategy);

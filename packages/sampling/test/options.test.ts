@@ -62,7 +62,7 @@ test("what is no extent or origin is shown, with what to return", (t) => {
   const extents: [unknown, RegExp][] = [
     [undefined, /TypeError: layer: mine:2: extent gave undefined; let it return { rows, height/],
     [4, /TypeError: .*extent gave 4/],
-    [[2, 4, 4], /TypeError: .*extent gave \[2,4,4\]/],
+    [[2, 4, 4], /TypeError: .*extent gave an array; let it return/],
     [
       { rows: "2", height: 4, width: 4 },
       /RangeError: .*the sample's rows is "2", and the map has 8/,

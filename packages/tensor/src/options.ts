@@ -48,7 +48,7 @@ export function checkOptions<O extends object>(
   const names = Object.keys(known);
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new TypeError(
-      `${where}: the options are ${show(options)}; give an object of options: ${names.join(", ")}`,
+      `${where}: the options are ${showValue(options)}; give an object of options: ${names.join(", ")}`,
     );
   }
   for (const [name, value] of Object.entries(options)) {
@@ -68,7 +68,7 @@ export function checkOptions<O extends object>(
  */
 export function checkKind(where: string, name: string, value: unknown, kind: OptionKind): void {
   if (kind === "any" || (kind === "array" ? Array.isArray(value) : typeof value === kind)) return;
-  throw new TypeError(`${where}: ${name} is ${show(value)}; give ${kinds[kind]}`);
+  throw new TypeError(`${where}: ${name} is ${showValue(value)}; give ${kinds[kind]}`);
 }
 
 /**
@@ -85,11 +85,11 @@ export function checkMethod(
   example: string,
 ): void {
   if (typeof (value as Record<string, unknown> | undefined | null)?.[method] === "function") return;
-  throw new TypeError(`${where}: ${name} is ${show(value)}; give ${example}`);
+  throw new TypeError(`${where}: ${name} is ${showValue(value)}; give ${example}`);
 }
 
-/** A value in a message. Objects may be large, and are not written out. */
-function show(value: unknown): string {
+/** A value as messages show it. Objects may be large, and are not written out. */
+export function showValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
   if (Array.isArray(value)) return "an array";
