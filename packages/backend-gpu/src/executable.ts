@@ -135,7 +135,7 @@ export function createGpuExecutable(
     if (runs++ === 0) {
       residents = stay();
       if (made !== undefined) {
-        submitInParts(made.pipeline);
+        submitInParts(made.pipeline, plan.kernels);
         balance = createBalance(made.pipeline, plan.kernels);
       }
     }

@@ -41,6 +41,7 @@ export const gpuKernels: Engine["kernels"] = {
   lanes: false,
   mostThreads: 2 ** 17,
   mostRepeats: 2 ** 26,
+  busyThreads: 0,
   mostArrays: ARRAYS,
 };
 
@@ -99,6 +100,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
       // Its threads wait for each other after each kernel, and share a kernel's elements evenly, whatever these take.
       mostThreads: 2 ** 10,
       mostRepeats: 0,
+      busyThreads: 0,
       mostArrays: ARRAYS,
     });
   },
@@ -109,6 +111,7 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
       lanes: false,
       mostThreads: 0,
       mostRepeats: 0,
+      busyThreads: 0,
       mostArrays: ARRAYS,
     }),
 };

@@ -1,8 +1,11 @@
 // How a pipeline's kernels are submitted to WebGPU. gpu.js tells the device of them all and only then lets it begin, and
-// begins a pass for each. Here it begins with the first ones while it is told of the next, in few passes. That takes
-// members of gpu.js that are not documented: where they are not what is expected, its own way stays.
+// begins a pass for each. Here it begins with the first ones while it is told of the next, in few passes, and leaves out
+// threads that compute nothing. That takes members of gpu.js that are not documented: where they are not what is expected,
+// its own way stays.
 
 import type { Pipeline } from "./gpu-js.ts";
+import type { Kernel } from "./kernel/kernel.ts";
+import { workgroupsOf } from "./kernel/workgroups.ts";
 
 /** Kernels of the first submission and of each later one. A submission costs about as much as some kernels. */
 const KERNELS = { first: 8, later: 32 } as const;
@@ -25,12 +28,23 @@ interface Device {
   createCommandEncoder(): Encoder;
 }
 
-/** Lets a pipeline that has run once submit its kernels in parts, where its executor is one for WebGPU. */
-export function submitInParts(pipeline: Pipeline): void {
+interface Executor {
+  _device?: unknown;
+  readonly _passes?: readonly { groups: readonly number[] }[];
+}
+
+/** Lets a pipeline of these kernels, which has run once, submit them in parts, where its executor is one for WebGPU. */
+export function submitInParts(pipeline: Pipeline, kernels: readonly Kernel[]): void {
   const { _executor: executor } =
-    (pipeline as { pipeline?: { _executor?: { _device?: unknown } | null } }).pipeline ?? {};
+    (pipeline as { pipeline?: { _executor?: Executor | null } }).pipeline ?? {};
   const device = executor?._device as Device | undefined;
   if (executor == null || typeof device?.createCommandEncoder !== "function") return;
+  const { _passes: passes = [] } = executor;
+  if (passes.length === kernels.length) {
+    for (const [i, pass] of passes.entries()) {
+      pass.groups = workgroupsOf(kernels[i] as Kernel, pass.groups);
+    }
+  }
   executor._device = {
     queue: device.queue,
     createCommandEncoder: () => createEncoder(device),

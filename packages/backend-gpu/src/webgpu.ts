@@ -3,6 +3,7 @@
 import { createDawn } from "./dawn.ts";
 import { gpuJs } from "./gpu-js.ts";
 import { storeLanes } from "./kernel/lanes.ts";
+import { enlargeWorkgroups } from "./kernel/workgroups.ts";
 import { describeError, type Engine, gpuKernels, isEmulation, MAX_TENSOR_BYTES } from "./modes.ts";
 
 /** What is used of WebGPU here. */
@@ -92,7 +93,7 @@ async function open(): Promise<Engine> {
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
     kernels: {
-      ...{ ...gpuKernels, layout: "wide", indices: "integer", lanes: true },
+      ...{ ...gpuKernels, layout: "wide", indices: "integer", lanes: true, busyThreads: 2 ** 17 },
       // One more holds the result.
       mostArrays: Math.min(device.limits.maxStorageBuffersPerShaderStage, MOST_BUFFERS) - 1,
     },
@@ -142,7 +143,7 @@ async function acquireDevice(gpu: Gpu, limits: Limits): Promise<Device> {
   Object.defineProperty(gpu, "requestAdapter", { value: requestAdapter, configurable: true });
   try {
     const { device } = (await gpuJs.WebGPUContext.acquire()) as { readonly device: Device };
-    storingLanes(device);
+    changeTexts(device);
     return device;
   } finally {
     if (before === undefined) Reflect.deleteProperty(gpu, "requestAdapter");
@@ -150,15 +151,15 @@ async function acquireDevice(gpu: Gpu, limits: Limits): Promise<Device> {
   }
 }
 
-/** Devices that store lanes. gpu.js has one for all backends. */
+/** Devices that change kernels' texts. gpu.js has one for all backends. */
 const prepared = new WeakSet<Device>();
 
-function storingLanes(device: Device): void {
+function changeTexts(device: Device): void {
   if (prepared.has(device)) return;
   prepared.add(device);
   const create = device.createShaderModule.bind(device);
   device.createShaderModule = (settings) =>
-    create({ ...settings, code: storeLanes(settings.code) });
+    create({ ...settings, code: enlargeWorkgroups(storeLanes(settings.code)) });
 }
 
 async function release(): Promise<void> {

@@ -16,6 +16,7 @@ const options = {
   lanes: false,
   mostThreads: 2 ** 10,
   mostRepeats: 0,
+  busyThreads: 0,
   mostArrays: 7,
 } as const;
 

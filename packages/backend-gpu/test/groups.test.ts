@@ -15,6 +15,7 @@ const planned = (graph: Graph, mostThreads = 2 ** 17): Plan =>
     lanes: false,
     mostThreads,
     mostRepeats: 0,
+    busyThreads: 0,
     mostArrays: 7,
   });
 

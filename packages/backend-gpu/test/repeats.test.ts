@@ -26,6 +26,7 @@ const options = {
   indices: "float",
   lanes: false,
   mostThreads: 0,
+  busyThreads: 0,
   mostArrays: 7,
 } as const;
 

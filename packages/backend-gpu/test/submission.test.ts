@@ -2,6 +2,7 @@
 
 import test from "tape";
 import type { Pipeline } from "../src/gpu-js.ts";
+import type { Kernel } from "../src/kernel/kernel.ts";
 import { submitInParts } from "../src/submission.ts";
 
 /** A device that notes what it is told, and a pipeline whose executor runs so many kernels on it as gpu.js does. */
@@ -54,7 +55,7 @@ function standIn(kernels: number) {
 test("a GPU is told of many kernels in parts, each once and in order, and of copies last", (t) => {
   for (const kernels of [1, 8, 9, 40, 41, 250]) {
     const { pipeline, run, told, submissions } = standIn(kernels);
-    submitInParts(pipeline);
+    submitInParts(pipeline, []);
     run();
     const commands = submissions.flat();
     t.deepEqual(
@@ -78,10 +79,38 @@ test("a GPU is told of many kernels in parts, each once and in order, and of cop
   t.end();
 });
 
+test("threads that compute nothing are not begun", (t) => {
+  const kernels = [
+    { lanes: 1, isLarge: false, groups: [7, 3, 2], expected: [7, 3, 2] },
+    { lanes: 1, isLarge: true, groups: [98, 2, 128], expected: [25, 2, 128] },
+    { lanes: 16, isLarge: false, groups: [98, 1, 1], expected: [7, 1, 1] },
+    { lanes: 4, isLarge: false, groups: [60000, 3, 1], expected: [45000, 1, 1] },
+    { lanes: 2, isLarge: false, groups: [60000, 5, 1], expected: [60000, 3, 1] },
+  ];
+  const passes = kernels.map(({ groups }) => ({ groups }));
+  const pipelineOf = () => ({
+    pipeline: {
+      _executor: {
+        _device: { createCommandEncoder() {} },
+        _passes: passes.map((pass) => ({ ...pass })),
+      },
+    },
+  });
+  const [ours, other] = [pipelineOf(), pipelineOf()];
+  submitInParts(ours as unknown as Pipeline, kernels as unknown as Kernel[]);
+  t.deepEqual(
+    ours.pipeline._executor._passes.map(({ groups }) => groups),
+    kernels.map(({ expected }) => expected),
+  );
+  submitInParts(other as unknown as Pipeline, kernels.slice(1) as unknown as Kernel[]);
+  t.deepEqual(other.pipeline._executor._passes, passes, "none, where passes are not the kernels");
+  t.end();
+});
+
 test("what is no executor for WebGPU is left as it is", (t) => {
   for (const executor of [undefined, null, {}, { _device: 1 }]) {
     const pipeline = { pipeline: { _executor: executor } };
-    submitInParts(pipeline as unknown as Pipeline);
+    submitInParts(pipeline as unknown as Pipeline, []);
     t.deepEqual(pipeline, { pipeline: { _executor: executor } });
   }
   t.end();

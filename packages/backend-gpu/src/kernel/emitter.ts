@@ -2,7 +2,7 @@
 
 import { stridesOf } from "@fewnorm/tensor";
 import type { Coordinates, Lowered, Place } from "../lowered.ts";
-import { axesOf, type LaneAxis, type Lanes, lanesOf } from "./lanes.ts";
+import { axesOf, type LaneAxis, type Lanes, lanesOf, NO_PICK } from "./lanes.ts";
 
 /** factor · value, in a sum. */
 interface Term {
@@ -42,6 +42,10 @@ export interface Emitter {
   readonly hasLanes: boolean;
   /** A coordinate that differs from lane to lane: `first`, and `step` more for each further one of this axis. */
   spread(first: string, axis: LaneAxis, step: number): string;
+  /** Of a coordinate in lanes side by side along B: that of the first one, and how many there are. */
+  sideBySide(coordinate: string): { readonly first: string; readonly count: number } | undefined;
+  /** In each lane along B another of these names; where there is none, a lane leaves out the statement. */
+  pick(values: readonly (string | undefined)[]): string;
   /** ⌊a / b⌋ and the remainder, for 0 ≤ a ≤ `largest` < 2^24. */
   divide(a: string, b: number, largest: number): readonly [quotient: string, rest: string];
 }
@@ -261,6 +265,13 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       spreads.set(name, { first, axis, step });
       return name;
     },
+    sideBySide(coordinate) {
+      const { first, axis, step } = spreads.get(coordinate) ?? {};
+      return first !== undefined && axis === "B" && step === 1
+        ? { first, count: lanes.B }
+        : undefined;
+    },
+    pick: (values) => `pick(${values.map((one) => one ?? NO_PICK).join(", ")})`,
     divide(a, b, largest) {
       if (b === 1) return [a, "0"];
       if (largest < b) return ["0", a];

@@ -4,8 +4,9 @@ import { sizeOf, stridesOf } from "@fewnorm/tensor";
 import { sumOf } from "../lower/lowering.ts";
 import { convolves, type Lowered, type Place, readsOften } from "../lowered.ts";
 import { type Arrays, createEmitter, type IndexArithmetic } from "./emitter.ts";
-import { lanesFor, oneLane, returnLanes } from "./lanes.ts";
+import { lanesFor, oneLane, returnLanes, stepOf } from "./lanes.ts";
 import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./threads.ts";
+import { largeWorkgroups, wantsLargeWorkgroups } from "./workgroups.ts";
 
 export interface Kernel {
   /** A function of the arrays, in gpu.js's subset of JavaScript. */
@@ -18,6 +19,10 @@ export interface Kernel {
   readonly work: number;
   /** Statements that a thread runs in each part of a result that has parts. */
   readonly partWork: readonly number[];
+  /** Elements that a thread computes; where they are several, the first threads compute all. */
+  readonly lanes: number;
+  /** Whether its threads begin in large workgroups. */
+  readonly isLarge: boolean;
   /** What it computes, one after the other into one array. */
   readonly results: readonly [Lowered, ...Lowered[]];
 }
@@ -57,19 +62,25 @@ export function kernelOf(
     lanes,
   });
   const isMap = first.shape.length === 4 && readsOften(first, isHeld);
-  const laid = layout === "wide" ? (isMap ? "flat" : "grid") : layout;
+  // Of threads along several axes, those that compute lanes would not be the first ones.
+  const isFlat = emitter.hasLanes || (layout === "wide" && isMap);
+  const laid = isFlat ? "flat" : layout === "wide" ? "grid" : layout;
   let threads = threadsOf(first.shape, laid);
   let value: string;
   let end: string | undefined;
   if (others.length === 0) {
     const [n = 1, a = 1, b = 1, ...rest] = first.shape;
     const each = emitter.hasLanes ? [n, a / lanes.A, b / lanes.B, ...rest] : first.shape;
-    const at = threadCoordinates(emitter, each, laid);
+    const at = threadCoordinates(emitter, each, laid).map((one, axis) => {
+      const isSideBySide = axis === 2 && stepOf("B", lanes, first.shape) === 1;
+      return isSideBySide && lanes.B > 1 ? emitter.name(`${one} * ${lanes.B}`) : one;
+    });
     value = first.emit(
       emitter,
       at.map((one, axis) => {
         const along = ([undefined, "A", "B"] as const)[axis];
-        return along === undefined ? one : emitter.spread(one, along, each[axis] as number);
+        if (along === undefined) return one;
+        return emitter.spread(one, along, stepOf(along, lanes, first.shape));
       }),
     );
     if (emitter.hasLanes) {
@@ -95,11 +106,16 @@ export function kernelOf(
   }
   // A kernel reads something.
   if (arrays.size === 0) emitter.slot(0);
+  const elements = lanes.A * lanes.B;
+  const isLarge = layout === "wide" && wantsLargeWorkgroups(sizeOf(threads), elements);
+  const begin = isLarge ? `${largeWorkgroups}\n` : "";
   return {
-    source: `function (${[...arrays.values()].join(", ")}) {\n${statements()}\n${end ?? `return ${value};`}\n}`,
+    source: `function (${[...arrays.values()].join(", ")}) {\n${begin}${statements()}\n${end ?? `return ${value};`}\n}`,
     threads,
     inputs: [...(arrays as Arrays).keys()],
     work: work(),
+    lanes: elements,
+    isLarge,
     partWork: results.length === 1 && result.parts !== undefined ? works() : [],
     results,
   };

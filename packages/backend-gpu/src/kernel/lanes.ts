@@ -1,34 +1,58 @@
 // Kernels whose threads compute several elements each, lane by lane: of some channels, so that what is read of an image is
-// read once for all, and of some rows of the map (or, of weights, input channels), so that weights are, too. gpu.js has no
-// such kernels. Ours return one lane, and the text that gpu.js makes of them for WebGPU is changed so that it stores all.
+// read once for all, and of some rows of the map, side by side (or, of weights, input channels, far apart), so that weights
+// are, too. gpu.js has no such kernels. Ours return one lane, and the text that gpu.js makes of them for WebGPU is changed
+// so that it stores all.
 
 import { type Shape, sizeOf, stridesOf } from "@fewnorm/tensor";
 
 /** The axes along which lanes lie: a result's second and third. */
 export type LaneAxis = "A" | "B";
 
-/** How many lanes there are along each axis, at equal distances. */
+/** How many lanes there are along each axis. */
 export type Lanes = Readonly<Record<LaneAxis, number>>;
 
 export const oneLane: Lanes = { A: 1, B: 1 };
 
-/** What kernels of enough elements may have, the fewest reads for each product first. */
-const choices: readonly Lanes[] = [
-  { A: 4, B: 4 },
-  { A: 4, B: 2 },
-  { A: 2, B: 4 },
-  { A: 2, B: 2 },
-  { A: 4, B: 1 },
-  { A: 1, B: 4 },
-  { A: 2, B: 1 },
-  { A: 1, B: 2 },
-];
+const choicesOf = (...pairs: readonly (readonly [A: number, B: number])[]): readonly Lanes[] =>
+  pairs.map(([A, B]) => ({ A, B }));
+
+/** What kernels of enough elements may have, the fewest reads for each product first: those of weights. */
+const choices = choicesOf([4, 4], [4, 2], [2, 4], [2, 2], [4, 1], [1, 4], [2, 1], [1, 2]);
+
+/** Those of maps, where lanes side by side read the same rows. */
+const mapChoices = choicesOf(
+  ...([
+    [2, 8],
+    [2, 7],
+    [4, 4],
+    [2, 4],
+    [1, 8],
+    [1, 7],
+  ] as const),
+  ...([
+    [4, 2],
+    [1, 4],
+    [2, 2],
+    [1, 2],
+    [4, 1],
+    [2, 1],
+  ] as const),
+);
 
 /** Kernels of fewer elements take their time because each of their threads does, which lanes do not change. */
 const FEWEST_ELEMENTS = 2 ** 17;
 
 /** So many threads keep a GPU busy, if each computes several elements. */
-const BUSY_THREADS = 2 ** 14;
+const BUSY_THREADS = 2 ** 15;
+
+/** Whether a result of this shape is a map, of which lanes compute rows side by side. */
+export const isMap = (shape: Shape): boolean => shape.length === 4;
+
+/** How far apart lanes along an axis lie, in its elements. */
+export function stepOf(axis: LaneAxis, lanes: Lanes, shape: Shape): number {
+  if (axis === "B" && isMap(shape)) return 1;
+  return (shape[axis === "A" ? 1 : 2] as number) / lanes[axis];
+}
 
 /** The lanes of a convolution's or its gradients' result. */
 export function lanesFor(shape: Shape): Lanes {
@@ -36,28 +60,34 @@ export function lanesFor(shape: Shape): Lanes {
   const size = sizeOf(shape);
   if (shape.length < 4 || n >= 2 ** 16 || size < FEWEST_ELEMENTS) return oneLane;
   const fits = ({ A, B }: Lanes) => a % A === 0 && b % B === 0 && size >= A * B * BUSY_THREADS;
-  return choices.find(fits) ?? oneLane;
+  return (isMap(shape) ? mapChoices : choices).find(fits) ?? oneLane;
 }
 
 /** Along which axes a text differs: `A`, `B`, `AB`, or nothing. It has names that end so, or numbers of each lane. */
 export function axesOf(text: string): string {
   const has = (axis: RegExp): boolean => axis.test(text);
   const alongA = has(/\b[tv]\d+AB?\b|\blane\(-?\d+, [1-9]/);
-  const alongB = has(/\b[tv]\d+A?B\b|\blane\(-?\d+, \d+, [1-9]/);
+  const alongB = has(/\b[tv]\d+A?B\b|\blane\(-?\d+, \d+, [1-9]|\bpick\(/);
   return `${alongA ? "A" : ""}${alongB ? "B" : ""}`;
 }
+
+/** What a lane picks where there is nothing to pick: its line is left out. */
+export const NO_PICK = "none";
 
 /** The text of each lane in which it differs. */
 export function lanesOf(text: string, lanes: Lanes): string[] {
   const axes = axesOf(text);
   if (axes === "") return [text];
   const range = (axis: LaneAxis) => [...Array(axes.includes(axis) ? lanes[axis] : 1).keys()];
-  return range("A").flatMap((a) => range("B").map((b) => laneOf(text, a, b)));
+  const texts = range("A").flatMap((a) => range("B").map((b) => laneOf(text, a, b)));
+  return texts.filter((one) => one !== "");
 }
 
-/** The text of one lane: t5A is t5a0, t5a1, …, and lane(c, d, e) is c, c + d or c + e, …. */
+/** The text of one lane: t5A is t5a0, t5a1, …, lane(c, d, e) is c, c + d or c + e, …, and pick(x, y) is x along B, then y. */
 const laneOf = (text: string, a: number, b: number): string =>
   text
+    .replaceAll(/\bpick\(([^)]*)\)/g, (_, values: string) => values.split(", ")[b] as string)
+    .replaceAll(new RegExp(`^.*\\b${NO_PICK}\\b.*\n?`, "gm"), "")
     .replaceAll(/\b([tv]\d+)(A?)(B?)\b/g, (_, name, alongA, alongB) =>
       [name, alongA && `a${a}`, alongB && `b${b}`].join(""),
     )
@@ -73,12 +103,12 @@ const laneOf = (text: string, a: number, b: number): string =>
  * there are and how far from the first one theirs lies.
  */
 export function returnLanes(value: string, first: string, lanes: Lanes, shape: Shape): string {
-  const [, a = 1, b = 1] = shape;
   const [, strideA = 1, strideB = 1] = stridesOf(shape);
+  const [stepA, stepB] = [stepOf("A", lanes, shape), stepOf("B", lanes, shape)];
   const values: string[] = [];
   for (let i = 0; i < lanes.A; i++) {
     for (let j = 0; j < lanes.B; j++) {
-      const apart = (i * a * strideA) / lanes.A + (j * b * strideB) / lanes.B;
+      const apart = i * stepA * strideA + j * stepB * strideB;
       values.push(`const at${apart} = ${laneOf(value, i, j)};`);
     }
   }
@@ -99,22 +129,18 @@ export function storeLanes(code: string): string {
   const stores = aparts.map((apart) => `result[first + ${apart}] = ${prefix}at${apart};`);
   const replacements = [
     [/(\bflat_index >= params\.outputX)\b/, `$1 / ${Number(A) * Number(B)}u`],
-    [/(\bgid\.x >= params\.outputX \|\| gid\.y >= params\.outputY)\b/, `$1 / ${A}u`],
-    [/(\bgid\.x >= params\.outputX)\b/, `$1 / ${B}u`],
     [
       `result[data_index] = ${prefix}at0;`,
       `let first : i32 = i32(${prefix}first${A}x${B});\n${stores.join("\n")}`,
     ],
   ] as const;
-  let replaced = 0;
   let text = code;
   for (const [from, to] of replacements) {
     const changed = text.replace(from, to);
-    if (changed !== text) replaced++;
+    if (changed === text || stores.length !== Number(A) * Number(B)) {
+      throw new Error(`this version of gpu.js writes kernels in another way:\n${code}`);
+    }
     text = changed;
-  }
-  if (replaced < 2 || stores.length !== Number(A) * Number(B)) {
-    throw new Error(`this version of gpu.js writes kernels in another way:\n${code}`);
   }
   return text;
 }

@@ -15,7 +15,7 @@ export interface LoweredGraph {
   readonly slotArray: Lowered;
 }
 
-export function lower(graph: Graph): LoweredGraph {
+export function lower(graph: Graph, busyThreads: number): LoweredGraph {
   const slots = createSlots();
   const results: Lowered[] = [];
   const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
@@ -25,7 +25,8 @@ export function lower(graph: Graph): LoweredGraph {
   const read: Lowered[] = [];
   for (const node of graph.nodes) {
     const x = node.inputs.map((id) => read[id] as Lowered);
-    const result = node.dtype === "int32" ? integers(node) : lowerOne(node, x, slots, shared);
+    const result =
+      node.dtype === "int32" ? integers(node) : lowerOne({ node, x, slots, shared, busyThreads });
     results.push(result);
     read.push(result);
     if (node.op !== "joinRows") continue;
@@ -61,13 +62,10 @@ function createShared(): LoweringContext<Primitive>["shared"] {
   };
 }
 
-function lowerOne(
-  node: Node,
-  x: readonly Lowered[],
-  slots: Slots,
-  shared: LoweringContext<Primitive>["shared"],
-): Lowered {
+type AnyContext = Omit<LoweringContext<Primitive>, "node"> & { readonly node: Node };
+
+function lowerOne(context: AnyContext): Lowered {
   // `node.op` picks the lowering of its own primitive, which TypeScript cannot follow.
-  const lowering = lowerings[node.op] as (context: LoweringContext<Primitive>) => Lowered;
-  return lowering({ node, x, slots, shared } as unknown as LoweringContext<Primitive>);
+  const lowering = lowerings[context.node.op] as (context: LoweringContext<Primitive>) => Lowered;
+  return lowering(context as unknown as LoweringContext<Primitive>);
 }

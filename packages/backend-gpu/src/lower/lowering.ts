@@ -13,6 +13,8 @@ export interface LoweringContext<P extends Primitive> {
   /** The operands; int32 ones hold what the host computes. */
   readonly x: readonly Lowered[];
   readonly slots: Slots;
+  /** Threads that keep the device busy; 0 where few do. */
+  readonly busyThreads: number;
   /** What `make` made the first time that it was asked for with these two. */
   shared(a: Lowered, b: Lowered, make: () => Lowered): Lowered;
 }

@@ -22,8 +22,9 @@ export interface Sums {
 /** The terms at these coordinates of the sums of these numbers, of which one may be a name. */
 export type Terms = (which: readonly string[], at: Coordinates) => string[];
 
-/** What one thread sums by itself. */
+/** What one thread sums by itself; of a single sum, for which all others would wait, less. */
 const FEW = 128;
+const FEW_OF_ONE = 16;
 
 /** Threads of the first stage of a large sum: more would leave more to the last one. */
 const MANY_THREADS = 2 ** 15;
@@ -47,7 +48,8 @@ export function sums(wanted: Sums): Partials {
   const places = placesOf(over, axes);
   const { blocks, length } = places;
 
-  if (blocks * length <= FEW) {
+  const results = count * sizeOf(places.kept);
+  if (blocks * length <= (results === 1 ? FEW_OF_ONE : FEW)) {
     return {
       operands,
       kept: places.kept,
@@ -66,7 +68,6 @@ export function sums(wanted: Sums): Partials {
     };
   }
 
-  const results = count * sizeOf(places.kept);
   const wide = Math.min(LANES, length);
   const groups = Math.min(blocks, Math.max(1, Math.round(MANY_THREADS / (results * wide))));
   // Of few elements, about as many are summed in one stage as in the other.

@@ -1,0 +1,61 @@
+// Kernels of many threads that do little each.
+
+import { createGpuBackend } from "@fewnorm/backend-gpu";
+import { add, key, mean, multiply, normal, type Shape, sizeOf, trace } from "@fewnorm/tensor";
+import test from "tape";
+import { enlargeWorkgroups } from "../src/kernel/workgroups.ts";
+import { type PlanOptions, plan } from "../src/plan.ts";
+import { whyNoWebGpu } from "./software-adapter.ts";
+
+/** x² + 1, and its mean in some stages. */
+const graphOf = (shape: Shape) =>
+  trace((builder) => {
+    const x = builder.input("x", shape);
+    const y = add(multiply(x, x), 1);
+    builder.output("y", y);
+    builder.output("mean", mean(y));
+  });
+
+const options: PlanOptions = {
+  ...{ layout: "wide", indices: "integer", lanes: true, mostThreads: 2 ** 17 },
+  ...{ mostRepeats: 2 ** 26, busyThreads: 2 ** 17, mostArrays: 7 },
+};
+
+test("kernels of many threads have large workgroups, on WebGPU alone", (t) => {
+  const sizes = (shape: Shape, more: Partial<PlanOptions> = {}) =>
+    plan(graphOf(shape), { ...options, ...more }).kernels.map(({ isLarge }) => isLarge);
+  t.ok(sizes([9, 7, 50, 61]).includes(true));
+  t.notOk(sizes([9, 7, 20, 30]).includes(true), "few threads");
+  t.notOk(sizes([9, 7, 50, 61], { layout: "grid" }).includes(true), "another mode");
+  t.end();
+});
+
+const reason = await whyNoWebGpu();
+
+test("they compute all elements", { skip: reason ?? false }, async (t) => {
+  const backend = await createGpuBackend({ mode: "webgpu" });
+  // Of one axis, more than fit into one row of workgroups.
+  for (const shape of [[140003], [4_500_000], [500, 301], [17, 9, 31, 40]]) {
+    const executable = await backend.compile(graphOf(shape));
+    const x = Float32Array.from(normal(key(1), sizeOf(shape)));
+    for (const run of ["first", "second"]) {
+      const fetches = await executable.run({ x });
+      const [y, [average = 0]] = [fetches.y?.data ?? [], fetches.mean?.data ?? []];
+      const wrong = x.findIndex((value, i) => Math.abs((y[i] ?? 0) - (value * value + 1)) > 1e-5);
+      t.equal(wrong, -1, `${shape.join("×")}, ${run} run`);
+      t.ok(Math.abs(average - 2) < 0.02, `mean ${average}`);
+    }
+    await executable.dispose();
+  }
+  await backend.dispose();
+  t.end();
+});
+
+test("a text is refused that can't be changed", (t) => {
+  t.equal(enlargeWorkgroups("@workgroup_size(64, 1, 1)"), "@workgroup_size(64, 1, 1)");
+  t.throws(
+    () => enlargeWorkgroups("@workgroup_size(16, 1, 1) var user_inLargeWorkgroups"),
+    /version of gpu\.js/,
+  );
+  t.end();
+});
