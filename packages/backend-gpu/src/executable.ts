@@ -174,13 +174,16 @@ export function createGpuExecutable(
     const results = new Map<Lowered, Float32Array>();
     if (made === undefined) return results;
     const { pipeline } = made;
-    const inputs = plan.arguments.map((of) => {
-      const values = given(of);
-      return values === undefined ? null : new gpuJs.Input(values, [values.length]);
-    });
+    const values = plan.arguments.map(given);
     context.checkDevice();
     try {
       residents?.update();
+      const inputs = values.map((one, argument) => {
+        if (one === undefined) return null;
+        if (!residents?.fed.has(argument)) return new gpuJs.Input(one, [one.length]);
+        residents.write(argument, one);
+        return null;
+      });
       const rows = await pipeline(...inputs);
       context.checkDevice();
       if (!isBackendOf(mode, pipeline.backend)) {
@@ -219,16 +222,17 @@ export function createGpuExecutable(
       const next = place && { result: arrays.indexOf(place.array), offset: place.offset };
       return [{ value: stateValue(name), argument, next }];
     });
+    const fed = plan.arguments.flatMap(({ source }, i) => (source?.from === "feed" ? [i] : []));
     const staying = new Set(states.map(({ value }) => value));
     const elsewhere = [
       ...outputs.map(([, id]) => resultOf(id)),
       ...updates.filter(([name]) => !staying.has(stateValue(name))).map(([, id]) => resultOf(id)),
     ].map((of) => plan.places.get(of)?.array);
     const memory = takeOver(made.pipeline, {
-      argumentList: states.map(({ argument }) => argument),
+      argumentList: [...states.map(({ argument }) => argument), ...fed],
       results: [...arrays.keys()].filter((i) => !elsewhere.includes(arrays[i])),
     });
-    return memory && createResidents(memory, states, context.explain);
+    return memory && createResidents(memory, states, new Set(fed), context.explain);
   }
 
   /** Brings states back to the host, if that is still possible. */

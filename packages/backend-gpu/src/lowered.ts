@@ -36,8 +36,11 @@ export interface Lowered {
   readonly kind: "argument" | "number" | "view" | "pointwise" | "loop";
   readonly shape: Shape;
   readonly operands: readonly Operand[];
-  /** Of a `loop` whose results side by side read the same elements. */
-  readonly convolves?: true;
+  /**
+   * Of a `loop` whose results side by side read the same elements: how far apart rows of a map lie that the same taps
+   * compute.
+   */
+  readonly convolves?: number;
   /** Of a `pointwise` operation that only moves elements: every kernel that reads it computes it, as a view. */
   readonly moves?: true;
   /** Of an `argument`. */
@@ -66,7 +69,11 @@ export function readsOften(result: Lowered, isHeld: (of: Lowered) => boolean): b
   );
 }
 
-/** Whether it is a convolution or one of its gradients, or one inside of it is. */
-export const convolves = (result: Lowered, isHeld: (of: Lowered) => boolean): boolean =>
-  result.convolves === true ||
-  result.operands.some(({ of }) => !isHeld(of) && convolves(of, isHeld));
+/** Of a convolution or one of its gradients, or where one is inside of it, how far apart rows lie; else undefined. */
+export function convolves(result: Lowered, isHeld: (of: Lowered) => boolean): number | undefined {
+  const inside = result.operands.flatMap(({ of }) =>
+    isHeld(of) ? [] : (convolves(of, isHeld) ?? []),
+  );
+  const all = [...inside, ...(result.convolves === undefined ? [] : [result.convolves])];
+  return all.length === 0 ? undefined : Math.max(...all);
+}

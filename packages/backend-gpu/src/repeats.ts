@@ -60,7 +60,7 @@ export function repeatsOf(
       !readsOften(result, (of) => kernel.inputs.includes(of));
     while (isUrgent && depthOf(best) > 0) {
       const latest = best.inputs.filter((of) => depths.get(of) === depthOf(best));
-      if (latest.some(({ convolves }) => convolves)) break;
+      if (latest.some(({ convolves }) => convolves !== undefined)) break;
       const more = new Set([...repeated, ...latest]);
       const tried = emit(result, more);
       if (!fits(tried)) break;

@@ -1,6 +1,6 @@
-// States that stay where a pipeline's kernels read them. gpu.js uploads a pipeline's arguments and reads back its
-// results at each call; its executors for whole plans keep both in memory of their own, in which a new value can be
-// copied over the old one. That takes members of gpu.js that are not documented: where they are not what is expected,
+// States that stay where a pipeline's kernels read them. gpu.js copies a pipeline's arguments twice, uploads them and reads
+// back its results at each call; its executors for whole plans keep both in memory of their own, in which a new value can
+// be copied over the old one, and what is fed can be written at once. That takes members of gpu.js that are not documented: where they are not what is expected,
 // states travel with each call instead.
 
 import type { Pipeline } from "./gpu-js.ts";
@@ -28,7 +28,7 @@ export interface Move {
 }
 
 interface Taken {
-  /** Arguments that are states, and results of which only states are made. */
+  /** Arguments that are states or fed, and results of which only states are made. */
   readonly argumentList: readonly number[];
   readonly results: readonly number[];
 }
@@ -229,6 +229,9 @@ export interface ResidentState {
 /** States in a pipeline's memory, and which of them is the newest value. */
 export interface Residents extends Holder {
   readonly states: readonly ResidentState[];
+  /** Arguments that are written before each run. */
+  readonly fed: ReadonlySet<number>;
+  write(argument: number, values: Float32Array): void;
   /** States that have changed elsewhere since the last run. */
   stale(): readonly StateValue[];
   /** Writes these; the host must have them. */
@@ -243,6 +246,7 @@ export interface Residents extends Holder {
 export function createResidents(
   memory: PipelineMemory,
   states: readonly ResidentState[],
+  fed: ReadonlySet<number>,
   explain: (error: unknown) => Error,
 ): Residents {
   const versions = new Map<StateValue, number>();
@@ -252,6 +256,8 @@ export function createResidents(
   const isStale = (value: StateValue) => versions.get(value) !== value.version;
   const residents: Residents = {
     states,
+    fed,
+    write: (argument, values) => memory.write(argument, values),
     stale: () => states.map(({ value }) => value).filter(isStale),
     update() {
       for (const { value, argument } of states) {

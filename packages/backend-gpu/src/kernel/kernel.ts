@@ -50,8 +50,8 @@ export function kernelOf(
   let result: Lowered = results[0];
   const [first, ...others] = results;
   const isHeld = (of: Lowered) => placeOf(of) !== undefined;
-  const hasLanes = mayHaveLanes && others.length === 0 && convolves(first, isHeld);
-  const lanes = hasLanes ? lanesFor(first.shape) : oneLane;
+  const apart = mayHaveLanes && others.length === 0 ? convolves(first, isHeld) : undefined;
+  const lanes = apart === undefined ? oneLane : lanesFor(first.shape, apart);
   const { emitter, arrays, statements, work, works } = createEmitter({
     placeOf(of) {
       if (of === result || repeatsOf(result).has(of)) return undefined;

@@ -13,31 +13,18 @@ export type Lanes = Readonly<Record<LaneAxis, number>>;
 
 export const oneLane: Lanes = { A: 1, B: 1 };
 
-const choicesOf = (...pairs: readonly (readonly [A: number, B: number])[]): readonly Lanes[] =>
-  pairs.map(([A, B]) => ({ A, B }));
+/** Those of a list such as "4x4 4x2". */
+const choicesOf = (list: string): readonly Lanes[] =>
+  list.split(" ").map((one) => {
+    const [A = 1, B = 1] = one.split("x").map(Number);
+    return { A, B };
+  });
 
 /** What kernels of enough elements may have, the fewest reads for each product first: those of weights. */
-const choices = choicesOf([4, 4], [4, 2], [2, 4], [2, 2], [4, 1], [1, 4], [2, 1], [1, 2]);
+const choices = choicesOf("4x4 4x2 2x4 2x2 4x1 1x4 2x1 1x2");
 
 /** Those of maps, where lanes side by side read the same rows. */
-const mapChoices = choicesOf(
-  ...([
-    [2, 8],
-    [2, 7],
-    [4, 4],
-    [2, 4],
-    [1, 8],
-    [1, 7],
-  ] as const),
-  ...([
-    [4, 2],
-    [1, 4],
-    [2, 2],
-    [1, 2],
-    [4, 1],
-    [2, 1],
-  ] as const),
-);
+const mapChoices = choicesOf("2x8 2x7 4x4 1x14 2x4 1x8 1x7 4x2 1x4 2x2 1x2 4x1 2x1");
 
 /** Kernels of fewer elements take their time because each of their threads does, which lanes do not change. */
 const FEWEST_ELEMENTS = 2 ** 17;
@@ -54,13 +41,14 @@ export function stepOf(axis: LaneAxis, lanes: Lanes, shape: Shape): number {
   return (shape[axis === "A" ? 1 : 2] as number) / lanes[axis];
 }
 
-/** The lanes of a convolution's or its gradients' result. */
-export function lanesFor(shape: Shape): Lanes {
+/** The lanes of a convolution's or its gradients' result, of which rows so far apart are computed by the same taps. */
+export function lanesFor(shape: Shape, apart: number): Lanes {
   const [n = 1, a = 1, b = 1] = shape;
   const size = sizeOf(shape);
   if (shape.length < 4 || n >= 2 ** 16 || size < FEWEST_ELEMENTS) return oneLane;
   const fits = ({ A, B }: Lanes) => a % A === 0 && b % B === 0 && size >= A * B * BUSY_THREADS;
-  return (isMap(shape) ? mapChoices : choices).find(fits) ?? oneLane;
+  const fitting = (isMap(shape) ? mapChoices : choices).filter(fits);
+  return fitting.find(({ B }) => B % apart === 0) ?? fitting[0] ?? oneLane;
 }
 
 /** Along which axes a text differs: `A`, `B`, `AB`, or nothing. It has names that end so, or numbers of each lane. */

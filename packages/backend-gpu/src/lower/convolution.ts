@@ -354,14 +354,14 @@ export const conv2d: Lowering<"conv2d"> = ({ node, x, busyThreads }) => {
   const begin = (e: Emitter, [, o = "0"]: Coordinates) =>
     e.variable(shift === undefined ? "0" : e.read(shift, [o]));
   if (split === 1) {
-    return convolution(node.shape, [often(image), often(weight), ...ends], (e, at) => {
+    return convolution(1, node.shape, [often(image), often(weight), ...ends], (e, at) => {
       const total = begin(e, at);
       add(e, total, "0", at);
       return end(e, total, at);
     });
   }
   const operands = [often(image), often(weight)];
-  const parts = convolution([split, ...node.shape], operands, (e, [part = "0", ...at]) => {
+  const parts = convolution(1, [split, ...node.shape], operands, (e, [part = "0", ...at]) => {
     const total = e.variable("0");
     add(e, total, part, at);
     return total;
@@ -377,7 +377,7 @@ export const conv2dInputGrad: Lowering<"conv2dInputGrad"> = ({ node, x }) => {
   const { stride, padding, groups } = node.attributes;
   const [g, weight] = [operand(x, 0), operand(x, 1)];
   const s = geometry(node.shape, weight.shape, g.shape, groups);
-  return convolution(node.shape, [often(g), often(weight)], (e, at) => {
+  return convolution(stride[0], node.shape, [often(g), often(weight)], (e, at) => {
     const [n, c, iy, ix] = at as [string, string, string, string];
     const [group, i] = e.divide(c, s.ins, s.c - 1);
     const total = e.variable("0");
@@ -430,7 +430,7 @@ export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
   const [image, g] = [operand(x, 0), operand(x, 1)];
   const s = geometry(image.shape, node.shape, g.shape, groups);
   const { images: each, bands, parts } = partsOf(s, sizeOf(node.shape));
-  const partial = convolution([parts, ...node.shape], [often(image), often(g)], (e, at) => {
+  const partial = convolution(1, [parts, ...node.shape], [often(image), often(g)], (e, at) => {
     const [part, o, i, ky, kx] = at as [string, string, string, string, string];
     const [group] = e.divide(o, s.outs, s.o - 1);
     const channel = inGroup(e, group, s.ins, i);

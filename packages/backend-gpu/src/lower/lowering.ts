@@ -46,10 +46,10 @@ export const loop = (shape: Shape, operands: readonly Operand[], emit: Emit): Lo
   emit,
 });
 
-/** A loop whose results side by side read the same elements. */
-export const convolution = (...given: Parameters<typeof loop>): Lowered => ({
+/** A loop whose results side by side read the same elements, those of rows as far apart as `stride` by the same taps. */
+export const convolution = (stride: number, ...given: Parameters<typeof loop>): Lowered => ({
   ...loop(...given),
-  convolves: true,
+  convolves: stride,
 });
 
 /** The elements of `of`, elsewhere. */
