@@ -412,7 +412,8 @@ function partsOf({ n, oh, ow }: Geometry, weights: number) {
     MOST_PARTS,
     Math.max(1, Math.ceil((n * oh * ow) / FEWEST_PIXELS)),
   );
-  const images = Math.max(1, Math.floor(n / wanted));
+  const fewest = Math.max(1, Math.floor(n / wanted));
+  const images = Math.ceil(n / fewest) > MOST_PARTS ? Math.ceil(n / wanted) : fewest;
   let bands = 1;
   if (images === 1) while (1.5 * n * bands < wanted && bands < oh) bands = nextDivisor(oh, bands);
   return { images, bands, parts: Math.ceil(n / images) * bands };
