@@ -1,152 +1,33 @@
-// Convolution and its two gradients, each result computed by one thread from the taps of the kernel.
+// Convolution and the gradient of its input, each result computed by one thread from the taps of the kernel.
 
-import { type Shape, sizeOf } from "@fewnorm/tensor";
+import { sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
-import type { Coordinates, Lowered } from "../lowered.ts";
+import type { Coordinates } from "../lowered.ts";
 import {
   convolution,
   type Lowering,
-  loop,
   often,
   once,
   operand,
   pointwise,
   relu as rectified,
   spread,
-  view,
 } from "./lowering.ts";
-import { affine } from "./shapes.ts";
+import {
+  backwardReach,
+  backwardWindow,
+  forwardReach,
+  forwardWindow,
+  type Geometry,
+  geometry,
+  inGroup,
+  type Reach,
+  type ReachOf,
+  type Window,
+} from "./reach.ts";
 
 /** Kernels of up to so many taps are written out tap by tap. */
 const UNROLLED = 9;
-
-/** Where a tap reads along one axis. */
-interface Reach {
-  /** Always inside of the map. */
-  readonly at: string;
-  /** 1 where the tap reads the map and 0 where it reads padding; absent where it never does. */
-  readonly mask?: string;
-}
-
-interface Geometry {
-  readonly n: number;
-  readonly c: number;
-  readonly h: number;
-  readonly w: number;
-  readonly o: number;
-  /** Input channels, and output channels, of a group. */
-  readonly ins: number;
-  readonly outs: number;
-  readonly kh: number;
-  readonly kw: number;
-  readonly oh: number;
-  readonly ow: number;
-}
-
-type Sizes = [number, number, number, number];
-
-function geometry(x: Shape, weight: Shape, y: Shape, groups: number): Geometry {
-  const [n, c, h, w] = x as Sizes;
-  const [o, ins, kh, kw] = weight as Sizes;
-  const [, , oh, ow] = y as Sizes;
-  return { n, c, h, w, o, ins, outs: o / groups, kh, kw, oh, ow };
-}
-
-/** The input pixel under tap `k` (a number or an expression) of output pixel `out`, one of those of `span`. */
-function forwardReach(
-  e: Emitter,
-  out: string,
-  k: string,
-  stride: number,
-  padding: number,
-  taps: number,
-  size: number,
-  span: Span,
-): Reach {
-  const at = Number.isNaN(Number(k))
-    ? e.name(`${affine(e, out, stride, -padding)} + ${k}`)
-    : affine(e, out, stride, Number(k) - padding);
-  const first = Number.isNaN(Number(k)) ? 0 : Number(k);
-  const last = Number.isNaN(Number(k)) ? taps - 1 : Number(k);
-  const low = span.first * stride + first - padding;
-  const high = (span.first + span.count - 1) * stride + last - padding;
-  return clamped(e, at, low, high, size);
-}
-
-/** Output pixels side by side. */
-interface Span {
-  readonly first: number;
-  readonly count: number;
-}
-
-/** An axis of the result: what all taps read inside of the map, and what lies before and behind. */
-function spansOf(
-  outs: number,
-  stride: number,
-  padding: number,
-  taps: number,
-  size: number,
-): Span[] {
-  const first = Math.min(Math.ceil(padding / stride), outs);
-  const end = Math.min(Math.floor((size + padding - taps) / stride) + 1, outs);
-  const ends = first < end ? [first, end, outs] : [outs];
-  const spans = ends.map((to, i) => {
-    const from = ends[i - 1] ?? 0;
-    return { first: from, count: to - from };
-  });
-  return spans.filter(({ count }) => count > 0);
-}
-
-/** Keeps a position between `low` and `high` inside of an axis. */
-function clamped(e: Emitter, at: string, low: number, high: number, size: number): Reach {
-  if (low >= 0 && high < size) return { at };
-  const conditions = [
-    ...(low < 0 ? [`${at} >= 0`] : []),
-    ...(high >= size ? [`${at} < ${size}`] : []),
-  ];
-  let inside = at;
-  if (low < 0) inside = `Math.max(${inside}, 0)`;
-  if (high >= size) inside = `Math.min(${inside}, ${size - 1})`;
-  return { at: e.name(inside), mask: e.name(`${conditions.join(" && ")} ? 1 : 0`) };
-}
-
-/** The output pixel whose tap `k` reads input pixel `at`. */
-function backwardReach(
-  e: Emitter,
-  at: string,
-  k: string,
-  stride: number,
-  padding: number,
-  taps: number,
-  [size, outs]: readonly [number, number],
-): Reach {
-  const isNumber = !Number.isNaN(Number(k));
-  const back = isNumber
-    ? affine(e, at, 1, padding - Number(k))
-    : e.name(`${affine(e, at, 1, padding)} - ${k}`);
-  const [first, last] = isNumber ? [Number(k), Number(k)] : [0, taps - 1];
-  const [low, high] = [padding - last, size - 1 + padding - first];
-  if (stride === 1) return clamped(e, back, low, high, outs);
-  const positive = low < 0 ? e.name(`Math.max(${back}, 0)`) : back;
-  const [out, rest] = e.divide(positive, stride, Math.max(high, 1));
-  const conditions = [
-    `${rest} < 0.5`,
-    ...(low < 0 ? [`${back} >= 0`] : []),
-    ...(Math.floor(high / stride) >= outs ? [`${out} < ${outs}`] : []),
-  ];
-  const inside = Math.floor(high / stride) >= outs ? `Math.min(${out}, ${outs - 1})` : out;
-  return { at: e.name(inside), mask: e.name(`${conditions.join(" && ")} ? 1 : 0`) };
-}
-
-type ReachOf = (k: string) => Reach;
-
-/** The rows that taps read for lanes side by side, each once for all. */
-interface Window {
-  readonly rows: readonly Reach[];
-  /** Of these, the one under tap `ky` in a lane; there may be none. */
-  rowOf(ky: number, lane: number): number | undefined;
-  readonly lanes: number;
-}
 
 /** Where the taps read, and what they multiply. */
 interface Taps {
@@ -258,54 +139,6 @@ function addWindow(
 const productOf = (factors: readonly (string | undefined)[]): string =>
   factors.filter((one) => one !== undefined).join(" * ");
 
-/** The rows under the taps of output rows side by side. */
-function forwardWindow(
-  e: Emitter,
-  oy: string,
-  { kh, h, oh }: Geometry,
-  stride: number,
-  padding: number,
-): Window | undefined {
-  const side = e.sideBySide(oy);
-  if (side === undefined) return undefined;
-  const { first, count } = side;
-  const rows = Array.from({ length: (count - 1) * stride + kh }, (_, r) => {
-    const at = affine(e, first, stride, r - padding);
-    return clamped(e, at, r - padding, (oh - count) * stride + r - padding, h);
-  });
-  return { rows, rowOf: (ky, lane) => lane * stride + ky, lanes: count };
-}
-
-/** The output rows whose taps read input rows side by side. */
-function backwardWindow(
-  e: Emitter,
-  iy: string,
-  { kh, h, oh }: Geometry,
-  stride: number,
-  padding: number,
-): Window | undefined {
-  const side = e.sideBySide(iy);
-  // Of rows apart by the stride, it is the same taps that read.
-  if (side === undefined || side.count % stride !== 0) return undefined;
-  const { first, count } = side;
-  const [begin] = e.divide(first, stride, h);
-  const low = Math.ceil((padding - (kh - 1)) / stride);
-  const high = Math.floor((count - 1 + padding) / stride);
-  const rows = Array.from({ length: high - low + 1 }, (_, r) => {
-    const back = low + r;
-    return clamped(e, affine(e, begin, 1, back), back, (h - count) / stride + back, oh);
-  });
-  const rowOf = (ky: number, lane: number) => {
-    const row = (lane + padding - ky) / stride - low;
-    return Number.isInteger(row) ? row : undefined;
-  };
-  return { rows, rowOf, lanes: count };
-}
-
-/** first + channel, first being a group's first channel. */
-const inGroup = (e: Emitter, group: string, size: number, channel: string): string =>
-  group === "0" ? channel : e.name(`${group} * ${size} + ${channel}`);
-
 /** Taps of all channels of a part: with fewer there is little left to sum. */
 const FEWEST_TAPS = 64;
 
@@ -395,98 +228,3 @@ export const conv2dInputGrad: Lowering<"conv2dInputGrad"> = ({ node, x }) => {
     return total;
   });
 };
-
-/** Elements that keep a GPU busy, of which a thread may compute sixteen. */
-const MANY_ELEMENTS = 2 ** 21;
-
-/** Parts of a sum: more would leave more to the last stage. */
-const MOST_PARTS = 512;
-
-/** Pixels of a part: with fewer there is little left to sum. */
-const FEWEST_PIXELS = 112;
-
-/** What is summed at first: so many images, or one of so many bands of an image's rows. */
-function partsOf({ n, oh, ow }: Geometry, weights: number) {
-  const wanted = Math.min(
-    Math.ceil(MANY_ELEMENTS / weights),
-    MOST_PARTS,
-    Math.max(1, Math.ceil((n * oh * ow) / FEWEST_PIXELS)),
-  );
-  const fewest = Math.max(1, Math.floor(n / wanted));
-  const images = Math.ceil(n / fewest) > MOST_PARTS ? Math.ceil(n / wanted) : fewest;
-  let bands = 1;
-  if (images === 1) while (1.5 * n * bands < wanted && bands < oh) bands = nextDivisor(oh, bands);
-  return { images, bands, parts: Math.ceil(n / images) * bands };
-}
-
-const nextDivisor = (of: number, divisor: number): number => {
-  let next = divisor + 1;
-  while (of % next !== 0) next++;
-  return next;
-};
-
-/** In two stages: sums over some images or bands of rows each, then over these. */
-export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
-  const { stride, padding, groups } = node.attributes;
-  const [image, g] = [operand(x, 0), operand(x, 1)];
-  const s = geometry(image.shape, node.shape, g.shape, groups);
-  const { images: each, bands, parts } = partsOf(s, sizeOf(node.shape));
-  const partial = convolution(1, [parts, ...node.shape], [often(image), often(g)], (e, at) => {
-    const [part, o, i, ky, kx] = at as [string, string, string, string, string];
-    const [group] = e.divide(o, s.outs, s.o - 1);
-    const channel = inGroup(e, group, s.ins, i);
-    const total = e.variable("0");
-    const [first, band] = e.divide(part, bands, parts - 1);
-    e.loop(each, (j) => {
-      const n = each === 1 ? first : e.name(`${part} * ${each} + ${j}`);
-      const place = { n, o, channel, ky, kx, band };
-      const add = () => overPixels(e, total, place);
-      if (each * parts === s.n * bands) add();
-      else e.when(`${n} < ${s.n}`, add);
-    });
-    return total;
-  });
-
-  interface Place {
-    readonly n: string;
-    readonly o: string;
-    readonly channel: string;
-    readonly ky: string;
-    readonly kx: string;
-    readonly band: string;
-  }
-
-  /** Adds Σ over the pixels of a band of an image's rows of x · g. */
-  function overPixels(e: Emitter, total: string, { n, o, channel, ky, kx, band }: Place): void {
-    const spans = spansOf(s.ow, stride[1], padding[1], s.kw, s.w);
-    const rows = s.oh / bands;
-    e.loop(rows, (i) => {
-      const oy = bands === 1 ? i : e.name(`${band} * ${rows} + ${i}`);
-      const all = { first: 0, count: s.oh };
-      const row = forwardReach(e, oy, ky, stride[0], padding[0], s.kh, s.h, all);
-      const sum = row.mask === undefined ? total : e.variable("0");
-      for (const span of spans) {
-        e.loop(span.count, (i) => {
-          const ox = affine(e, i, 1, span.first);
-          const column = forwardReach(e, ox, kx, stride[1], padding[1], s.kw, s.w, span);
-          const pixel = e.read(image, [n, channel, row.at, column.at]);
-          const masked = column.mask === undefined ? pixel : e.name(`${pixel} * ${column.mask}`);
-          e.statement(`${sum} += ${masked} * ${e.read(g, [n, o, oy, ox])};`);
-        });
-      }
-      if (row.mask !== undefined) e.statement(`${total} += ${sum} * ${row.mask};`);
-    });
-  }
-
-  return sumOverFirst(partial);
-};
-
-function sumOverFirst(x: Lowered): Lowered {
-  const [count = 1, ...shape] = x.shape;
-  if (count === 1) return view(shape, once(x), (_, at) => ["0", ...at]);
-  return loop(shape, [spread(x)], (e, at) => {
-    const total = e.variable("0");
-    e.loop(count, (i) => e.statement(`${total} += ${e.read(x, [i, ...at])};`));
-    return total;
-  });
-}

@@ -11,6 +11,7 @@ import * as pooling from "./pooling.ts";
 import * as regions from "./regions.ts";
 import * as shapes from "./shapes.ts";
 import { matmul, sum } from "./sum.ts";
+import { conv2dWeightGrad } from "./weight-gradient.ts";
 
 export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   input: leaves.input,
@@ -31,7 +32,7 @@ export const lowerings: { readonly [P in Primitive]: Lowering<P> } = {
   matmul,
   conv2d: convolution.conv2d,
   conv2dInputGrad: convolution.conv2dInputGrad,
-  conv2dWeightGrad: convolution.conv2dWeightGrad,
+  conv2dWeightGrad,
   maxPool: pooling.maxPool,
   maxPoolGrad: pooling.maxPoolGrad,
   moments: normalization.moments,
