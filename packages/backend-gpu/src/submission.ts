@@ -28,6 +28,9 @@ interface Device {
   createCommandEncoder(): Encoder;
 }
 
+/** Executors whose workgroups have been counted. */
+const counted = new WeakSet<Executor>();
+
 interface Executor {
   _device?: unknown;
   readonly _passes?: readonly { groups: readonly number[] }[];
@@ -40,7 +43,8 @@ export function submitInParts(pipeline: Pipeline, kernels: readonly Kernel[]): v
   const device = executor?._device as Device | undefined;
   if (executor == null || typeof device?.createCommandEncoder !== "function") return;
   const { _passes: passes = [] } = executor;
-  if (passes.length === kernels.length) {
+  if (passes.length === kernels.length && !counted.has(executor)) {
+    counted.add(executor);
     for (const [i, pass] of passes.entries()) {
       pass.groups = workgroupsOf(kernels[i] as Kernel, pass.groups);
     }

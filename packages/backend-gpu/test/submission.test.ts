@@ -102,6 +102,12 @@ test("threads that compute nothing are not begun", (t) => {
     ours.pipeline._executor._passes.map(({ groups }) => groups),
     kernels.map(({ expected }) => expected),
   );
+  submitInParts(ours as unknown as Pipeline, kernels as unknown as Kernel[]);
+  t.deepEqual(
+    ours.pipeline._executor._passes.map(({ groups }) => groups),
+    kernels.map(({ expected }) => expected),
+    "once",
+  );
   submitInParts(other as unknown as Pipeline, kernels.slice(1) as unknown as Kernel[]);
   t.deepEqual(other.pipeline._executor._passes, passes, "none, where passes are not the kernels");
   t.end();

@@ -3,6 +3,7 @@
 import { createGpuBackend } from "@fewnorm/backend-gpu";
 import { add, key, mean, multiply, normal, type Shape, sizeOf, trace } from "@fewnorm/tensor";
 import test from "tape";
+import { gpuJs } from "../src/gpu-js.ts";
 import { enlargeWorkgroups } from "../src/kernel/workgroups.ts";
 import { type PlanOptions, plan } from "../src/plan.ts";
 import { whyNoWebGpu } from "./software-adapter.ts";
@@ -30,10 +31,21 @@ test("kernels of many threads have large workgroups, on WebGPU alone", (t) => {
   t.end();
 });
 
+interface Device {
+  createShaderModule(settings: { readonly code: string }): unknown;
+}
+
 const reason = await whyNoWebGpu();
 
 test("they compute all elements", { skip: reason ?? false }, async (t) => {
   const backend = await createGpuBackend({ mode: "webgpu" });
+  const { device } = (await gpuJs.WebGPUContext.acquire()) as { device: Device };
+  const texts: string[] = [];
+  const create = device.createShaderModule;
+  device.createShaderModule = (settings) => {
+    texts.push(enlargeWorkgroups(settings.code));
+    return create(settings);
+  };
   // Of one axis, more than fit into one row of workgroups.
   for (const shape of [[140003], [4_500_000], [500, 301], [17, 9, 31, 40]]) {
     const executable = await backend.compile(graphOf(shape));
@@ -46,6 +58,13 @@ test("they compute all elements", { skip: reason ?? false }, async (t) => {
       t.ok(Math.abs(average - 2) < 0.02, `mean ${average}`);
     }
     await executable.dispose();
+  }
+  device.createShaderModule = create;
+  for (const size of ["256, 1, 1", "32, 8, 1", "64, 1, 1"]) {
+    t.ok(
+      texts.some((text) => text.includes(`@workgroup_size(${size})`)),
+      `workgroups of ${size}`,
+    );
   }
   await backend.dispose();
   t.end();
