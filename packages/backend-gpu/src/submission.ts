@@ -28,12 +28,16 @@ interface Device {
   createCommandEncoder(): Encoder;
 }
 
-/** Executors whose workgroups have been counted. */
-const counted = new WeakSet<Executor>();
+interface PassRecord {
+  groups: readonly number[];
+}
+
+/** Those whose workgroups have been counted. Kernels of the same text on the same buffers have one for all. */
+const counted = new WeakSet<PassRecord>();
 
 interface Executor {
   _device?: unknown;
-  readonly _passes?: readonly { groups: readonly number[] }[];
+  readonly _passes?: readonly PassRecord[];
 }
 
 /** Lets a pipeline of these kernels, which has run once, submit them in parts, where its executor is one for WebGPU. */
@@ -43,9 +47,10 @@ export function submitInParts(pipeline: Pipeline, kernels: readonly Kernel[]): v
   const device = executor?._device as Device | undefined;
   if (executor == null || typeof device?.createCommandEncoder !== "function") return;
   const { _passes: passes = [] } = executor;
-  if (passes.length === kernels.length && !counted.has(executor)) {
-    counted.add(executor);
+  if (passes.length === kernels.length) {
     for (const [i, pass] of passes.entries()) {
+      if (counted.has(pass)) continue;
+      counted.add(pass);
       pass.groups = workgroupsOf(kernels[i] as Kernel, pass.groups);
     }
   }

@@ -88,28 +88,30 @@ test("threads that compute nothing are not begun", (t) => {
     { lanes: 2, isLarge: false, groups: [60000, 5, 1], expected: [60000, 3, 1] },
   ];
   const passes = kernels.map(({ groups }) => ({ groups }));
-  const pipelineOf = () => ({
-    pipeline: {
-      _executor: {
-        _device: { createCommandEncoder() {} },
-        _passes: passes.map((pass) => ({ ...pass })),
-      },
-    },
-  });
+  // Kernels of the same text on the same buffers have one pass.
+  const [again] = kernels.slice(1);
+  const both = [...kernels, again] as unknown as Kernel[];
+  const pipelineOf = () => {
+    const copies = passes.map((pass) => ({ ...pass }));
+    const _executor = {
+      _device: { createCommandEncoder() {} },
+      _passes: [...copies, copies[1]],
+    };
+    return { pipeline: { _executor } };
+  };
+  const groupsOf = ({ pipeline: { _executor } }: ReturnType<typeof pipelineOf>) =>
+    _executor._passes.map((pass) => pass?.groups);
   const [ours, other] = [pipelineOf(), pipelineOf()];
-  submitInParts(ours as unknown as Pipeline, kernels as unknown as Kernel[]);
-  t.deepEqual(
-    ours.pipeline._executor._passes.map(({ groups }) => groups),
-    kernels.map(({ expected }) => expected),
-  );
-  submitInParts(ours as unknown as Pipeline, kernels as unknown as Kernel[]);
-  t.deepEqual(
-    ours.pipeline._executor._passes.map(({ groups }) => groups),
-    kernels.map(({ expected }) => expected),
-    "once",
-  );
-  submitInParts(other as unknown as Pipeline, kernels.slice(1) as unknown as Kernel[]);
-  t.deepEqual(other.pipeline._executor._passes, passes, "none, where passes are not the kernels");
+  for (const time of ["once", "twice"]) {
+    submitInParts(ours as unknown as Pipeline, both);
+    t.deepEqual(
+      groupsOf(ours),
+      [...kernels, again].map((kernel) => kernel?.expected),
+      time,
+    );
+  }
+  submitInParts(other as unknown as Pipeline, kernels as unknown as Kernel[]);
+  t.deepEqual(groupsOf(other), groupsOf(pipelineOf()), "none, where passes are not the kernels");
   t.end();
 });
 

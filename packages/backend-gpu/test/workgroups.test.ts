@@ -1,7 +1,18 @@
 // Kernels of many threads that do little each.
 
 import { createGpuBackend } from "@fewnorm/backend-gpu";
-import { add, key, mean, multiply, normal, type Shape, sizeOf, trace } from "@fewnorm/tensor";
+import { createReferenceBackend } from "@fewnorm/backend-reference";
+import {
+  add,
+  key,
+  maxPool,
+  mean,
+  multiply,
+  normal,
+  type Shape,
+  sizeOf,
+  trace,
+} from "@fewnorm/tensor";
 import test from "tape";
 import { gpuJs } from "../src/gpu-js.ts";
 import { enlargeWorkgroups } from "../src/kernel/workgroups.ts";
@@ -22,6 +33,8 @@ const options: PlanOptions = {
   ...{ mostRepeats: 2 ** 26, busyThreads: 2 ** 17, mostArrays: 7 },
 };
 
+const reason = await whyNoWebGpu();
+
 test("kernels of many threads have large workgroups, on WebGPU alone", (t) => {
   const sizes = (shape: Shape, more: Partial<PlanOptions> = {}) =>
     plan(graphOf(shape), { ...options, ...more }).kernels.map(({ isLarge }) => isLarge);
@@ -35,8 +48,6 @@ interface Device {
   createShaderModule(settings: { readonly code: string }): unknown;
 }
 
-const reason = await whyNoWebGpu();
-
 test("they compute all elements", { skip: reason ?? false }, async (t) => {
   const backend = await createGpuBackend({ mode: "webgpu" });
   const { device } = (await gpuJs.WebGPUContext.acquire()) as { device: Device };
@@ -49,11 +60,11 @@ test("they compute all elements", { skip: reason ?? false }, async (t) => {
   // Of one axis, more than fit into one row of workgroups.
   for (const shape of [[140003], [4_500_000], [500, 301], [17, 9, 31, 40]]) {
     const executable = await backend.compile(graphOf(shape));
-    const x = Float32Array.from(normal(key(1), sizeOf(shape)));
-    for (const run of ["first", "second"]) {
+    for (const [i, run] of ["first", "second"].entries()) {
+      const x = Float32Array.from(normal(key(i), sizeOf(shape)));
       const fetches = await executable.run({ x });
       const [y, [average = 0]] = [fetches.y?.data ?? [], fetches.mean?.data ?? []];
-      const wrong = x.findIndex((value, i) => Math.abs((y[i] ?? 0) - (value * value + 1)) > 1e-5);
+      const wrong = x.findIndex((value, j) => Math.abs((y[j] ?? 0) - (value * value + 1)) > 1e-5);
       t.equal(wrong, -1, `${shape.join("×")}, ${run} run`);
       t.ok(Math.abs(average - 2) < 0.02, `mean ${average}`);
     }
@@ -67,6 +78,30 @@ test("they compute all elements", { skip: reason ?? false }, async (t) => {
     );
   }
   await backend.dispose();
+  t.end();
+});
+
+test("kernels that share a pass are begun as often as they should be", {
+  skip: reason ?? false,
+}, async (t) => {
+  const graph = trace((builder) => {
+    let x = builder.input("x", [1, 16, 96, 96]);
+    for (let i = 0; i < 6; i++) x = maxPool(x, { kernel: 3, stride: 1, padding: 1 });
+    builder.output("y", x);
+  });
+  const x = Float32Array.from(normal(key(2), 16 * 96 * 96));
+  const backends = [await createGpuBackend({ mode: "webgpu" }), createReferenceBackend()];
+  const results = await Promise.all(
+    backends.map(async (backend) => {
+      const executable = await backend.compile(graph);
+      await executable.run({ x: x.map((value) => -value) });
+      return (await executable.run({ x })).y?.data;
+    }),
+  );
+  const [ours = [], right = []] = results;
+  const wrong = Array.from(right, (value, i) => Math.abs((ours[i] ?? 0) - value) > 1e-6);
+  t.equal(wrong.indexOf(true), -1, `${wrong.length} elements`);
+  for (const backend of backends) await backend.dispose();
   t.end();
 });
 
