@@ -45,6 +45,15 @@ export const gpuKernels: Engine["kernels"] = {
   mostArrays: ARRAYS,
 };
 
+/** WebGPU's, with as many arrays as every device allows. */
+export const webGpuKernels: Engine["kernels"] = {
+  ...gpuKernels,
+  layout: "wide",
+  indices: "integer",
+  lanes: true,
+  busyThreads: 2 ** 17,
+};
+
 /** Kernels count elements in float32, which is exact up to here. */
 export const MAX_TENSOR_BYTES = 4 * 2 ** 24;
 

@@ -4,7 +4,13 @@ import { createDawn } from "./dawn.ts";
 import { gpuJs } from "./gpu-js.ts";
 import { storeLanes } from "./kernel/lanes.ts";
 import { enlargeWorkgroups } from "./kernel/workgroups.ts";
-import { describeError, type Engine, gpuKernels, isEmulation, MAX_TENSOR_BYTES } from "./modes.ts";
+import {
+  describeError,
+  type Engine,
+  isEmulation,
+  MAX_TENSOR_BYTES,
+  webGpuKernels,
+} from "./modes.ts";
 
 /** What is used of WebGPU here. */
 interface Adapter {
@@ -93,7 +99,7 @@ async function open(): Promise<Engine> {
     maxTensorBytes: Math.min(MAX_TENSOR_BYTES, maxStorageBufferBindingSize, maxBufferSize),
     threads: 1,
     kernels: {
-      ...{ ...gpuKernels, layout: "wide", indices: "integer", lanes: true, busyThreads: 2 ** 17 },
+      ...webGpuKernels,
       // One more holds the result.
       mostArrays: Math.min(device.limits.maxStorageBuffersPerShaderStage, MOST_BUFFERS) - 1,
     },

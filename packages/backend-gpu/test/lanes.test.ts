@@ -17,7 +17,8 @@ import {
 } from "@fewnorm/tensor";
 import test from "tape";
 import { lanesOf, storeLanes } from "../src/kernel/lanes.ts";
-import { type PlanOptions, plan } from "../src/plan.ts";
+import { webGpuKernels } from "../src/modes.ts";
+import { plan } from "../src/plan.ts";
 import { whyNoWebGpu } from "./software-adapter.ts";
 
 interface Case {
@@ -91,16 +92,11 @@ const cases: Readonly<Record<string, Case>> = {
   "5×5": { image: [3, 8, 80, 70], weight: [8, 8, 5, 5], padding: 2, lanes: ["1x4", "2x2"] },
 };
 
-const options: PlanOptions = {
-  ...{ layout: "wide", indices: "integer", lanes: true, mostThreads: 2 ** 17 },
-  ...{ mostRepeats: 2 ** 26, busyThreads: 2 ** 17, mostArrays: 7 },
-};
-
 const reason = await whyNoWebGpu();
 
 test("large convolutions have lanes", (t) => {
   for (const [name, { lanes, ...one }] of Object.entries(cases)) {
-    const found = plan(graphOf(one), options).kernels.flatMap(({ source }) => {
+    const found = plan(graphOf(one), webGpuKernels).kernels.flatMap(({ source }) => {
       const [, A, B] = /\bfirst(\d)x(\d) /.exec(source) ?? [];
       return A === undefined ? [] : [`${A}x${B}`];
     });

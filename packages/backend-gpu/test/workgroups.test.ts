@@ -16,6 +16,7 @@ import {
 import test from "tape";
 import { gpuJs } from "../src/gpu-js.ts";
 import { enlargeWorkgroups } from "../src/kernel/workgroups.ts";
+import { webGpuKernels } from "../src/modes.ts";
 import { type PlanOptions, plan } from "../src/plan.ts";
 import { whyNoWebGpu } from "./software-adapter.ts";
 
@@ -28,16 +29,11 @@ const graphOf = (shape: Shape) =>
     builder.output("mean", mean(y));
   });
 
-const options: PlanOptions = {
-  ...{ layout: "wide", indices: "integer", lanes: true, mostThreads: 2 ** 17 },
-  ...{ mostRepeats: 2 ** 26, busyThreads: 2 ** 17, mostArrays: 7 },
-};
-
 const reason = await whyNoWebGpu();
 
 test("kernels of many threads have large workgroups, on WebGPU alone", (t) => {
   const sizes = (shape: Shape, more: Partial<PlanOptions> = {}) =>
-    plan(graphOf(shape), { ...options, ...more }).kernels.map(({ isLarge }) => isLarge);
+    plan(graphOf(shape), { ...webGpuKernels, ...more }).kernels.map(({ isLarge }) => isLarge);
   t.ok(sizes([9, 7, 50, 61]).includes(true));
   t.notOk(sizes([9, 7, 20, 30]).includes(true), "few threads");
   t.notOk(sizes([9, 7, 50, 61], { layout: "grid" }).includes(true), "another mode");

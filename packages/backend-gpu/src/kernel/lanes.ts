@@ -33,7 +33,7 @@ const FEWEST_ELEMENTS = 2 ** 17;
 const BUSY_THREADS = 2 ** 15;
 
 /** Whether a result of this shape is a map, of which lanes compute rows side by side. */
-export const isMap = (shape: Shape): boolean => shape.length === 4;
+const isMap = (shape: Shape): boolean => shape.length === 4;
 
 /** How far apart lanes along an axis lie, in its elements. */
 export function stepOf(axis: LaneAxis, lanes: Lanes, shape: Shape): number {
