@@ -1,6 +1,7 @@
 // gpu.js's modes: which can be had here, and what each needs.
 
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
+import { MOST_COUNTED } from "./kernel/threads.ts";
 import type { PlanOptions } from "./plan.ts";
 import { openWebGpu } from "./webgpu.ts";
 
@@ -54,8 +55,8 @@ export const webGpuKernels: Engine["kernels"] = {
   busyThreads: 2 ** 17,
 };
 
-/** Kernels count elements in float32, which is exact up to here. */
-export const MAX_TENSOR_BYTES = 4 * 2 ** 24;
+/** Elements are counted in float32. */
+const MAX_TENSOR_BYTES = 4 * MOST_COUNTED;
 
 /**
  * The engine of a mode.

@@ -4,13 +4,7 @@ import { createDawn } from "./dawn.ts";
 import { gpuJs } from "./gpu-js.ts";
 import { storeLanes } from "./kernel/lanes.ts";
 import { enlargeWorkgroups } from "./kernel/workgroups.ts";
-import {
-  describeError,
-  type Engine,
-  isEmulation,
-  MAX_TENSOR_BYTES,
-  webGpuKernels,
-} from "./modes.ts";
+import { describeError, type Engine, isEmulation, webGpuKernels } from "./modes.ts";
 
 /** What is used of WebGPU here. */
 interface Adapter {
@@ -125,6 +119,9 @@ async function open(): Promise<Engine> {
     },
   };
 }
+
+/** Where elements are larger in number than a float32 counts, their indices are integers. */
+const MAX_TENSOR_BYTES = 2 ** 30;
 
 /** Arrays that a kernel of a step would make use of, its result included. */
 const MOST_BUFFERS = 12;

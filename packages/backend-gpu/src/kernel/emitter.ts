@@ -1,8 +1,9 @@
 // Writes the text of one kernel. Every value gets a name once, as far out of the loops as it can stand.
 
-import { stridesOf } from "@fewnorm/tensor";
+import { sizeOf, stridesOf } from "@fewnorm/tensor";
 import type { Coordinates, Lowered, Place } from "../lowered.ts";
 import { axesOf, type LaneAxis, type Lanes, lanesOf, NO_PICK } from "./lanes.ts";
+import { checkCounted, MOST_COUNTED } from "./threads.ts";
 
 /** factor · value, in a sum. */
 interface Term {
@@ -46,7 +47,10 @@ export interface Emitter {
   sideBySide(coordinate: string): { readonly first: string; readonly count: number } | undefined;
   /** In each lane along B another of these names; where there is none, a lane leaves out the statement. */
   pick(values: readonly (string | undefined)[]): string;
-  /** ⌊a / b⌋ and the remainder, for 0 ≤ a ≤ `largest` < 2^24. */
+  /**
+   * ⌊a / b⌋ and the remainder, for 0 ≤ a ≤ `largest`.
+   * @throws Error where it is too large to be exact.
+   */
   divide(a: string, b: number, largest: number): readonly [quotient: string, rest: string];
 }
 
@@ -143,6 +147,7 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
   /** The element's index: Σ coordinate · stride, and the offset. */
   function indexOf(at: Coordinates, of: Lowered, offset: number): string {
     const strides = stridesOf(of.shape);
+    const isExact = offset + sizeOf(of.shape) <= MOST_COUNTED;
     let constant = offset;
     const steps = { A: 0, B: 0 };
     const factors = new Map<string, number>();
@@ -161,10 +166,12 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
     const named: string[][] = [];
     const counted: string[] = [];
     for (const [value, factor] of factors) {
-      const text = factor === 1 ? value : `${value} * ${factor}`;
       // A quotient and its remainder may be one number again.
       if (factor === 0) continue;
+      const timesFactor = (text: string) => (factor === 1 ? text : `${text} * ${factor}`);
+      const text = timesFactor(value);
       if (indices === "integer" && isCounter(value)) counted.push(text);
+      else if (!isExact) counted.push(timesFactor(`(${value} | 0)`));
       else {
         const depth = depthOf(value);
         named[depth] = [...(named[depth] ?? []), text];
@@ -276,6 +283,7 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       if (b === 1) return [a, "0"];
       if (largest < b) return ["0", a];
       const value = Number(a);
+      checkCounted(largest + 1);
       if (!Number.isNaN(value)) return [String(Math.floor(value / b)), String(value % b)];
       const isPowerOfTwo = Number.isInteger(Math.log2(b));
       let quotient: string;

@@ -5,7 +5,13 @@ import { sumOf } from "../lower/lowering.ts";
 import { convolves, type Lowered, type Place, readsOften } from "../lowered.ts";
 import { type Arrays, createEmitter, type IndexArithmetic } from "./emitter.ts";
 import { lanesFor, oneLane, returnLanes, stepOf } from "./lanes.ts";
-import { type ThreadLayout, threadCoordinates, threadsOf, unflatten } from "./threads.ts";
+import {
+  MOST_COUNTED,
+  type ThreadLayout,
+  threadCoordinates,
+  threadsOf,
+  unflatten,
+} from "./threads.ts";
 import { largeWorkgroups, wantsLargeWorkgroups } from "./workgroups.ts";
 
 export interface Kernel {
@@ -63,7 +69,8 @@ export function kernelOf(
   });
   const isMap = first.shape.length === 4 && readsOften(first, isHeld);
   // Of threads along several axes, those that compute lanes would not be the first ones.
-  const isFlat = emitter.hasLanes || (layout === "wide" && isMap);
+  const isCounted = sizeOf(first.shape) <= MOST_COUNTED;
+  const isFlat = emitter.hasLanes || (layout === "wide" && isMap && isCounted);
   const laid = isFlat ? "flat" : layout === "wide" ? "grid" : layout;
   let threads = threadsOf(first.shape, laid);
   let value: string;
@@ -85,7 +92,9 @@ export function kernelOf(
     );
     if (emitter.hasLanes) {
       const strides = stridesOf(first.shape);
-      const place = sumOf(at.map((one, axis) => (one === "0" ? one : `${one} * ${strides[axis]}`)));
+      const place = sumOf(
+        at.map((one, axis) => (one === "0" ? one : `(${one} | 0) * ${strides[axis]}`)),
+      );
       end = returnLanes(value, place, lanes, first.shape);
     }
   } else {

@@ -117,10 +117,8 @@ export function storeLanes(code: string): string {
   const stores = aparts.map((apart) => `result[first + ${apart}] = ${prefix}at${apart};`);
   const replacements = [
     [/(\bflat_index >= params\.outputX)\b/, `$1 / ${Number(A) * Number(B)}u`],
-    [
-      `result[data_index] = ${prefix}at0;`,
-      `let first : i32 = i32(${prefix}first${A}x${B});\n${stores.join("\n")}`,
-    ],
+    [new RegExp(`\\bvar ${prefix}first${A}x${B} : f32 = f32\\((.*)\\);`), "let first : i32 = $1;"],
+    [`result[data_index] = ${prefix}at0;`, stores.join("\n")],
   ] as const;
   let text = code;
   for (const [from, to] of replacements) {

@@ -11,6 +11,17 @@ import type { Emitter } from "./emitter.ts";
  */
 export type ThreadLayout = "grid" | "flat" | "wide";
 
+/** Variables of kernels are float32, in which numbers are exact up to here. */
+export const MOST_COUNTED = 2 ** 24;
+
+/** @throws Error where a kernel would have to count more elements in one variable. */
+export function checkCounted(elements: number): void {
+  if (elements <= MOST_COUNTED) return;
+  throw new Error(
+    `compile: an operation counts ${elements} elements in one go, gpu.js's kernels no more than ${MOST_COUNTED}; use a smaller batch or model, or another backend`,
+  );
+}
+
 /** Groups of threads in one dimension that every WebGPU device offers. */
 const MOST_LAYERS = 65535;
 

@@ -1,6 +1,7 @@
 // A graph as operations.
 
 import type { Graph, Node, Primitive } from "@fewnorm/tensor";
+import { checkCounted } from "../kernel/threads.ts";
 import type { Lowered } from "../lowered.ts";
 import { createSlots, type Slots } from "./integers.ts";
 import { argument, type LoweringContext } from "./lowering.ts";
@@ -25,6 +26,7 @@ export function lower(graph: Graph, busyThreads: number): LoweredGraph {
   const read: Lowered[] = [];
   for (const node of graph.nodes) {
     const x = node.inputs.map((id) => read[id] as Lowered);
+    for (const length of node.shape) checkCounted(length);
     const result =
       node.dtype === "int32" ? integers(node) : lowerOne({ node, x, slots, shared, busyThreads });
     results.push(result);
