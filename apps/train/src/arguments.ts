@@ -18,6 +18,7 @@ const options = {
   data: text,
   model: name(parseModel),
   norm: name(parseNorm),
+  strategy: text,
   epochs: whole(1),
   batch: whole(1),
   micro: whole(1),
@@ -58,6 +59,7 @@ const options = {
 export function parseArguments(argv: readonly string[]): Partial<Config> {
   const { values } = parse(argv, options);
   checkExclusive(values, "augment", "noAugment");
+  checkExclusive(values, "norm", "strategy");
   const { noAugment, ...given } = values;
   return noAugment ? { ...given, augment: false } : given;
 }

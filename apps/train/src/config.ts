@@ -17,7 +17,10 @@ export interface Config {
   /** Absent: the embedded data set. */
   readonly data?: string | undefined;
   readonly model: string;
+  /** Of a sampling strategy from a module, the strategy's name. */
   readonly norm: string;
+  /** A module with a sampling strategy, by the name of its package or by its path. */
+  readonly strategy?: string | undefined;
   readonly epochs: number;
   readonly batch: number;
   /** Images that run at a time; absent: the whole batch. */
@@ -85,7 +88,10 @@ export const defaults: Omit<Config, "milestones"> = {
 
 /** What the command line says, else what the resumed checkpoint says, else the defaults. */
 export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | undefined): Config {
-  const chosen = { ...(checkpoint && remembered(checkpoint)), ...given };
+  const before = checkpoint && remembered(checkpoint);
+  // A norm that is given is not that of the strategy there was.
+  const strategy = given.norm === undefined ? before?.strategy : undefined;
+  const chosen = { ...before, strategy, ...given };
   const { lr, weightDecay } = optimizers[chosen.optimizer ?? defaults.optimizer];
   const merged = { ...defaults, lr, weightDecay, ...chosen };
   const { epochs } = merged;
@@ -140,7 +146,7 @@ export function settingsOf(config: Config): Settings {
 
 /** What may change when a training is resumed, but by default does not. */
 export function notesOf(config: Config, engine: string, threads: number): Settings {
-  const { data, init, save, jsonl, backend, checkpointEvery, evalEvery, epochs } = config;
+  const { data, init, save, jsonl, backend, checkpointEvery, evalEvery, epochs, strategy } = config;
   const { recalibrate, batchStatistics } = config;
   return {
     epochs,
@@ -150,6 +156,7 @@ export function notesOf(config: Config, engine: string, threads: number): Settin
     evalEvery,
     ...(data === undefined ? {} : { data: resolve(data) }),
     ...(init === undefined ? {} : { init: resolve(init) }),
+    ...(strategy === undefined ? {} : { strategy }),
     ...(checkpointEvery === undefined ? {} : { checkpointEvery }),
     ...(save === undefined ? {} : { save: resolve(save) }),
     ...(jsonl === undefined ? {} : { jsonl: resolve(jsonl) }),
@@ -162,13 +169,15 @@ export function notesOf(config: Config, engine: string, threads: number): Settin
 export const weightsMetadata = (config: Config, model: Model): Record<string, string> => ({
   ...modelMetadata(model),
   model: config.model,
-  norm: config.norm,
+  // With running statistics, networks that were trained with any sampling are the same.
+  norm: config.strategy === undefined ? config.norm : "bn",
 });
 
 const kinds: Readonly<Record<string, "string" | "number" | "boolean">> = {
   data: "string",
   model: "string",
   norm: "string",
+  strategy: "string",
   epochs: "number",
   batch: "number",
   micro: "number",

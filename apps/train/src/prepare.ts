@@ -3,7 +3,8 @@
 import type { Backend } from "@fewnorm/backend";
 import { createDataset, type Dataset, loadEmbedded, openDataset, type Split } from "@fewnorm/data";
 import type { Model } from "@fewnorm/nn";
-import { parseBackend, parseModel, parseNorm } from "@fewnorm/presets";
+import type { Norm } from "@fewnorm/norm";
+import { parseBackend, parseModel } from "@fewnorm/presets";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
 import {
   constant,
@@ -34,10 +35,9 @@ export interface Prepared {
 }
 
 /** @throws Error for names, files and sizes that do not work; nothing is left open then. */
-export async function prepare(config: Config): Promise<Prepared> {
+export async function prepare(config: Config, norm: Norm): Promise<Prepared> {
   const { batch, micro } = config;
   // Names first: what is misspelt is told before anything is loaded.
-  const norm = parseNorm(config.norm);
   const modelOf = parseModel(config.model);
   const createBackend = parseBackend(config.backend);
   const optimizer = optimizerOf(config);

@@ -6,6 +6,7 @@ import { readCheckpoint, saveStateDict } from "@fewnorm/train/node";
 import { afterTraining } from "./after-training.ts";
 import { parseArguments } from "./arguments.ts";
 import { type Config, resolveConfig, weightsMetadata } from "./config.ts";
+import { resolveNorm } from "./norm.ts";
 import { takeOut } from "./out-folder.ts";
 import { checkOutputs } from "./output-files.ts";
 import { type Prepared, prepare } from "./prepare.ts";
@@ -41,7 +42,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 async function train(given: Partial<Config>): Promise<number> {
   const { out, resume = false } = given;
   const from = resume && out !== undefined ? await readCheckpoint(out) : undefined;
-  const config = resolveConfig(given, from?.checkpoint);
+  const { config, norm } = await resolveNorm(resolveConfig(given, from?.checkpoint));
   await checkOutputs(config);
 
   const began = performance.now();
@@ -62,7 +63,7 @@ async function train(given: Partial<Config>): Promise<number> {
   };
   let prepared: Prepared | undefined;
   try {
-    prepared = await prepare(config);
+    prepared = await prepare(config, norm);
     const report = createReport(config, prepared, from);
     say = report.line;
     const result = await runTraining(config, prepared, from, report, interrupt.signal);

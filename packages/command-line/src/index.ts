@@ -28,5 +28,6 @@ export {
   whole,
 } from "./readers.ts";
 export { type Command, runCommand } from "./run-command.ts";
+export { loadStrategy } from "./strategy-module.ts";
 export { formatTable } from "./table.ts";
 export { usageError } from "./usage-error.ts";

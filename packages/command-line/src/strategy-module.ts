@@ -4,8 +4,8 @@ import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { usageError } from "@fewnorm/command-line";
 import { checkSampling, type Sampling } from "@fewnorm/sampling";
+import { usageError } from "./usage-error.ts";
 
 /**
  * The strategy of a package, by name as seen from `folder`, or by the path of its folder or of a JavaScript
