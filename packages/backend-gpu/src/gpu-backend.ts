@@ -10,7 +10,7 @@ import {
 } from "@fewnorm/backend";
 import { checkOptions, type Graph } from "@fewnorm/tensor";
 import { createGpuExecutable, type ExecutableContext, type GpuExecutable } from "./executable.ts";
-import { type GpuMode, openEngine } from "./modes.ts";
+import { type Engine, type GpuMode, openEngine } from "./modes.ts";
 import { createGpuState, type GpuState } from "./state.ts";
 
 /** Options of {@link createGpuBackend}. */
@@ -38,7 +38,11 @@ export interface GpuBackend extends Backend {
  */
 export async function createGpuBackend(options: GpuBackendOptions = {}): Promise<GpuBackend> {
   checkOptions("createGpuBackend", options, { mode: "string" });
-  const engine = await openEngine(options.mode ?? "auto");
+  return backendOf(await openEngine(options.mode ?? "auto"));
+}
+
+/** The backend of an engine, which it closes in the end. */
+export function backendOf(engine: Engine): GpuBackend {
   const queue = createQueue();
   const lifetime = createLifetime("the backend", "create another");
   const sizes = sizeCheck(engine.description, engine.maxTensorBytes);

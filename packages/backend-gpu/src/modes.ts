@@ -3,6 +3,7 @@
 import { type GpuInstance, gpuJs } from "./gpu-js.ts";
 import { MOST_COUNTED } from "./kernel/threads.ts";
 import type { PlanOptions } from "./plan.ts";
+import { plainSizes, webGpuSizes } from "./sizes.ts";
 import { openWebGpu } from "./webgpu.ts";
 
 /** All modes, the best first. */
@@ -39,10 +40,9 @@ const ARRAYS = 7;
 export const gpuKernels: Engine["kernels"] = {
   layout: "grid",
   indices: "float",
-  lanes: false,
+  sizes: plainSizes,
   mostThreads: 2 ** 17,
   mostRepeats: 2 ** 26,
-  busyThreads: 0,
   mostArrays: ARRAYS,
 };
 
@@ -51,8 +51,7 @@ export const webGpuKernels: Engine["kernels"] = {
   ...gpuKernels,
   layout: "wide",
   indices: "integer",
-  lanes: true,
-  busyThreads: 2 ** 17,
+  sizes: webGpuSizes,
 };
 
 /** Elements are counted in float32. */
@@ -106,11 +105,10 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
     return plainEngine("webasm", described, threads, {
       layout: "grid",
       indices: "float",
-      lanes: false,
+      sizes: plainSizes,
       // Its threads wait for each other after each kernel, and share a kernel's elements evenly, whatever these take.
       mostThreads: 2 ** 10,
       mostRepeats: 0,
-      busyThreads: 0,
       mostArrays: ARRAYS,
     });
   },
@@ -118,10 +116,9 @@ const openers: { readonly [M in GpuMode]: () => Promise<Engine> } = {
     plainEngine("cpu", "cpu, plain JavaScript", 1, {
       layout: "flat",
       indices: "float",
-      lanes: false,
+      sizes: plainSizes,
       mostThreads: 0,
       mostRepeats: 0,
-      busyThreads: 0,
       mostArrays: ARRAYS,
     }),
 };

@@ -23,8 +23,6 @@ export interface PlanOptions extends KernelOptions {
   readonly mostThreads: number;
   /** Statements that a kernel may run more so that it need not wait for another; 0 where waiting costs next to nothing. */
   readonly mostRepeats: number;
-  /** Threads into which a convolution of fewer elements is cut; 0 where few threads keep the device busy. */
-  readonly busyThreads: number;
   /** Arrays that a kernel may read. */
   readonly mostArrays: number;
 }
@@ -32,7 +30,7 @@ export interface PlanOptions extends KernelOptions {
 /** @throws Error when a primitive reads more arrays than the device allows. */
 export function plan(graph: Graph, options: PlanOptions): Plan {
   const { mostThreads, mostRepeats, mostArrays } = options;
-  const { results, slots, slotArray } = lower(graph, options.busyThreads);
+  const { results, slots, slotArray } = lower(graph, options.sizes);
   const ends = [...Object.values(graph.outputs), ...Object.values(graph.updates)];
   const roots = new Set(
     ends.map((id) => results[id] as Lowered).filter(({ kind }) => !isGiven(kind)),

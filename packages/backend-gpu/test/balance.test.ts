@@ -8,15 +8,15 @@ import { gpuJs, type Pipeline } from "../src/gpu-js.ts";
 import type { Lowered } from "../src/lowered.ts";
 import { createPlanPipeline, flatten } from "../src/pipeline.ts";
 import { plan } from "../src/plan.ts";
+import { plainSizes } from "../src/sizes.ts";
 import { stepOf } from "./training.ts";
 
 const options = {
   layout: "grid",
   indices: "float",
-  lanes: false,
+  sizes: plainSizes,
   mostThreads: 2 ** 10,
   mostRepeats: 0,
-  busyThreads: 0,
   mostArrays: 7,
 } as const;
 

@@ -6,16 +6,16 @@ import test from "tape";
 import type { GpuInstance } from "../src/gpu-js.ts";
 import { createPlanPipeline } from "../src/pipeline.ts";
 import { type Plan, plan } from "../src/plan.ts";
+import { plainSizes } from "../src/sizes.ts";
 import { stepOf } from "./training.ts";
 
 const planned = (graph: Graph, mostThreads = 2 ** 17): Plan =>
   plan(graph, {
     layout: "grid",
     indices: "float",
-    lanes: false,
+    sizes: plainSizes,
     mostThreads,
     mostRepeats: 0,
-    busyThreads: 0,
     mostArrays: 7,
   });
 

@@ -19,14 +19,14 @@ import { gpuJs } from "../src/gpu-js.ts";
 import type { Lowered, Place } from "../src/lowered.ts";
 import { createPlanPipeline, flatten } from "../src/pipeline.ts";
 import { type Plan, plan } from "../src/plan.ts";
+import { plainSizes } from "../src/sizes.ts";
 import { stepOf } from "./training.ts";
 
 const options = {
   layout: "flat",
   indices: "float",
-  lanes: false,
+  sizes: plainSizes,
   mostThreads: 0,
-  busyThreads: 0,
   mostArrays: 7,
 } as const;
 

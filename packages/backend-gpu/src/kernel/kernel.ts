@@ -3,6 +3,7 @@
 import { sizeOf, stridesOf } from "@fewnorm/tensor";
 import { sumOf } from "../lower/lowering.ts";
 import { convolves, type Lowered, type Place, readsOften } from "../lowered.ts";
+import type { Sizes } from "../sizes.ts";
 import { type Arrays, createEmitter, type IndexArithmetic } from "./emitter.ts";
 import { lanesFor, oneLane, returnLanes, stepOf } from "./lanes.ts";
 import {
@@ -12,7 +13,7 @@ import {
   threadsOf,
   unflatten,
 } from "./threads.ts";
-import { largeWorkgroups, wantsLargeWorkgroups } from "./workgroups.ts";
+import { largeWorkgroups } from "./workgroups.ts";
 
 export interface Kernel {
   /** A function of the arrays, in gpu.js's subset of JavaScript. */
@@ -36,8 +37,7 @@ export interface Kernel {
 export interface KernelOptions {
   readonly layout: ThreadLayout;
   readonly indices: IndexArithmetic;
-  /** Whether threads may compute several elements. */
-  readonly lanes: boolean;
+  readonly sizes: Sizes;
 }
 
 interface KernelContext extends KernelOptions {
@@ -51,13 +51,13 @@ interface KernelContext extends KernelOptions {
 /** The kernel of some results, which do not need each other. */
 export function kernelOf(
   results: Kernel["results"],
-  { placeOf, repeatsOf, slotArray, layout, indices, lanes: mayHaveLanes }: KernelContext,
+  { placeOf, repeatsOf, slotArray, layout, indices, sizes }: KernelContext,
 ): Kernel {
   let result: Lowered = results[0];
   const [first, ...others] = results;
   const isHeld = (of: Lowered) => placeOf(of) !== undefined;
-  const apart = mayHaveLanes && others.length === 0 ? convolves(first, isHeld) : undefined;
-  const lanes = apart === undefined ? oneLane : lanesFor(first.shape, apart);
+  const apart = others.length === 0 ? convolves(first, isHeld) : undefined;
+  const lanes = apart === undefined ? oneLane : lanesFor(first.shape, apart, sizes);
   const { emitter, arrays, statements, work, works } = createEmitter({
     placeOf(of) {
       if (of === result || repeatsOf(result).has(of)) return undefined;
@@ -116,7 +116,7 @@ export function kernelOf(
   // A kernel reads something.
   if (arrays.size === 0) emitter.slot(0);
   const elements = lanes.A * lanes.B;
-  const isLarge = layout === "wide" && wantsLargeWorkgroups(sizeOf(threads), elements);
+  const isLarge = elements === 1 && sizeOf(threads) >= sizes.largeThreads;
   const begin = isLarge ? `${largeWorkgroups}\n` : "";
   return {
     source: `function (${[...arrays.values()].join(", ")}) {\n${begin}${statements()}\n${end ?? `return ${value};`}\n}`,

@@ -4,6 +4,7 @@
 // so that it stores all.
 
 import { type Shape, sizeOf, stridesOf } from "@fewnorm/tensor";
+import type { Sizes } from "../sizes.ts";
 
 /** The axes along which lanes lie: a result's second and third. */
 export type LaneAxis = "A" | "B";
@@ -26,12 +27,6 @@ const choices = choicesOf("4x4 4x2 2x4 2x2 4x1 1x4 2x1 1x2");
 /** Those of maps, where lanes side by side read the same rows. */
 const mapChoices = choicesOf("2x8 2x7 4x4 1x14 2x4 1x8 1x7 4x2 1x4 2x2 1x2 4x1 2x1");
 
-/** Kernels of fewer elements take their time because each of their threads does, which lanes do not change. */
-const FEWEST_ELEMENTS = 2 ** 17;
-
-/** So many threads keep a GPU busy, if each computes several elements. */
-const BUSY_THREADS = 2 ** 15;
-
 /** Whether a result of this shape is a map, of which lanes compute rows side by side. */
 const isMap = (shape: Shape): boolean => shape.length === 4;
 
@@ -42,11 +37,12 @@ export function stepOf(axis: LaneAxis, lanes: Lanes, shape: Shape): number {
 }
 
 /** The lanes of a convolution's or its gradients' result, of which rows so far apart are computed by the same taps. */
-export function lanesFor(shape: Shape, apart: number): Lanes {
+export function lanesFor(shape: Shape, apart: number, sizes: Sizes): Lanes {
+  const { laneElements, laneThreads } = sizes;
   const [n = 1, a = 1, b = 1] = shape;
   const size = sizeOf(shape);
-  if (shape.length < 4 || n >= 2 ** 16 || size < FEWEST_ELEMENTS) return oneLane;
-  const fits = ({ A, B }: Lanes) => a % A === 0 && b % B === 0 && size >= A * B * BUSY_THREADS;
+  if (shape.length < 4 || n >= 2 ** 16 || size < laneElements) return oneLane;
+  const fits = ({ A, B }: Lanes) => a % A === 0 && b % B === 0 && size >= A * B * laneThreads;
   const fitting = (isMap(shape) ? mapChoices : choices).filter(fits);
   return fitting.find(({ B }) => B % apart === 0) ?? fitting[0] ?? oneLane;
 }

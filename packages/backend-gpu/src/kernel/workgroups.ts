@@ -9,13 +9,6 @@ const MARK = "inLargeWorkgroups";
 /** A statement for a kernel's text. */
 export const largeWorkgroups = `const ${MARK} = 1;`;
 
-/** Kernels of fewer threads leave a GPU room for all at once. */
-const MANY_THREADS = 2 ** 17;
-
-/** Whether a kernel of so many threads, each of which computes so many elements, does better in large workgroups. */
-export const wantsLargeWorkgroups = (threads: number, lanes: number): boolean =>
-  lanes === 1 && threads >= MANY_THREADS;
-
 /**
  * The text of a kernel for WebGPU; without the mark, it stays as it is.
  * @throws Error where it is not what gpu.js makes of such a kernel.

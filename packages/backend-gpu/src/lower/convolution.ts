@@ -3,6 +3,7 @@
 import { sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
 import type { Coordinates } from "../lowered.ts";
+import type { Sizes } from "../sizes.ts";
 import {
   convolution,
   type Lowering,
@@ -139,19 +140,17 @@ function addWindow(
 const productOf = (factors: readonly (string | undefined)[]): string =>
   factors.filter((one) => one !== undefined).join(" * ");
 
-/** Taps of all channels of a part: with fewer there is little left to sum. */
-const FEWEST_TAPS = 64;
-
 /** Into how many parts the channels that are summed are cut, so that there are about so many threads. */
-function splitOf({ ins, kh, kw }: Geometry, elements: number, busyThreads: number): number {
+function splitOf({ ins, kh, kw }: Geometry, elements: number, sizes: Sizes): number {
+  const { busyThreads, fewestTaps } = sizes;
   let split = 1;
   const fits = (next: number) =>
-    ins % next === 0 && (ins / next) * kh * kw >= FEWEST_TAPS && elements * next <= busyThreads;
+    ins % next === 0 && (ins / next) * kh * kw >= fewestTaps && elements * next <= busyThreads;
   while (fits(2 * split)) split *= 2;
   return split;
 }
 
-export const conv2d: Lowering<"conv2d"> = ({ node, x, busyThreads }) => {
+export const conv2d: Lowering<"conv2d"> = ({ node, x, sizes }) => {
   const { stride, padding, groups, bias, residual, relu } = node.attributes;
   const [image, weight] = [operand(x, 0), operand(x, 1)];
   const shift = bias ? operand(x, 2) : undefined;
@@ -161,7 +160,7 @@ export const conv2d: Lowering<"conv2d"> = ({ node, x, busyThreads }) => {
     ...(shift === undefined ? [] : [spread(shift)]),
     ...(skip === undefined ? [] : [once(skip)]),
   ];
-  const split = splitOf(g, sizeOf(node.shape), busyThreads);
+  const split = splitOf(g, sizeOf(node.shape), sizes);
   const channels = g.ins / split;
   /** Adds the sum over the channels of a part. */
   const add = (e: Emitter, total: string, part: string, at: Coordinates) => {

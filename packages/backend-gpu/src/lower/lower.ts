@@ -3,6 +3,7 @@
 import type { Graph, Node, Primitive } from "@fewnorm/tensor";
 import { checkCounted } from "../kernel/threads.ts";
 import type { Lowered } from "../lowered.ts";
+import type { Sizes } from "../sizes.ts";
 import { createSlots, type Slots } from "./integers.ts";
 import { argument, type LoweringContext } from "./lowering.ts";
 import { lowerings } from "./lowerings.ts";
@@ -16,7 +17,7 @@ export interface LoweredGraph {
   readonly slotArray: Lowered;
 }
 
-export function lower(graph: Graph, busyThreads: number): LoweredGraph {
+export function lower(graph: Graph, sizes: Sizes): LoweredGraph {
   const slots = createSlots();
   const results: Lowered[] = [];
   const ends = new Set([...Object.values(graph.outputs), ...Object.values(graph.updates)]);
@@ -28,7 +29,7 @@ export function lower(graph: Graph, busyThreads: number): LoweredGraph {
     const x = node.inputs.map((id) => read[id] as Lowered);
     for (const length of node.shape) checkCounted(length);
     const result =
-      node.dtype === "int32" ? integers(node) : lowerOne({ node, x, slots, shared, busyThreads });
+      node.dtype === "int32" ? integers(node) : lowerOne({ node, x, slots, shared, sizes });
     results.push(result);
     read.push(result);
     if (node.op !== "joinRows") continue;

@@ -3,6 +3,7 @@
 import type { NodeOf, Primitive, Shape } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
 import type { Coordinates, Lowered, Operand } from "../lowered.ts";
+import type { Sizes } from "../sizes.ts";
 import type { Slots } from "./integers.ts";
 
 /** Turns a node into operations, the last of which computes the node's result. */
@@ -13,8 +14,7 @@ export interface LoweringContext<P extends Primitive> {
   /** The operands; int32 ones hold what the host computes. */
   readonly x: readonly Lowered[];
   readonly slots: Slots;
-  /** Threads that keep the device busy; 0 where few do. */
-  readonly busyThreads: number;
+  readonly sizes: Sizes;
   /** What `make` made the first time that it was asked for with these two. */
   shared(a: Lowered, b: Lowered, make: () => Lowered): Lowered;
 }

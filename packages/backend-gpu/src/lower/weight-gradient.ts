@@ -3,6 +3,7 @@
 import { sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
 import type { Lowered } from "../lowered.ts";
+import type { Sizes } from "../sizes.ts";
 import {
   convolution,
   type Lowering,
@@ -22,15 +23,12 @@ const MANY_ELEMENTS = 2 ** 21;
 /** Parts of a sum: more would leave more to the last stage. */
 const MOST_PARTS = 512;
 
-/** Pixels of a part: with fewer there is little left to sum. */
-const FEWEST_PIXELS = 112;
-
 /** What is summed at first: so many images, or one of so many bands of an image's rows. */
-function partsOf({ n, oh, ow }: Geometry, weights: number) {
+function partsOf({ n, oh, ow }: Geometry, weights: number, { fewestPixels }: Sizes) {
   const wanted = Math.min(
     Math.ceil(MANY_ELEMENTS / weights),
     MOST_PARTS,
-    Math.max(1, Math.ceil((n * oh * ow) / FEWEST_PIXELS)),
+    Math.max(1, Math.ceil((n * oh * ow) / fewestPixels)),
   );
   const fewest = Math.max(1, Math.floor(n / wanted));
   const images = Math.ceil(n / fewest) > MOST_PARTS ? Math.ceil(n / wanted) : fewest;
@@ -46,11 +44,11 @@ const nextDivisor = (of: number, divisor: number): number => {
 };
 
 /** In two stages: sums over some images or bands of rows each, then over these. */
-export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x }) => {
+export const conv2dWeightGrad: Lowering<"conv2dWeightGrad"> = ({ node, x, sizes }) => {
   const { stride, padding, groups } = node.attributes;
   const [image, g] = [operand(x, 0), operand(x, 1)];
   const s = geometry(image.shape, node.shape, g.shape, groups);
-  const { images: each, bands, parts } = partsOf(s, sizeOf(node.shape));
+  const { images: each, bands, parts } = partsOf(s, sizeOf(node.shape), sizes);
   const partial = convolution(1, [parts, ...node.shape], [often(image), often(g)], (e, at) => {
     const [part, o, i, ky, kx] = at as [string, string, string, string, string];
     const [group] = e.divide(o, s.outs, s.o - 1);
