@@ -123,8 +123,9 @@ const unwritable = (file: string, reason: string): Error =>
 /** Says so before anything is measured. @throws Error when `file` could not be written. */
 async function checkWritable(file: string): Promise<void> {
   const path = resolve(file);
-  if ((await stat(path).catch(() => undefined))?.isDirectory()) {
-    throw unwritable(file, "it is a folder");
+  const found = await stat(path).catch(() => undefined);
+  if (found !== undefined && !found.isFile()) {
+    throw unwritable(file, `it is ${found.isDirectory() ? "a folder" : "no regular file"}`);
   }
   await access(dirname(path), constants.W_OK).catch(({ message }: Error) => {
     throw unwritable(file, message);

@@ -89,6 +89,7 @@ test("bench: what cannot be done is said in one line, with exit status 1", async
   const wrong: [string[], RegExp][] = [
     [["norm", "--json", "/no-such-folder/samples.json"], /cannot write --json \/no-such-folder/],
     [["step", "--data", "no-such-folder"], /no-such-folder does not exist; check the path/],
+    [["norm", "--json", "/dev/null"], /cannot write --json \/dev\/null \(it is no regular file\)/],
     [["norm", "--json", "."], /cannot write --json \. \(it is a folder\)/],
     [["norm", "--shapes", "2x1x1x1", "--norms", "bs:4"], /bs:4: .*2 images of 1×1/],
   ];

@@ -118,17 +118,19 @@ test("bench accuracy", (t) =>
   inFolder(t, async (folder) => {
     const { record } = await measure(
       t,
-      ["accuracy", "--batch", "16", "--norms", "bn,bs:4", "--time", "0.01"],
+      ["accuracy", "--batch", "16", "--norms", "bn,bs:4,ln", "--time", "0.01"],
       folder,
     );
     const [section] = record.suites[0]?.sections ?? [];
     t.equal(section?.settings.trainImages, 16, "one step, where nothing fits");
     t.deepEqual(
       section?.rows.map(([name]) => name),
-      ["bn", "bs:4"],
+      ["bn", "bs:4", "ln"],
     );
+    const [, running, ofBatches] = section?.rows.at(-1) ?? [];
+    t.equal(ofBatches, running, "layer normalization knows no batch");
     const tested = section?.results.filter(({ quantity }) => quantity.startsWith("test")) ?? [];
-    t.equal(tested.length, 4, "by running statistics, and by those of each batch");
+    t.equal(tested.length, 6, "by running statistics, and by those of each batch");
     t.ok(tested.every(({ value, low = 1, high = 0 }) => low <= value && value <= high));
   }));
 
@@ -165,13 +167,14 @@ test("bench --strategy measures someone else's", (t) =>
         ...["--strategy", fixture("exported-strategy.mjs")],
         ...["--strategy", fixture("default-factory.mjs")],
         ...["--strategy", fixture("strategy-package")],
+        ...["--strategy", fixture("import-only-package")],
         ...["--shapes", "4x2x4x4", "--norms", "bs:2", "--time", "0.01"],
       ],
       folder,
     );
     t.deepEqual(
-      record.suites[0]?.sections[0]?.rows.slice(0, 5).map(([name]) => name),
-      ["bn", "bs:2", "first", "from-default", "first (2)"],
+      record.suites[0]?.sections[0]?.rows.slice(0, 6).map(([name]) => name),
+      ["bn", "bs:2", "first", "from-default", "first (2)", "first (3)"],
       "by their names, which are told apart",
     );
     const { code, stderr } = await bench(["norm", "--strategy", fixture("no-strategy.mjs")]);

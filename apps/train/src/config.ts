@@ -107,9 +107,14 @@ export function resolveConfig(given: Partial<Config>, checkpoint: Checkpoint | u
       `--milestones ${late} is not before the end of the training, ${epochs} epochs; give earlier ones`,
     );
   }
-  if (config.warmup >= epochs && given.warmup === undefined) {
+  if (config.warmup >= epochs && chosen.warmup === undefined) {
     // The default suits trainings of some length; a short one warms up for a part of it.
     return { ...config, warmup: epochs / 5 };
+  }
+  if (config.warmup >= epochs && given.warmup === undefined) {
+    throw usageError(
+      `--epochs ${epochs} would end the training in its warm-up of ${config.warmup} epochs; give more`,
+    );
   }
   if (config.warmup >= epochs) {
     throw usageError(

@@ -27,9 +27,9 @@ Data and model
   --init FILE            begins with the weights in FILE: safetensors, such as a PyTorch state dict,
                          what --save wrote, a checkpoint, or the folder of a training
   --norm NAME            the normalization, see below (default ${defaults.norm})
-  --strategy MODULE      batch normalization with a sampling strategy of your own instead: the name of
-                         an installed package, or the path of its folder or of a .js file, as for
-                         pnpm bench
+  --strategy MODULE      batch normalization with a sampling strategy of your own instead: the name
+                         of an installed package, or the path of its folder or of a .js file, as
+                         for pnpm bench
 
 Training
   --epochs N             default ${defaults.epochs}

@@ -1,10 +1,10 @@
 // The output folder: whether it can be written to, whether a training is in it already, and whether one runs there.
 
-import { readFile, rm, rmdir, stat, unlink, writeFile } from "node:fs/promises";
+import { readFile, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { checkpointFile, makeFolder, previousCheckpointFile } from "@fewnorm/train/node";
+import { checkpointFile, isAlive, makeFolder, previousCheckpointFile } from "@fewnorm/train/node";
 
 /** Says in the output folder which process trains there. */
 export const lockFile = "training.lock";
@@ -18,7 +18,10 @@ export async function takeOut(out: string, resume: boolean): Promise<() => Promi
   await checkWritable("--out", resolve(out));
   const made = await makeFolder(resolve(out));
   const path = join(out, lockFile);
-  await lock(out, path);
+  await lock(out, path).catch(async (error) => {
+    await removeEmpty(made);
+    throw error;
+  });
   const giveBack = async () => {
     await rm(path, { force: true });
     await removeEmpty(made);
@@ -39,7 +42,11 @@ async function lock(out: string, path: string): Promise<void> {
       await writeFile(path, `${process.pid} ${hostname()}`, { flag: "wx" });
       return;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
+        // Made, perhaps, but not written: nobody could tell whose it is.
+        await rm(path, { force: true });
+        throw unwritable("--out", out, error as Error);
+      }
     }
     if (!(await isLeftBehind(out, path))) continue;
     // Another start may replace what was found before it is removed here: the lock has a lock for that.
@@ -85,15 +92,6 @@ async function readLock(path: string): Promise<string | undefined> {
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // Of another user.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
 async function checkNoCheckpoint(out: string): Promise<void> {
   for (const name of [checkpointFile, previousCheckpointFile]) {
     const found = await stat(join(out, name)).catch(() => undefined);
@@ -115,17 +113,20 @@ export async function checkWritable(option: string, folder: string): Promise<voi
   try {
     made = await makeFolder(folder);
     const probe = join(folder, `.fewnorm-${process.pid}`);
-    await writeFile(probe, "");
-    await unlink(probe);
+    // A full disk takes empty files.
+    await writeFile(probe, "fewnorm").finally(() => rm(probe, { force: true }));
   } catch (error) {
-    throw new Error(
-      `train: cannot write to ${option} ${folder} (${(error as Error).message}); give a folder that can be written to`,
-      { cause: error },
-    );
+    throw unwritable(option, folder, error as Error);
   } finally {
     await removeEmpty(made);
   }
 }
+
+const unwritable = (option: string, folder: string, cause: Error): Error =>
+  new Error(
+    `train: cannot write to ${option} ${folder} (${cause.message}); give a folder that can be written to`,
+    { cause },
+  );
 
 /** Removes folders, the last ones first, as far as nothing is in them. */
 async function removeEmpty(folders: readonly string[]): Promise<void> {

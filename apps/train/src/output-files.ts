@@ -2,7 +2,7 @@
 
 import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { checkpointFile, previousCheckpointFile } from "@fewnorm/train/node";
+import { besideOf, checkpointFile, previousCheckpointFile } from "@fewnorm/train/node";
 import type { Config } from "./config.ts";
 import { checkWritable, lockFile } from "./out-folder.ts";
 import { summaryFile } from "./summary.ts";
@@ -33,7 +33,7 @@ export async function checkOutputs(config: Config): Promise<void> {
 
 /** @throws Error for a file whose name is too long to be written beside it first, as `replaceFile` does. */
 async function checkLength(save: string): Promise<void> {
-  await stat(`${await placeOf(save)}.writing`).catch(({ code }: NodeJS.ErrnoException) => {
+  await stat(besideOf(await placeOf(save))).catch(({ code }: NodeJS.ErrnoException) => {
     if (code !== "ENAMETOOLONG") return;
     throw new Error(`train: --save ${save} has a name that is too long; give a shorter one`);
   });

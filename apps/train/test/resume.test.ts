@@ -159,3 +159,15 @@ test("what a checkpoint says cannot command the terminal", async (t) => {
     t.notOk(stdout.includes("\x1b"));
   });
 });
+
+test("a training is not cut short within its warm-up", async (t) => {
+  await inFolder(async (folder) => {
+    const out = ["--out", join(folder, "out")];
+    const given = ["--data", await writeMnist(folder), "--norm", "bn", "--batch", "16"];
+    const first = await command([...given, "--schedule", "constant", "--epochs", "3", ...out]);
+    t.equal(first.code, 0, first.stderr);
+    const { code, stderr } = await command([...out, "--resume", "--epochs", "2"]);
+    t.equal(code, 2);
+    t.match(stderr, /--epochs 2 would end the training in its warm-up of 2 epochs; give more/);
+  });
+});

@@ -2,7 +2,7 @@
 
 import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { checkSampling, type Sampling } from "@fewnorm/sampling";
 import { usageError } from "./usage-error.ts";
@@ -46,20 +46,47 @@ async function locate(specifier: string, folder: string): Promise<string> {
   if (isPath && found === undefined) throw usageError(`--strategy: there is no ${path}`);
   if (isPath && found?.isFile()) return pathToFileURL(path).href;
   try {
-    if (!isPath) return resolveFrom(join(folder, "package.json"), specifier);
+    if (!isPath) return await resolveFrom(join(folder, "package.json"), specifier);
     // A package may import itself by name, which is what knows its exports.
     const manifest = join(path, "package.json");
     const { name, exports } = JSON.parse(await readFile(manifest, "utf8"));
-    return resolveFrom(manifest, exports === undefined ? path : name);
+    return await resolveFrom(manifest, exports === undefined ? path : name);
   } catch (error) {
-    throw usageError(
-      `--strategy: there is no package ${specifier} (${firstLine(error as Error)}); give the name of an installed package, or a path`,
-    );
+    const problem = isPath ? `${path} cannot be imported` : `there is no package ${specifier}`;
+    const remedy = isPath
+      ? "build the package first, as its package.json says"
+      : "give the name of an installed package, or a path";
+    throw usageError(`--strategy: ${problem} (${firstLine(error as Error)}); ${remedy}`);
   }
 }
 
-const resolveFrom = (from: string, specifier: string): string =>
-  pathToFileURL(createRequire(from).resolve(specifier)).href;
+async function resolveFrom(from: string, specifier: string): Promise<string> {
+  const { resolve: find } = createRequire(from);
+  try {
+    return pathToFileURL(find(specifier)).href;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw error;
+    // It exports for import alone, for which Node has no such function.
+    const above = (find.paths(specifier) ?? []).map((folder) => join(folder, specifier));
+    for (const folder of [dirname(from), ...above]) {
+      const { name, exports } = await readFile(join(folder, "package.json"), "utf8").then(
+        JSON.parse,
+        () => ({}),
+      );
+      const target = name === specifier ? importTarget(exports?.["."] ?? exports) : undefined;
+      if (target !== undefined) return pathToFileURL(join(folder, target)).href;
+    }
+    throw error;
+  }
+}
+
+/** What a package's exports name for imports in Node. */
+function importTarget(exports: unknown): string | undefined {
+  if (typeof exports === "string") return exports;
+  const conditions = Object.entries(exports ?? {});
+  const fitting = conditions.filter(([name]) => ["import", "node", "default"].includes(name));
+  return fitting.map(([, inner]) => importTarget(inner)).find((target) => target !== undefined);
+}
 
 const firstLine = (error: Error): string => error.message.split("\n")[0] ?? "";
 

@@ -8,7 +8,7 @@ import {
   drawAugmentation,
   normalizationTable,
 } from "./augmentation.ts";
-import { checkSplit, type Dataset, type Split } from "./dataset.ts";
+import { checkObject, checkSplit, type Dataset, type Split } from "./dataset.ts";
 
 /** One batch, ready to be fed. */
 export interface Batch {
@@ -89,6 +89,7 @@ export function createBatches(split: Split, options: BatchesOptions): Batches {
   const who = "createBatches";
   checkOptions(who, options, batchesOptions);
   const { dataset, batchSize, key, lastBatch = key ? "drop" : "pad" } = options;
+  checkObject(who, "dataset", dataset, "the data set that the split is of");
   const { shape, mean, deviation } = dataset;
   checkSplit(who, split, shape);
   checkStatistics(mean, deviation, shape[0]);

@@ -1,4 +1,5 @@
 // What a data set is in memory, and how it is put together from images and labels.
+import { checkKind, showValue } from "@fewnorm/tensor";
 import { channelStatistics } from "./channel-statistics.ts";
 
 /** Images with their labels. Image `i` is `images[i·C·H·W …]`, channels first (NCHW), one byte a value. */
@@ -44,12 +45,15 @@ export type DatasetParts = Omit<Dataset, "mean" | "deviation">;
  *   anything but bytes.
  */
 export function createDataset(parts: DatasetParts): Dataset {
+  const who = "createDataset";
+  checkObject(who, "the data set", parts, "{ name, classes, shape, train, test }");
   const { name, classes, shape, train, test } = parts;
+  checkKind(who, "classes", classes, "array");
   for (const [which, split] of [
     ["train", train],
     ["test", test],
   ] as const) {
-    checkSplit("createDataset", split, shape, which);
+    checkSplit(who, split, shape, which);
     const wrong = wrongLabel(split.labels, classes.length);
     if (wrong >= 0) {
       throw new RangeError(
@@ -58,6 +62,12 @@ export function createDataset(parts: DatasetParts): Dataset {
     }
   }
   return { name, classes, shape, train, test, ...channelStatistics(train.images, shape) };
+}
+
+/** @throws TypeError for what is no object at all. */
+export function checkObject(who: string, what: string, value: unknown, form: string): void {
+  if (typeof value === "object" && value !== null) return;
+  throw new TypeError(`${who}: ${what} is ${showValue(value)}; give ${form}`);
 }
 
 /** The first label that is not one of 0 … classes − 1; −1 where there is none. */
@@ -74,6 +84,7 @@ export function checkSplit(
   shape: readonly [number, number, number],
   which = "split",
 ): void {
+  checkObject(who, which, split, "{ count, images, labels }");
   const size = shape[0] * shape[1] * shape[2];
   if (!shape.every((extent) => Number.isInteger(extent) && extent > 0)) {
     throw new RangeError(
@@ -83,9 +94,12 @@ export function checkSplit(
   if (!Number.isInteger(split.count) || split.count < 1) {
     throw new RangeError(`${who}: ${which} has ${split.count} images; at least one is needed`);
   }
-  if (split.images.BYTES_PER_ELEMENT !== 1) {
+  const { images } = split;
+  // Of another realm they are no instances of this one's.
+  const type = Object.prototype.toString.call(images).slice(8, -1);
+  if (type !== "Uint8Array" && type !== "Uint8ClampedArray") {
     throw new TypeError(
-      `${who}: ${which} images are of type ${split.images.constructor.name}; give a Uint8Array of pixel values from 0 to 255`,
+      `${who}: ${which} images are of type ${type}; give a Uint8Array of pixel values from 0 to 255`,
     );
   }
   if (split.images.length !== split.count * size) {

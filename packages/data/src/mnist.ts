@@ -51,7 +51,9 @@ const folders = ["", "raw", "MNIST/raw", "FashionMNIST/raw"];
  */
 export async function loadMnist(path: string, options: MnistOptions = {}): Promise<Dataset> {
   checkOptions(who, options, { name: "string", classes: "array" });
-  const name = options.name ?? (/fashion/i.test(path) ? "fashion-mnist" : "mnist");
+  // The same however the path is written.
+  const { resolve } = await nodePath();
+  const name = options.name ?? (/fashion/i.test(resolve(path)) ? "fashion-mnist" : "mnist");
   const classes =
     options.classes ?? (/fashion/i.test(name) ? fashionMnistClasses : Array.from("0123456789"));
   const folder = await findMnistFolder(who, path);

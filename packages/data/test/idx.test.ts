@@ -124,6 +124,8 @@ test("loadMnist: the four files, gzipped or not, under each of their names", asy
     );
     t.deepEqual(data.classes, Array.from("0123456789"));
   }
+  const around = await loadMnist(`${folder}/fashion/../plain`);
+  t.equal(around.name, "mnist", "however the path is written");
   const named = await loadMnist(join(folder, "plain"), { name: "fashion" });
   t.equal(named.classes[9], "Ankle boot", "the name decides about the classes' names");
 });

@@ -1,6 +1,6 @@
 // What plain JavaScript passes where types refuse nothing.
 
-import { createBatches, createPrefetch, loadMnist } from "@fewnorm/data";
+import { createBatches, createDataset, createPrefetch, loadMnist } from "@fewnorm/data";
 import { key } from "@fewnorm/tensor";
 import test from "tape";
 import { smallDataset } from "./small-dataset.ts";
@@ -16,6 +16,21 @@ test("options that are none, or are misspelt, are refused", async (t) => {
     [batches({ ...right, batch: 4 }), /createBatches: there is no option "batch"/],
     [batches({ ...right, augment: "flip" }), /createBatches, augment: the options are "flip"/],
     [batches({ ...right, augment: { padding: 2 } }), /createBatches, augment: .*"padding"; .*pad/],
+    [batches({ ...right, dataset: undefined }), /createBatches: dataset is undefined; give the/],
+    [async () => createDataset(wrong(undefined)), /createDataset: the data set is undefined; give/],
+    [async () => createDataset(wrong({ ...dataset, classes: 2 })), /classes is 2; give an array/],
+    [
+      async () => createDataset({ ...dataset, test: wrong(undefined) }),
+      /createDataset: test is undefined; give \{ count, images, labels \}/,
+    ],
+    [
+      async () =>
+        createDataset({
+          ...dataset,
+          test: { ...dataset.test, images: wrong(new Int8Array(dataset.test.images)) },
+        }),
+      /createDataset: test images are of type Int8Array; give a Uint8Array/,
+    ],
     [prefetch(undefined), /createPrefetch: the options are undefined/],
     [prefetch({ ...right, workers: 0 }), /createPrefetch: .*"workers"; .*batchSize.*worker/],
     [

@@ -9,6 +9,7 @@ import {
   type Shape,
   sameShape,
   showShape,
+  showValue,
   type Tensor,
 } from "@fewnorm/tensor";
 import type { Initializer } from "./initializers.ts";
@@ -92,7 +93,10 @@ export interface Declarations {
   readonly draws: readonly Draw[];
 }
 
-/** The outermost scope of a model, and the lists that it fills as the model is traced. */
+/**
+ * The outermost scope of a model, and the lists that it fills as the model is traced.
+ * @throws TypeError for a mode that there is not.
+ */
 export function createScope(
   builder: Builder,
   mode: Mode,
@@ -100,6 +104,9 @@ export function createScope(
   shared?: SharedStatistics,
   dropping = mode === "train",
 ): { scope: Scope; declarations: Declarations } {
+  if (mode !== "train" && mode !== "evaluate") {
+    throw new TypeError(`createScope: the mode is ${showValue(mode)}; give "train" or "evaluate"`);
+  }
   const states: StateDeclaration[] = [];
   const draws: Draw[] = [];
 
@@ -116,7 +123,15 @@ export function createScope(
   }
 
   const scopeAt = (path: string): Scope => {
-    const full = (name: string) => (path === "" ? name : `${path}.${name}`);
+    const full = (name: string) => {
+      // Layers without a name would share their parameters.
+      if (typeof name !== "string" || name === "") {
+        throw new TypeError(
+          `${path === "" ? "a layer" : `"${path}"`}: a name is ${showValue(name)}; give one to each layer, such as "conv1", and to a norm's conv2d and dense { linear: "conv1", norm: "bn1" }`,
+        );
+      }
+      return path === "" ? name : `${path}.${name}`;
+    };
     return {
       builder,
       mode,

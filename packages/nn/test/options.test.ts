@@ -18,6 +18,15 @@ test("options that are none, or are misspelt, are refused with the layer's name"
     ],
     [() => dense(scope, "fc", flat, wrong(10)), /dense: layer "fc": the options are 10; .*units/],
     [() => dense(scope, "fc", flat, wrong({ units: 4, bias: false })), /no option "bias"/],
+    [
+      () => conv2d(scope, wrong(undefined), x, { channels: 4, kernel: 3 }),
+      /a layer: a name is und/,
+    ],
+    [() => dense(scope.at("head"), "", flat, { units: 4 }), /"head": a name is ""; give one/],
+    [
+      () => createScope(builder, wrong("training")),
+      /createScope: the mode is "training"; give "tr/,
+    ],
     [() => maxPool(x, wrong(2)), /maxPool: the options are 2; .*kernel, stride, padding/],
     [() => maxPool(x, wrong({ kernel: 2, pad: 1 })), /maxPool: there is no option "pad"/],
   ];

@@ -2,7 +2,15 @@
 
 import type { SharedStatistics, VirtualImages } from "@fewnorm/nn";
 import { checkSampling, fullBatch, partsOf, type Sampling } from "@fewnorm/sampling";
-import { add, checkOptions, foldIn, type Key, type Shape, type Tensor } from "@fewnorm/tensor";
+import {
+  add,
+  checkKind,
+  checkOptions,
+  foldIn,
+  type Key,
+  type Shape,
+  type Tensor,
+} from "@fewnorm/tensor";
 import { checkChoice, checkEpsilon, checkMomentum } from "./checks.ts";
 import {
   type Convolution,
@@ -59,6 +67,7 @@ export function batchNorm(options: BatchNormOptions = {}): Norm {
   const { sampling = fullBatch(), gradient = "exact", folded = "auto" } = options;
   const { epsilon = 1e-5, momentum = 0.1 } = options;
   checkSettings(sampling, gradient, epsilon, momentum);
+  if (folded !== "auto") checkKind("batchNorm", "folded", folded, "boolean");
   const foldable = gradient === "exact" || gradient === "detached";
 
   /** Whether the convolution with this result is folded; `plan` says where its statistics come from. */

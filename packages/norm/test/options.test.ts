@@ -23,6 +23,7 @@ test("options that are none, or are misspelt, are refused", (t) => {
     [() => batchNorm(wrong("bs:4")), /batchNorm: the options are "bs:4"; .*sampling, gradient/],
     [() => batchNorm(wrong(strategy)), /batchNorm: .*"name"; the options are sampling/],
     [() => batchNorm(wrong({ sample: strategy })), /batchNorm: there is no option "sample"/],
+    [() => batchNorm({ folded: wrong("false") }), /batchNorm: folded is "false"; give true or/],
     [() => batchRenorm(wrong({ rmax: 2 })), /batchRenorm: there is no option "rmax"/],
     [() => frozenNorm(wrong({ affine: true })), /frozenNorm: .*"affine"/],
     [() => ghostBatchNorm(wrong(16)), /ghostBatchNorm: .*are 16; .*virtualBatchSize/],

@@ -2,6 +2,7 @@
 
 import type { Backend } from "@fewnorm/backend";
 import type { GpuBackendOptions } from "@fewnorm/backend-gpu";
+import { checkKind } from "@fewnorm/tensor";
 import { unknownName, withChoices } from "./unknown-name.ts";
 
 /** What every backend can be asked for. */
@@ -44,6 +45,7 @@ export const backendNames: readonly string[] = Object.keys(backends);
  * @throws RangeError, in one line, for a name that there is not.
  */
 export function parseBackend(text: string): (options?: BackendOptions) => Promise<Backend> {
+  checkKind("parseBackend", "the name", text, "string");
   const backend = Object.hasOwn(backends, text) ? backends[text] : undefined;
   if (backend !== undefined) return (options = {}) => backend(options);
   const problem = unknownName("backend", text, backendNames);

@@ -12,6 +12,7 @@ import {
   wideResnet,
 } from "@fewnorm/models";
 import type { Model } from "@fewnorm/nn";
+import { checkKind } from "@fewnorm/tensor";
 import { unknownName, withChoices } from "./unknown-name.ts";
 
 type Build = (options: ModelOptions) => Model;
@@ -48,6 +49,7 @@ export const modelNames: readonly string[] = Object.keys(models);
  * @throws RangeError, in one line, for a name that there is not.
  */
 export function parseModel(text: string): Build {
+  checkKind("parseModel", "the name", text, "string");
   const model = Object.hasOwn(models, text) ? models[text] : undefined;
   if (model !== undefined) return model;
   const problem = unknownName("model", text, modelNames);

@@ -5,6 +5,7 @@ import { fullBatch, mixture, type Sampling, type Strategy } from "@fewnorm/sampl
 import { parseBatchSampling, parseNaiveSampling } from "@fewnorm/sampling-batch";
 import { parseFeatureSampling } from "@fewnorm/sampling-feature";
 import { parseVirtualDataset } from "@fewnorm/sampling-virtual";
+import { checkKind } from "@fewnorm/tensor";
 import { parsePlainNorm, plainForms, plainHeads } from "./plain-norms.ts";
 import { nearestName, unknownName, withChoices } from "./unknown-name.ts";
 
@@ -48,6 +49,7 @@ const forms = `none, bn, ns:4, bs:4 or bs:1/32, fs:4x8 or fs:1/32, vdn:4 or vdn:
  * @throws RangeError, in one line, for a name that there is not, with all forms and the nearest name.
  */
 export function parseNorm(text: string): Norm {
+  checkKind("parseNorm", "the name", text, "string");
   if (text.startsWith("ws+")) return weightStandardization(parseNorm(text.slice(3)));
   const [name = "", mode, ...rest] = text.split("@");
   const plain = parsePlainNorm(name);
@@ -72,6 +74,7 @@ export function parseNorm(text: string): Norm {
  * @throws RangeError as {@link parseNorm}.
  */
 export function parseSampling(text: string): Sampling {
+  checkKind("parseSampling", "the name", text, "string");
   const parts = text.split("+").map((part) => {
     const [, weight, name = ""] = /^(?:(\d+(?:\.\d+)?(?:e-\d+)?)\*)?(.*)$/.exec(part) ?? [];
     const strategy = parseStrategy(name, text);
@@ -96,9 +99,8 @@ function problemOf(part: string, head: string, whole: string): string {
   const inWhole = part === whole ? "" : ` in "${whole}"`;
   if (Object.hasOwn(strategies, head)) return `"${part}"${inWhole} has no size, as in "${head}:4"`;
   if (plainHeads.includes(head)) {
-    return part === whole
-      ? `"${part}" is not a form of "${head}"`
-      : `"${part}"${inWhole} is not a sample that could be mixed`;
+    if (parsePlainNorm(part) === undefined) return `"${part}"${inWhole} is not a form of "${head}"`;
+    return `"${part}"${inWhole} is a norm, and no sampling, which could be mixed`;
   }
   // A name with a size can only be meant for one that takes a size.
   const sized = [...Object.keys(strategies), "gn", "brn", "ghost"];

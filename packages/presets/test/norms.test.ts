@@ -104,7 +104,7 @@ test("misspelt norms get one line with all forms and the nearest name", (t) => {
     ["gost:16", /did you mean "ghost:16"\?/],
     ["ng:8", /did you mean "gn:8"\?/],
     ["ws+bz:4", /there is no norm "bz:4", did you mean "bs:4"\?/],
-    ["gn:8+bs:2", /"gn:8" in "gn:8\+bs:2" is not a sample/],
+    ["gn:8+bs:2", /"gn:8" in "gn:8\+bs:2" is a norm, and no sampling/],
     ["bs:4@exact@exact", /one @ is enough/],
     ["", /there is no norm ""/],
     ["toString:4", /there is no norm "toString:4"/],

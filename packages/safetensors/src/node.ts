@@ -1,3 +1,3 @@
 // What needs Node's file system; everything else of this package runs in browsers, too.
 export * from "./file.ts";
-export { makeFolder, replaceFile } from "./replace-file.ts";
+export { besideOf, isAlive, makeFolder, replaceFile } from "./replace-file.ts";

@@ -1,7 +1,7 @@
 // Files that are replaced at once, and the folders that they are in.
 
-import { link, mkdir, open, realpath, rename, rm, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { link, mkdir, open, readdir, readlink, realpath, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 
 /**
  * Replaces a file at once: a reader, or the next start after a crash, finds the old or the new content.
@@ -33,7 +33,8 @@ async function replaceNow(
   keep?: string,
 ): Promise<void> {
   await makeFolder(dirname(path));
-  const beside = `${path}.writing`;
+  await removeLeftBehind(path);
+  const beside = besideOf(path);
   try {
     const file = await open(beside, "w");
     try {
@@ -53,10 +54,38 @@ async function replaceNow(
   await syncFolder(dirname(path));
 }
 
-/** Where the file itself lies, if there is one. A device would be lost if a file took its name. */
+/** Where this process writes what then takes the name of a file; each process has a place of its own. */
+export const besideOf = (path: string): string => `${path}.${process.pid}.writing`;
+
+/** Removes what processes left beside a file that ended while they wrote. */
+async function removeLeftBehind(path: string): Promise<void> {
+  const folder = dirname(path);
+  const begin = `${basename(path)}.`;
+  for (const name of await readdir(folder).catch(() => [])) {
+    const [, pid] =
+      /^(\d+)\.writing$/.exec(name.startsWith(begin) ? name.slice(begin.length) : "") ?? [];
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    await rm(join(folder, name), { force: true }).catch(() => {});
+  }
+}
+
+/** Whether there is a process of this number on this machine. */
+export function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Of another user.
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Where the file itself lies, or will lie. A device would be lost if a file took its name. */
 async function targetOf(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return path;
+  if (found === undefined) {
+    const target = await readlink(path).catch(() => undefined);
+    return target === undefined ? path : resolve(dirname(path), target);
+  }
   if (!found.isFile()) {
     throw new Error(`${path} is ${found.isDirectory() ? "a folder" : "no regular file"}`);
   }
@@ -68,7 +97,7 @@ const isWhole = (content: unknown): content is Uint8Array | string =>
 
 /** Gives the old content a second name, so that there is no moment without a file under the first. */
 async function keepOld(path: string, keep: string): Promise<void> {
-  const beside = `${keep}.writing`;
+  const beside = besideOf(keep);
   try {
     await rm(beside, { force: true });
     await link(path, beside);

@@ -1,5 +1,5 @@
 // The conformance suite that every strategy passes. It is handed `test`, tape's or one like it.
-import { foldIn, type Key, key as keyOf } from "@fewnorm/tensor";
+import { checkMethod, checkOptions, foldIn, type Key, key as keyOf } from "@fewnorm/tensor";
 import { checkOrigin, originFits } from "./check-strategy.ts";
 import { drawOrigins } from "./draw-origins.ts";
 import { describeSize, planExtent } from "./plan.ts";
@@ -56,12 +56,27 @@ const mostCells = draws / 16;
  * - its virtual images, if any, are standardized, and the same for the same key.
  *
  * @param test tape's `test`, or one like it.
+ * @throws TypeError for what is no strategy, and for options that there are not.
  */
 export function strategyConformance(
   test: TestFunction,
   strategy: Strategy,
   options: ConformanceOptions = {},
 ): void {
+  // The tests tell what else is wrong with one.
+  checkMethod(
+    "strategyConformance",
+    "strategy",
+    strategy,
+    "origin",
+    "one, such as batchSampling({ images: 4 })",
+  );
+  checkOptions("strategyConformance", options, {
+    shapes: "array",
+    refuses: "array",
+    fixedOrigin: "boolean",
+    fixedInput: "boolean",
+  });
   const { name } = strategy;
   const { accepted, refused } = tryShapes(strategy, options.shapes ?? []);
 

@@ -1,6 +1,7 @@
 // How well a sample's statistics estimate the whole's: for those who choose a strategy or a size.
-import { elementsOf, foldIn, type HostValue, type Key } from "@fewnorm/tensor";
-import type { Sampling } from "./mixture.ts";
+import { checkOptions, elementsOf, foldIn, type HostValue, type Key } from "@fewnorm/tensor";
+import { drawOrigin } from "./draw-origins.ts";
+import { checkSampling, type Sampling } from "./mixture.ts";
 import { planParts, valueCount } from "./plan.ts";
 import type { Extent, MapShape, Origin } from "./strategy.ts";
 
@@ -35,17 +36,20 @@ export interface SamplingErrorOptions {
  * The errors of sampled means and variances (biased, as in normalization) against those of the
  * whole map, over many draws. Channels that are constant are left out.
  * @param values NCHW, in row-major order, or an ndarray.
- * @throws RangeError if the sampling does not fit the map or has virtual rows, which are not in
- *   the map, or if every channel is constant.
+ * @throws RangeError if the sampling does not fit the map, draws origins outside of it or has virtual rows, which are not
+ *   in the map, or if every channel is constant; TypeError for what is no sampling.
  */
 export function samplingError(
   values: HostValue,
   shape: FeatureMapShape,
   sampling: Sampling,
   key: Key,
-  { draws = 256 }: SamplingErrorOptions = {},
+  options: SamplingErrorOptions = {},
 ): SamplingError {
   const where = "samplingError";
+  checkOptions(where, options, { draws: "number" });
+  checkSampling(where, sampling);
+  const { draws = 256 } = options;
   if (!Number.isSafeInteger(draws) || draws < 1) {
     throw new RangeError(`${where}: draws is ${draws}; give a whole number >= 1`);
   }
@@ -70,7 +74,7 @@ export function samplingError(
     const drawKey = foldIn(key, draw);
     const blocks = parts.map((part, p) => ({
       ...part,
-      origin: part.strategy.origin(part.extent, part.shape, foldIn(drawKey, p)),
+      origin: drawOrigin(part, foldIn(drawKey, p)),
     }));
     full.forEach(({ channel, mean, variance }, i) => {
       const moments = blocks.map(({ extent, origin, weight }) => ({

@@ -1,5 +1,5 @@
 // A layer's sampling: one strategy, or several whose blocks are joined with weights.
-import { checkOptions, showValue } from "@fewnorm/tensor";
+import { checkKind, checkOptions, showValue } from "@fewnorm/tensor";
 import { checkStrategy } from "./check-strategy.ts";
 import type { Strategy } from "./strategy.ts";
 
@@ -29,6 +29,7 @@ export type Sampling = Strategy | Mixture;
  *   positive number.
  */
 export function mixture(parts: readonly Part[], name?: string): Mixture {
+  checkKind("mixture", "parts", parts, "array");
   if (parts.length === 0) throw new RangeError("mixture: no parts; give at least one strategy");
   for (const [i, part] of parts.entries()) {
     checkOptions(`mixture: part ${i + 1}`, part, { strategy: "any", weight: "number" });

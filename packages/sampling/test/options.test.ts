@@ -6,9 +6,10 @@ import {
   mixture,
   planExtent,
   type Strategy,
+  samplingError,
   strategyConformance,
 } from "@fewnorm/sampling";
-import { key } from "@fewnorm/tensor";
+import { key, normal } from "@fewnorm/tensor";
 import test from "tape";
 
 test("options that are none, or are misspelt, are refused", (t) => {
@@ -23,6 +24,29 @@ test("options that are none, or are misspelt, are refused", (t) => {
     t.throws(make, message);
     t.throws(make, TypeError);
   }
+  t.end();
+});
+
+test("errors of samples are told for samplings that a training takes, and for known options", (t) => {
+  const values = normal(key(1), 8 * 2 * 16);
+  const errors = (sampling: unknown, options = {}) => {
+    samplingError(values, [8, 2, 4, 4], sampling as Strategy, key(1), options);
+  };
+  t.doesNotThrow(() => errors(mine, { draws: 2 }));
+  t.throws(() => errors(mine, { draw: 2 }), /samplingError: there is no option "draw"/);
+  t.throws(() => errors("bs:2"), /samplingError: sampling is "bs:2"; give a strategy/);
+  const outside = { ...mine, origin: () => ({ row: 0, top: 7, left: 0 }) };
+  t.throws(() => errors(outside), /drawOrigin: .*top/);
+  t.end();
+});
+
+test("the conformance suite refuses what is no strategy, and options that there are not", (t) => {
+  const declare = (strategy: unknown, options = {}) => {
+    strategyConformance(() => {}, strategy as Strategy, options);
+  };
+  t.doesNotThrow(() => declare(mine, { refuses: [] }));
+  t.throws(() => declare(mine, { refuse: [] }), /strategyConformance: there is no option "refuse"/);
+  t.throws(() => declare(undefined), /strategyConformance: strategy is undefined; give one/);
   t.end();
 });
 

@@ -3,6 +3,7 @@
 import { accumulate } from "./accumulate.ts";
 import { gradientRules } from "./gradient-rules.ts";
 import type { Builder, Tensor } from "./graph.ts";
+import { checkOptions } from "./options.ts";
 import type { Node, NodeOf, Primitive } from "./primitives.ts";
 import { recomputing } from "./recompute.ts";
 import { sameShape, showShape } from "./shape.ts";
@@ -27,8 +28,10 @@ export interface GradOptions {
 export function grad<const W extends readonly Tensor[]>(
   loss: Tensor,
   wrt: W,
-  { recompute = 0 }: GradOptions = {},
+  options: GradOptions = {},
 ): { -readonly [I in keyof W]: Tensor } {
+  checkOptions("grad", options, { recompute: "number" });
+  const { recompute = 0 } = options;
   const { builder } = loss;
   if (loss.shape.some((length) => length !== 1)) {
     throw new RangeError(

@@ -1,6 +1,7 @@
 // The primitives as functions over symbolic tensors, with the defaults that users expect.
 
 import type { Tensor, VectorJacobianProduct } from "./graph.ts";
+import { checkOptions } from "./options.ts";
 import type { Node, RowRange, WindowAttributes } from "./primitives.ts";
 import { type Shape, sameShape } from "./shape.ts";
 import { convolved } from "./shape-checks.ts";
@@ -122,6 +123,14 @@ export function convolvedShape(
  * @throws RangeError when the shapes do not fit.
  */
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor {
+  checkOptions("conv2d", options, {
+    stride: "any",
+    padding: "any",
+    groups: "number",
+    bias: "any",
+    residual: "any",
+    relu: "boolean",
+  });
   const { stride = 1, padding = 0, groups = 1, bias, residual, relu = false } = options;
   const inputs = [x, w, bias, residual].filter((tensor) => tensor !== undefined);
   return x.builder.append("conv2d", inputs, {
@@ -150,6 +159,7 @@ export interface MaxPoolOptions {
  * @throws RangeError when no window fits.
  */
 export function maxPool(x: Tensor, options: MaxPoolOptions): Tensor {
+  checkOptions("maxPool", options, { kernel: "any", stride: "any", padding: "any" });
   const { kernel, stride = kernel, padding = 0 } = options;
   const windows = { kernel: pair(kernel), stride: pair(stride), padding: pair(padding) };
   return x.builder.append("maxPool", [x], windows);

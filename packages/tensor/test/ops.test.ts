@@ -9,6 +9,7 @@ import {
   convolvedShape,
   createBuilder,
   crop,
+  grad,
   joinRows,
   matmul,
   maxPool,
@@ -37,6 +38,15 @@ const b = createBuilder();
 let made = 0;
 const of = (...shape: number[]): Tensor => b.input(`float ${made++}`, shape);
 const whole = (...shape: number[]): Tensor => b.input(`whole ${made++}`, shape, "int32");
+
+test("options that there are not are refused", (t) => {
+  const wrong = (options: unknown) => options as never;
+  const [x, w] = [of(1, 3, 8, 8), of(2, 3, 3, 3)];
+  t.throws(() => conv2d(x, w, wrong({ pad: 1 })), /conv2d: there is no option "pad"; .*padding/);
+  t.throws(() => maxPool(x, wrong(2)), /maxPool: the options are 2; .*kernel, stride, padding/);
+  t.throws(() => grad(mean(x), [x], wrong({ recomput: 1 })), /grad: there is no option "recomput"/);
+  t.end();
+});
 
 test("shapes of results", (t) => {
   const start = whole(2);

@@ -64,8 +64,11 @@ export async function readCheckpoint(
 
 /** The file of weights that a path names: itself or, of the folder of a training, its newest checkpoint. */
 export async function weightsFile(path: string): Promise<string> {
-  const inside = join(path, checkpointFile);
-  return (await isThere(inside)) ? inside : path;
+  for (const name of [checkpointFile, previousCheckpointFile]) {
+    const inside = join(path, name);
+    if (await isThere(inside)) return inside;
+  }
+  return path;
 }
 
 async function read(path: string): Promise<Checkpoint> {

@@ -1,6 +1,13 @@
-// Checks of numbers that several functions take, each a RangeError.
+// Checks of what several functions take; of numbers, each a RangeError.
 
-import { checkKind } from "@fewnorm/tensor";
+import { checkKind, checkMethod } from "@fewnorm/tensor";
+
+/** @throws TypeError for what is no AbortSignal, such as its controller, which would stop nothing. */
+export function checkSignal(where: string, signal: unknown): void {
+  if (signal === undefined) return;
+  const example = "an AbortSignal, such as new AbortController().signal";
+  checkMethod(where, "signal", signal, "addEventListener", example);
+}
 
 export function checkCount(where: string, name: string, value: number): void {
   if (!(Number.isSafeInteger(value) && value >= 1)) {

@@ -18,6 +18,7 @@ import {
   statisticsOptions,
   withModel,
 } from "./batch-statistics.ts";
+import { checkSignal } from "./checks.ts";
 import { type Evaluation, evaluationOf, type NoSignal } from "./evaluate.ts";
 import { addScores, checkLabels, noScores, scoreLogits } from "./scores.ts";
 import type { HostTensor } from "./trainer.ts";
@@ -56,6 +57,7 @@ export async function evaluateWithBatchStatistics(
 ): Promise<Evaluation | undefined> {
   checkOptions("evaluateWithBatchStatistics", options, statisticsOptions);
   const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
+  checkSignal("evaluateWithBatchStatistics", signal);
   checkBatch("evaluateWithBatchStatistics", batch, split);
   checkLabels("evaluateWithBatchStatistics", split, model);
   return withModel(backend, model, tensors, { batch, dropping: false }, async (run) => {

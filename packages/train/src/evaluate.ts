@@ -2,6 +2,7 @@
 
 import { createBatches, type Dataset, type Split } from "@fewnorm/data";
 import { checkOptions } from "@fewnorm/tensor";
+import { checkSignal } from "./checks.ts";
 import { addScores, checkLabels, noScores, type Scores, scoreLogits } from "./scores.ts";
 import type { Trainer } from "./trainer.ts";
 import { turn } from "./turn.ts";
@@ -54,6 +55,7 @@ export async function evaluate(
 ): Promise<Evaluation | undefined> {
   checkOptions("evaluate", options, { dataset: "any", signal: "any" });
   const { dataset, signal } = options;
+  checkSignal("evaluate", signal);
   const batches = createBatches(split, {
     dataset,
     batchSize: trainer.evaluationBatch,

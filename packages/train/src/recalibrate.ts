@@ -19,7 +19,7 @@ import {
   statisticsOptions,
   withModel,
 } from "./batch-statistics.ts";
-import { checkCount } from "./checks.ts";
+import { checkCount, checkSignal } from "./checks.ts";
 import type { NoSignal } from "./evaluate.ts";
 import type { HostTensor } from "./trainer.ts";
 import { turn } from "./turn.ts";
@@ -65,6 +65,7 @@ export async function recalibrate(
 ): Promise<Map<string, HostTensor> | undefined> {
   checkOptions("recalibrate", options, { ...statisticsOptions, batches: "number" });
   const { batch = Math.min(128, split.count), signal, key = keyOf(0) } = options;
+  checkSignal("recalibrate", signal);
   checkBatch("recalibrate", batch, split);
   const { batches = Math.floor(split.count / batch) } = options;
   checkCount("recalibrate", "batches", batches);

@@ -1,6 +1,7 @@
 // State dicts as files, for Node.
 
 import { openSafetensorsFile, writeSafetensors } from "@fewnorm/safetensors/node";
+import { checkMethod } from "@fewnorm/tensor";
 import { weightsFile } from "./checkpoint-files.ts";
 import { modelMetadata, readStateDict, stateDictOf, writeStateDict } from "./state-dict.ts";
 import type { Trainer } from "./trainer.ts";
@@ -8,9 +9,10 @@ import type { Trainer } from "./trainer.ts";
 /**
  * Replaces a trainer's parameters and running statistics by those in a safetensors file, or in the newest checkpoint of
  * a training's folder.
- * @throws Error as `openSafetensors` and `readStateDict`; nothing has changed then.
+ * @throws Error as `openSafetensors` and `readStateDict`, TypeError for what is no trainer; nothing has changed then.
  */
 export async function loadStateDict(path: string, trainer: Trainer): Promise<void> {
+  checkMethod("loadStateDict", "trainer", trainer, "write", "what createTrainer makes");
   const where = await weightsFile(path);
   const file = await openSafetensorsFile(where);
   try {

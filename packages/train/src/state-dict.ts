@@ -2,7 +2,7 @@
 
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import type { Safetensors, TensorInfo } from "@fewnorm/safetensors";
-import { checkOptions } from "@fewnorm/tensor";
+import { checkMethod, checkOptions } from "@fewnorm/tensor";
 import { isCheckpoint, readUnchanged } from "./checkpoint-format.ts";
 import { negativeVariance } from "./negative-variance.ts";
 import { slotOf } from "./optimizer-parts.ts";
@@ -67,6 +67,13 @@ export async function readStateDict(
   options: ReadStateDictOptions = {},
 ): Promise<Map<string, HostTensor>> {
   checkOptions("readStateDict", options, { averages: "boolean", remedy: "string" });
+  checkMethod(
+    "readStateDict",
+    "file",
+    file,
+    "read",
+    "what openSafetensors or openSafetensorsFile gives, awaited",
+  );
   const { averages = false, remedy = "build the model that it is of" } = options;
   const all = modelStates(model);
   const isFresh = ({ name }: StateDeclaration) => isCounter(name) && !file.tensors.has(name);

@@ -1,7 +1,7 @@
 // From a model to the graphs of its training step, its evaluation and its gradients.
 
 import type { Draw, Model, StateDeclaration } from "@fewnorm/nn";
-import { type Graph, grad } from "@fewnorm/tensor";
+import { checkMethod, type Graph, grad } from "@fewnorm/tensor";
 import { classification, type Objective } from "./objective.ts";
 import { type Optimizer, recordUpdate } from "./optimizer.ts";
 import { beginRecording, parametersOf, type RecordingOptions, recordLoss } from "./recording.ts";
@@ -31,6 +31,7 @@ export interface TraceTrainingOptions {
  */
 export function traceTraining(model: Model, options: TraceTrainingOptions): Traced {
   const { optimizer } = options;
+  checkMethod("traceTraining", "optimizer", optimizer, "slots", "one, such as sgd()");
   const { builder, states, draws, loss } = traceLoss(model, options);
   const { parameters, values } = parametersOf(builder, states);
   recordUpdate(builder, optimizer, parameters, values, grad(loss, values));

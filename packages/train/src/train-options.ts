@@ -1,9 +1,9 @@
 // The options of a training, and what is checked of them before anything is trained.
 
 import type { Augmentation, Dataset } from "@fewnorm/data";
-import { checkMethod, checkOptions } from "@fewnorm/tensor";
+import { checkMethod, checkOptions, showValue } from "@fewnorm/tensor";
 import type { Checkpoint, Settings } from "./checkpoint.ts";
-import { checkCount } from "./checks.ts";
+import { checkCount, checkSignal } from "./checks.ts";
 import { notFinite } from "./divergence.ts";
 import type { Schedule } from "./schedule.ts";
 import { checkLabels } from "./scores.ts";
@@ -58,9 +58,24 @@ export function checkTraining(trainer: Trainer, dataset: Dataset, options: Train
     signal: "any",
     prefetch: "boolean",
   });
-  const { epochs, schedule, evaluateEvery = 1 } = options;
+  checkSignal("train", options.signal);
+  checkSettings("settings", options.settings);
+  checkSettings("notes", options.notes);
+  const { epochs, schedule, evaluateEvery = 1, resume } = options;
   const { checkpointEvery = stepsPerEpoch(dataset, trainer.batch), initial = new Map() } = options;
   checkCount("train", "epochs", epochs);
+  if (resume !== undefined && typeof resume.checkpoint?.settings !== "object") {
+    throw new TypeError(
+      `train: resume is ${showValue(resume)}; give what readCheckpoint gives, as in await readCheckpoint("runs/first")`,
+    );
+  }
+  checkMethod(
+    "train",
+    "initial",
+    initial,
+    "entries",
+    "a Map of tensors, which readStateDict makes",
+  );
   if (typeof schedule !== "function") {
     throw new TypeError(
       `train: schedule is ${schedule}; give the learning rate of each step, such as constant(0.1)`,
@@ -73,6 +88,16 @@ export function checkTraining(trainer: Trainer, dataset: Dataset, options: Train
   if (spoilt !== undefined) {
     throw new RangeError(
       `train: ${spoilt} is not finite in the values to begin with; begin with other ones`,
+    );
+  }
+}
+
+/** @throws TypeError for what a checkpoint cannot keep. */
+function checkSettings(option: string, settings: Settings = {}): void {
+  for (const [name, value] of Object.entries(settings)) {
+    if (["string", "boolean"].includes(typeof value) || Number.isFinite(value)) continue;
+    throw new TypeError(
+      `train: ${option}.${name} is ${showValue(value)}; give a string, a finite number, true or false, which a checkpoint keeps`,
     );
   }
 }

@@ -82,15 +82,18 @@ export async function* train(
       await turn();
       const ending = step === steps || signal?.aborted === true;
       const due = ending || step === 0 || step % checkpointEvery === 0;
-      if (save !== undefined && due && saved !== step) {
+      // What is not saved here may be in the end.
+      if (due && saved !== step && (save !== undefined || ending)) {
         const tensors = await trainer.read();
         const spoiled = notFinite(tensors);
         if (spoiled !== undefined) {
           throw divergence(`${spoiled} is not finite`, step, schedule(Math.max(0, step - 1)), last);
         }
-        last = { step, where: await save({ step, settings, notes, progress, tensors }) };
         saved = step;
-        yield { type: "checkpoint", ...position(), where: last.where };
+        if (save !== undefined) {
+          last = { step, where: await save({ step, settings, notes, progress, tensors }) };
+          yield { type: "checkpoint", ...position(), where: last.where };
+        }
       }
       if (ending) break;
 

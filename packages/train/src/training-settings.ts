@@ -20,10 +20,15 @@ export function ownSettings(
     batch,
     ...(micro === batch ? {} : { micro }),
     seed,
-    augment: typeof augment === "boolean" ? augment : JSON.stringify(augment),
+    augment: typeof augment === "boolean" ? augment : describeAugmentation(augment),
     dataset: `${dataset.name}, ${dataset.train.count} + ${dataset.test.count} images of ${dataset.shape.join("×")}, mean ${dataset.mean.map((μ) => μ.toPrecision(12)).join(", ")}`,
     labels: `checksum ${labelChecksum(dataset).toString(16).padStart(8, "0")}`,
   };
+}
+
+/** The same for options that mean the same. */
+function describeAugmentation({ pad = 4, flip = true }: Augmentation): boolean | string {
+  return pad === 4 && flip ? true : JSON.stringify({ pad, flip });
 }
 
 const labelChecksum = ({ train, test }: Dataset): number =>

@@ -1,4 +1,5 @@
 // Checkpoints as files: replaced at once, the previous one kept, clear words when something is wrong.
+import { spawnSync } from "node:child_process";
 import {
   lstat,
   mkdtemp,
@@ -10,14 +11,16 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Checkpoint } from "@fewnorm/train";
 import {
+  besideOf,
   checkpointFile,
   makeFolder,
   previousCheckpointFile,
   readCheckpoint,
   replaceFile,
+  weightsFile,
   writeCheckpoint,
 } from "@fewnorm/train/node";
 import test from "tape";
@@ -127,12 +130,34 @@ test("a write that fails leaves the old file as it was", async (t) => {
     );
     // A folder in the place of the file beside makes the write fail after the old file was found.
     const { mkdir } = await import("node:fs/promises");
-    await mkdir(`${file}.writing`);
+    await mkdir(besideOf(file));
     await replaceFile(file, "new").then(
       () => t.fail("it was replaced"),
       () => t.pass("the write failed"),
     );
     t.equal(await readFile(file, "utf8"), "old");
+  });
+});
+
+test("processes write beside a file each on its own, and what ended ones left is removed", async (t) => {
+  await inFolder(async (folder) => {
+    const file = join(folder, "file");
+    const other = (pid: number | undefined) => `${file}.${pid}.writing`;
+    const [running, ended] = [other(process.ppid), other(spawnSync(process.execPath, ["-v"]).pid)];
+    await writeFile(running, "half");
+    await writeFile(ended, "half");
+    await replaceFile(file, "whole");
+    t.deepEqual((await readdir(folder)).toSorted(), ["file", basename(running)]);
+  });
+});
+
+test("weights are those of the checkpoint that is left, too", async (t) => {
+  await inFolder(async (folder) => {
+    t.equal(await weightsFile(folder), folder);
+    await writeFile(join(folder, previousCheckpointFile), "");
+    t.equal(await weightsFile(folder), join(folder, previousCheckpointFile));
+    await writeFile(join(folder, checkpointFile), "");
+    t.equal(await weightsFile(folder), join(folder, checkpointFile));
   });
 });
 
@@ -145,6 +170,10 @@ test("a file that a link points to is replaced, a folder or a device is not", as
     await replaceFile(linked, "new");
     t.equal(await readFile(file, "utf8"), "new");
     t.ok((await lstat(linked)).isSymbolicLink(), "the link is still one");
+    const dangling = join(folder, "dangling");
+    await symlink("new file", dangling);
+    await replaceFile(dangling, "newest");
+    t.equal(await readFile(join(folder, "new file"), "utf8"), "newest");
     const refusal = (path: string) => replaceFile(path, "").catch((error: Error) => error.message);
     t.equal(await refusal(folder), `${folder} is a folder`);
     if (process.platform !== "win32") {

@@ -17,10 +17,12 @@ import {
   recalibrate,
   sgd,
   stepDecay,
+  traceTraining,
   train,
 } from "@fewnorm/train";
+import { loadStateDict } from "@fewnorm/train/node";
 import test from "tape";
-import { tinyModel } from "./tiny.ts";
+import { tinyDataset, tinyModel } from "./tiny.ts";
 
 const wrong = (value: unknown) => value as never;
 
@@ -64,6 +66,8 @@ test("arguments of a training that are none are refused", async (t) => {
   const trainer = (options: unknown) => () => createTrainer(backend, model, wrong(options));
   const none = wrong(undefined);
   const known = await createTrainer(backend, model, { batch: 4 });
+  const trained = (options: object) => () =>
+    train(known, tinyDataset(), wrong({ epochs: 1, schedule: constant(0.1), ...options })).next();
   const cases: [() => Promise<unknown>, RegExp][] = [
     [trainer(undefined), /createTrainer: the options are undefined; .*batch, micro/],
     [trainer({ batchSize: 32 }), /createTrainer: there is no option "batchSize"; .*batch,/],
@@ -78,6 +82,22 @@ test("arguments of a training that are none are refused", async (t) => {
       /train: prefetch is "no"; give true or false/,
     ],
     [() => train(none, none, wrong({})).next(), /train: trainer is undefined/],
+    [trained({ signal: new AbortController() }), /train: signal is another object; give an Abort/],
+    [trained({ resume: Promise.resolve() }), /train: resume is another object; .*await readCheck/],
+    [trained({ resume: "runs/first" }), /train: resume is "runs\/first"; give what readCheckpoint/],
+    [trained({ settings: { clip: Infinity } }), /train: settings.clip is Infinity; give a string/],
+    [trained({ notes: { of: {} } }), /train: notes.of is another object; give a string, a finite/],
+    [trained({ initial: {} }), /train: initial is another object; give a Map of tensors/],
+    [
+      () => evaluate(known, none, wrong({ signal: 1 })),
+      /evaluate: signal is 1; give an AbortSignal/,
+    ],
+    [() => readStateDict(wrong("file"), model), /readStateDict: file is "file"; .*openSafetensors/],
+    [() => loadStateDict("file", wrong(model)), /loadStateDict: trainer is another object; give/],
+    [
+      async () => traceTraining(model, wrong({ batch: 4 })),
+      /traceTraining: optimizer is undefined/,
+    ],
     [() => evaluate(known, none, none), /evaluate: the options are undefined; .*dataset, signal/],
     [() => recalibrate(backend, model, none, none, none), /recalibrate: .*dataset.*batches/],
     [

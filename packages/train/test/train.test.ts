@@ -235,6 +235,24 @@ test("states that are not finite are never saved", async (t) => {
   t.match(message, /^train: \S+ is not finite at step 7, .*number 7, of step 6/);
 });
 
+test("states that are not finite in the end are told where nothing is saved, too", async (t) => {
+  const wild = (step: number) => (step < 17 ? 0.1 : Number.MAX_VALUE);
+  const promise = run({ schedule: wild, save: undefined });
+  const message = await promise.then(
+    () => "it ended",
+    (error: Error) => error.message,
+  );
+  t.match(message, /^train: \S+ is not finite at step 18, .*no checkpoint was saved/);
+});
+
+test("augmentations that mean the same are the same setting", async (t) => {
+  const settings = async (augment: TrainOptions["augment"]) =>
+    (await run({ augment }, 1)).last.settings.augment;
+  t.equal(await settings({}), await settings(true));
+  t.equal(await settings({ pad: 2, flip: false }), await settings({ flip: false, pad: 2 }));
+  t.notEqual(await settings({ pad: 2 }), await settings(true));
+});
+
 test("a checkpoint of another training is refused before anything changes", async (t) => {
   const { last } = await run({}, 2);
   const resume = { checkpoint: last, where: "here" };

@@ -27,6 +27,10 @@ export function createPackage(root, { name, layer, description }) {
     throw new Error(`new-package: ${folder} exists; choose another name or remove it`);
   }
   const isStrategy = name.startsWith("sampling-");
+  // It depends on sampling, which is of layer 1.
+  if (isStrategy && Number(layer) < 2) {
+    throw new Error(`new-package: a strategy is of layer 2 or higher, and not ${layer}`);
+  }
   const template = join(TEMPLATES, isStrategy ? "strategy" : "package");
   // As in batchSampling of the package sampling-batch.
   const camel = isStrategy ? `${camelCase(kind)}Sampling` : camelCase(name);

@@ -90,6 +90,7 @@ test("createPackage refuses what cannot become a package", (t) => {
     t.throws(() => createPackage(root, { name: "SamplingMine", layer: "2" }), /kebab-case/);
     t.throws(() => createPackage(root, { name: "../outside", layer: "2" }), /kebab-case/);
     t.throws(() => createPackage(root, { name: "sampling-2d", layer: "2" }), /kebab-case/);
+    t.throws(() => createPackage(root, { name: "sampling-x", layer: "1" }), /layer 2 or higher/);
     for (const layer of ["x", "", "1.5", "-1", "0x1", "01"]) {
       const problem = new RegExp(`layer "${layer}" is no whole number`);
       t.throws(() => createPackage(root, { name: "mine", layer }), problem);

@@ -59,9 +59,10 @@ async function measureTrainings(context: SuiteContext): Promise<Section> {
   const backend = await context.backend();
   const dataset = await context.dataset();
   const build = (norm: Norm) => modelOf(options.model, norm, dataset);
-  const { norms, leftOut } = possibleNorms(usual, (norm) =>
+  const { norms, leftOut: impossible } = possibleNorms(usual, (norm) =>
     traceTraining(build(norm), { batch, optimizer: sgd() }),
   );
+  const leftOut = [...impossible];
   const courses: Course[] = [];
   try {
     for (const { name, norm } of norms) {
@@ -115,14 +116,21 @@ async function measureTrainings(context: SuiteContext): Promise<Section> {
         if (course.evaluation === undefined || signal.aborted) continue;
         const { model } = course.trainer;
         const tensors = await stateDictOf(course.trainer);
-        const some = { dataset, batch: Math.min(batch, dataset.test.count), key, signal };
-        course.inTraining = await evaluateWithBatchStatistics(
-          backend,
-          model,
-          tensors,
-          dataset.test,
-          some,
-        );
+        const some = { dataset: used, batch: Math.min(batch, used.test.count), key, signal };
+        try {
+          const { test } = used;
+          course.inTraining = await evaluateWithBatchStatistics(
+            backend,
+            model,
+            tensors,
+            test,
+            some,
+          );
+        } catch (error) {
+          // The test's images may be too few for the norm.
+          if (!(error instanceof RangeError)) throw error;
+          leftOut.push(`${course.name} is not tested with batch statistics: ${error.message}`);
+        }
       }
     }
     const section = describe(context, dataset, plan, courses, backend.description, speed);
