@@ -120,10 +120,12 @@ export function createGpuExecutable(
       }
       return (results.get(resultOf(id)) ?? given(resultOf(id))).slice();
     };
-    const fetches: Fetches = {};
-    for (const [name, id] of outputs) {
-      fetches[name] = toNdArray(copyOfResult(id), (graph.nodes[id] as Node).shape);
-    }
+    const fetches = Object.fromEntries(
+      outputs.map(([name, id]) => [
+        name,
+        toNdArray(copyOfResult(id), (graph.nodes[id] as Node).shape),
+      ]),
+    );
     const carried = new Set(
       residents?.states.filter(({ next }) => next !== undefined).map(({ value }) => value),
     );

@@ -122,13 +122,13 @@ function createOwning(
   const locate = (place: Place) => addressOf(place, plan, workspace.address);
 
   function fetch(): Fetches {
-    const fetches: Fetches = {};
-    for (const [name, { place, shape }] of outputs) {
-      const id = graph.outputs[name] as number;
-      const view = graph.nodes[id]?.dtype === "int32" ? heap.integers : heap.floats;
-      fetches[name] = toNdArray(view(locate(place), sizeOf(shape)).slice(), shape);
-    }
-    return fetches;
+    return Object.fromEntries(
+      [...outputs].map(([name, { place, shape }]) => {
+        const id = graph.outputs[name] as number;
+        const view = graph.nodes[id]?.dtype === "int32" ? heap.integers : heap.floats;
+        return [name, toNdArray(view(locate(place), sizeOf(shape)).slice(), shape)];
+      }),
+    );
   }
 
   const executable: Executable = {

@@ -29,6 +29,30 @@ for (const batch of [1, 3, 16, 64]) {
   });
 }
 
+test("a run without instructions wakes nobody, who might take the next one for two", async (t) => {
+  const backend = await createWasmBackend({ threads: 2 });
+  const same = await backend.compile(trace((b) => b.output("y", b.input("x", [4]))));
+  const twice = await backend.compile(trace((b) => b.output("y", multiply(b.input("x", [4]), 2))));
+  const { notify } = Atomics;
+  let calls = 0;
+  Atomics.notify = new Proxy(notify, {
+    apply(target, _, given) {
+      calls++;
+      return Reflect.apply(target, Atomics, given);
+    },
+  });
+  try {
+    const x = [1, 2, 3, 4];
+    t.deepEqual([...((await same.run({ x })).y?.data ?? [])], x);
+    t.equal(calls, 0);
+    t.deepEqual([...((await twice.run({ x })).y?.data ?? [])], [2, 4, 6, 8]);
+    t.ok(calls > 0, "which others do");
+  } finally {
+    Atomics.notify = notify;
+    await backend.dispose();
+  }
+});
+
 test("an impossible number of threads", async (t) => {
   for (const threads of [0, 1.5, 1000]) {
     try {

@@ -181,5 +181,7 @@ export function drawAll(
   graph?: Graph,
 ): Record<string, ArrayLike<number>> {
   const drawn = draws.map(({ name, draw }, i) => [name, draw(foldIn(key, i))] as const);
-  return Object.fromEntries(drawn.filter(([name]) => graph === undefined || name in graph.inputs));
+  return Object.fromEntries(
+    drawn.filter(([name]) => graph === undefined || Object.hasOwn(graph.inputs, name)),
+  );
 }

@@ -164,7 +164,9 @@ async function compileAll(
 
 /** The feeds that the graph reads: what is given or drawn may go unused. */
 function neededBy({ graph }: GraphAndDraws, feeds: Feeds): Feeds {
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => name in graph.inputs));
+  return Object.fromEntries(
+    Object.entries(feeds).filter(([name]) => Object.hasOwn(graph.inputs, name)),
+  );
 }
 
 function resultOf(fetches: Fetches, shape: Shape): { loss: number; logits: ArrayLike<number> } {

@@ -73,6 +73,8 @@ export async function createPool(
     threads,
     async run(plan, from, count) {
       if (stopped !== undefined) throw stopped;
+      // Nobody would wait for the workers to have seen it, and one could take the next job for two.
+      if (count === 0) return;
       if (engine === undefined) {
         const done = new Promise<void>((resolve, reject) => {
           running = { resolve, reject };

@@ -57,6 +57,23 @@ export const runContract: readonly ContractCase[] = [
     },
   },
   {
+    name: "names may be those of every object's own",
+    async check(t, backend) {
+      const names = ["__proto__", "constructor", "toString"];
+      const graph = trace((builder) => {
+        for (const name of names) builder.output(name, multiply(builder.input(name, [2]), 2));
+      });
+      const executable = await backend.compile(graph);
+      const feeds = Object.fromEntries(names.map((name, i) => [name, [i, 1]]));
+      const fetches = await executable.run(feeds);
+      t.ok(Object.keys(fetches).length === names.length, "all are fetched");
+      for (const [i, name] of names.entries()) {
+        const found = Object.entries(fetches).find(([other]) => other === name)?.[1];
+        equalValues(t, found as NdArray<Values>, [2 * i, 2], name);
+      }
+    },
+  },
+  {
     name: "a label out of range is an error that changes nothing",
     async check(t, backend) {
       const graph = trace((builder) => {

@@ -173,9 +173,9 @@ const steps: { readonly [P in Exclude<Primitive, "input" | "state">]: Step } = {
   },
   conv2d: (pool) => {
     const x = pool.any(4);
-    const geometry = geometryOf(pool, x.shape);
-    const shape = convolvedShape(x.shape, geometry.weight, geometry);
-    return conv2d(x, weight(pool, geometry.weight), {
+    const { weight: w, ...geometry } = geometryOf(pool, x.shape);
+    const shape = convolvedShape(x.shape, w, geometry);
+    return conv2d(x, weight(pool, w), {
       ...geometry,
       bias: pool.below(2) === 0 ? pool.r.values([shape[1] as number]) : undefined,
       residual: pool.below(2) === 0 ? pool.r.values(shape) : undefined,

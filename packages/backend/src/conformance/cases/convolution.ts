@@ -93,7 +93,7 @@ function withEpilogue(geometry: Geometry, bias: boolean, residual: boolean, relu
     build(r) {
       const shape = convolvedShape(geometry.x, geometry.w, geometry);
       const options: Conv2dOptions = {
-        ...geometry,
+        ...attributesOf(geometry),
         bias: bias ? r.values([shape[1] as number]) : undefined,
         residual: residual ? r.values(shape) : undefined,
         relu,
@@ -116,7 +116,7 @@ export const conv2dCases: readonly Case[] = [
   ...geometries.map((geometry): Case => {
     return {
       name: describe(geometry),
-      build: (r) => conv2d(r.values(geometry.x), weight(r, geometry.w), geometry),
+      build: (r) => conv2d(r.values(geometry.x), weight(r, geometry.w), attributesOf(geometry)),
     };
   }),
   ...withEpilogues.flatMap((geometry) =>

@@ -35,7 +35,7 @@ const attributesOf = ({ kernel, stride = kernel, padding = 0 }: MaxPoolOptions) 
 });
 
 export const maxPoolCases: readonly Case[] = [
-  ...named((window, r) => maxPool(r.values(window.x), window)),
+  ...named((window, r) => maxPool(r.values(window.x), attributesOf(window))),
   {
     name: "of values below zero, next to padding",
     build: (r) => maxPool(r.values([2, 3, 4, 5], { offset: -9 }), { kernel: 3, padding: 1 }),
@@ -44,7 +44,7 @@ export const maxPoolCases: readonly Case[] = [
 
 export const maxPoolGradCases: readonly Case[] = [
   ...named((window, r) => {
-    const { shape } = maxPool(r.values(window.x), window);
+    const { shape } = maxPool(r.values(window.x), attributesOf(window));
     const operands = [r.values(shape), r.values(window.x)];
     return r.builder.append("maxPoolGrad", operands, attributesOf(window));
   }),
