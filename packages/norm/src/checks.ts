@@ -28,12 +28,6 @@ export function checkChoice(
   }
 }
 
-export function checkCount(where: string, name: string, value: number): void {
-  if (!(Number.isSafeInteger(value) && value >= 1)) {
-    throw new RangeError(`${where}: ${name} is ${value}; give a whole number >= 1`);
-  }
-}
-
 /** Checks the options of a layer of its own. */
 export function checkEpilogue(scope: Scope, name: string, options: EpilogueOptions): void {
   const where = `norm: layer "${scope.at(name).path}"`;

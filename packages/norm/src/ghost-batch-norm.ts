@@ -1,8 +1,17 @@
 // Ghost batch normalization: each small part of a batch with statistics of its own.
 
-import { checkOptions, joinRows, moments, multiply, normalize, row, rows } from "@fewnorm/tensor";
+import {
+  checkCount,
+  checkOptions,
+  joinRows,
+  moments,
+  multiply,
+  normalize,
+  row,
+  rows,
+} from "@fewnorm/tensor";
 import { batchNorm } from "./batch-norm.ts";
-import { checkCount, checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
+import { checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
 import type { Norm } from "./norm.ts";
 import { runningNorm } from "./running-norm.ts";
 import { blend, declareStates, inverseDeviation } from "./statistics.ts";

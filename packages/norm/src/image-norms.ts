@@ -2,6 +2,7 @@
 
 import { ones, type Scope, zeros } from "@fewnorm/nn";
 import {
+  checkCount,
   checkOptions,
   mean,
   normalize,
@@ -11,7 +12,7 @@ import {
   stopGradient,
   type Tensor,
 } from "@fewnorm/tensor";
-import { checkChoice, checkCount, checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
+import { checkChoice, checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
 import { layeredNorm } from "./layered-norm.ts";
 import type { EpilogueOptions, Norm } from "./norm.ts";
 import { groupMean, pixelMean, type SetMean, standardize } from "./standardize.ts";

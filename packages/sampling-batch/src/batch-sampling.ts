@@ -1,6 +1,5 @@
 // Batch sampling: a few consecutive images of the batch, all of their pixels.
 import {
-  checkCount,
   checkRatio,
   formatRatioOptions,
   parseCount,
@@ -8,7 +7,7 @@ import {
   type RatioOptions,
   type Strategy,
 } from "@fewnorm/sampling";
-import { checkOptions, randomInteger } from "@fewnorm/tensor";
+import { checkCount, checkOptions, randomInteger } from "@fewnorm/tensor";
 import { imagesExtent } from "./images-extent.ts";
 
 /** How many images: a number of them, or a share of the batch. */

@@ -1,6 +1,6 @@
 // Naive sampling: always the first images. The ablation that shows why origins are drawn.
-import { checkCount, parseCount, type Strategy } from "@fewnorm/sampling";
-import { checkOptions } from "@fewnorm/tensor";
+import { parseCount, type Strategy } from "@fewnorm/sampling";
+import { checkCount, checkOptions } from "@fewnorm/tensor";
 import { imagesExtent } from "./images-extent.ts";
 
 /** How many images. */

@@ -1,6 +1,5 @@
 // Feature sampling: a patch of every feature map, in all images of the batch.
 import {
-  checkCount,
   checkRatio,
   describeSize,
   formatRatioOptions,
@@ -11,7 +10,7 @@ import {
   tooFewValues,
   valueCount,
 } from "@fewnorm/sampling";
-import { checkOptions, foldIn, randomInteger } from "@fewnorm/tensor";
+import { checkCount, checkOptions, foldIn, randomInteger } from "@fewnorm/tensor";
 import { nearestPatch, type Patch } from "./nearest-patch.ts";
 
 /** The patch: its size in pixels, or its share of the map. */

@@ -1,13 +1,12 @@
 // Virtual dataset normalization: a few synthetic images ride along with the batch.
 import {
-  checkCount,
   describeSize,
   parseCount,
   type Strategy,
   tooFewValues,
   valueCount,
 } from "@fewnorm/sampling";
-import { checkOptions, key as keyOf, normal } from "@fewnorm/tensor";
+import { checkCount, checkOptions, key as keyOf, normal } from "@fewnorm/tensor";
 
 /** Options of {@link virtualDataset}. */
 export interface VirtualDatasetOptions {

@@ -1,5 +1,12 @@
 // How well a sample's statistics estimate the whole's: for those who choose a strategy or a size.
-import { checkOptions, elementsOf, foldIn, type HostValue, type Key } from "@fewnorm/tensor";
+import {
+  checkCount,
+  checkOptions,
+  elementsOf,
+  foldIn,
+  type HostValue,
+  type Key,
+} from "@fewnorm/tensor";
 import { drawOrigin } from "./draw-origins.ts";
 import { checkSampling, type Sampling } from "./mixture.ts";
 import { planParts, valueCount } from "./plan.ts";
@@ -50,9 +57,7 @@ export function samplingError(
   checkOptions(where, options, { draws: "number" });
   checkSampling(where, sampling);
   const { draws = 256 } = options;
-  if (!Number.isSafeInteger(draws) || draws < 1) {
-    throw new RangeError(`${where}: draws is ${draws}; give a whole number >= 1`);
-  }
+  checkCount(where, "draws", draws);
   const map = featureMap(where, values, shape);
   const parts = planParts(where, sampling, map.shape);
   const virtual = parts.find(({ strategy }) => strategy.virtualRows > 0);

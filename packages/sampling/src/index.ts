@@ -33,7 +33,6 @@ export {
   valueCount,
 } from "./plan.ts";
 export {
-  checkCount,
   checkRatio,
   formatRatio,
   formatRatioOptions,

@@ -33,20 +33,6 @@ export function checkRatio(
   return { ratio, minValues };
 }
 
-/**
- * A count, if it is one.
- * @param what Its name, as in "images".
- * @throws RangeError unless `value` is a whole number from 1.
- */
-export function checkCount(where: string, what: string, value: number): number {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new RangeError(
-      `${where}: ${what} is ${value}; give a whole number from 1, for example { ${what}: 4 }`,
-    );
-  }
-  return value;
-}
-
 /** "4" as a number; undefined for 0 and for anything but digits. */
 export function parseCount(text: string): number | undefined {
   return /^0*[1-9]\d*$/.test(text) ? Number(text) : undefined;

@@ -88,6 +88,16 @@ export function checkMethod(
   throw new TypeError(`${where}: ${name} is ${showValue(value)}; give ${example}`);
 }
 
+/**
+ * A count, if it is one.
+ * @param name what a message calls it
+ * @throws RangeError for what is no whole number from 1.
+ */
+export function checkCount(where: string, name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw new RangeError(`${where}: ${name} is ${showValue(value)}; give a whole number >= 1`);
+}
+
 /** A value as messages show it. Objects may be large, and are not written out. */
 export function showValue(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);

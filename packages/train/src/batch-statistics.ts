@@ -4,7 +4,7 @@ import type { Backend } from "@fewnorm/backend";
 import { createBatches, type Dataset, type Split } from "@fewnorm/data";
 import { drawAll, type Model } from "@fewnorm/nn";
 import type { Graph, HostValue, Key, Shape } from "@fewnorm/tensor";
-import { checkCount } from "./checks.ts";
+import { checkCount } from "@fewnorm/tensor";
 import { tensorDifferences } from "./tensor-differences.ts";
 import { type TraceBatchStatisticsOptions, traceBatchStatistics } from "./trace.ts";
 import type { HostTensor } from "./trainer.ts";

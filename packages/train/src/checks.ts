@@ -9,12 +9,6 @@ export function checkSignal(where: string, signal: unknown): void {
   checkMethod(where, "signal", signal, "addEventListener", example);
 }
 
-export function checkCount(where: string, name: string, value: number): void {
-  if (!(Number.isSafeInteger(value) && value >= 1)) {
-    throw new RangeError(`${where}: ${name} is ${value}; give a whole number >= 1`);
-  }
-}
-
 export function checkPositive(where: string, name: string, value: number, example: string): void {
   if (!(value > 0 && value < Infinity)) {
     throw new RangeError(`${where}: ${name} is ${value}; give a number above 0, e.g. ${example}`);

@@ -4,6 +4,7 @@ import type { Backend } from "@fewnorm/backend";
 import type { Split } from "@fewnorm/data";
 import type { Model } from "@fewnorm/nn";
 import {
+  checkCount,
   checkOptions,
   elementsOf,
   foldIn,
@@ -19,7 +20,7 @@ import {
   statisticsOptions,
   withModel,
 } from "./batch-statistics.ts";
-import { checkCount, checkSignal } from "./checks.ts";
+import { checkSignal } from "./checks.ts";
 import type { NoSignal } from "./evaluate.ts";
 import type { HostTensor } from "./trainer.ts";
 import { turn } from "./turn.ts";

@@ -13,13 +13,13 @@ import {
 } from "@fewnorm/nn";
 import {
   type Builder,
+  checkCount,
   createBuilder,
   type Shape,
   sameShape,
   showShape,
   type Tensor,
 } from "@fewnorm/tensor";
-import { checkCount } from "./checks.ts";
 import type { Objective } from "./objective.ts";
 
 /** Options of {@link beginRecording}. */

@@ -1,6 +1,6 @@
 // Learning rates as plain functions of the step.
 
-import { checkKind, checkOptions } from "@fewnorm/tensor";
+import { checkCount, checkKind, checkOptions } from "@fewnorm/tensor";
 
 /** The learning rate of step 0, 1, 2, …. */
 export type Schedule = (step: number) => number;
@@ -62,9 +62,7 @@ export function cosine(options: CosineOptions): Schedule {
   const { base, steps, warmUp: warm = 0, final = 0 } = options;
   checkRate("cosine", "base", base);
   checkRate("cosine", "final", final);
-  if (!(Number.isInteger(steps) && steps >= 1)) {
-    throw new RangeError(`cosine: steps is ${steps}; give a whole number >= 1`);
-  }
+  checkCount("cosine", "steps", steps);
   if (!(warm >= 0 && warm < steps)) {
     throw new RangeError(
       `cosine: ${warm} of ${steps} steps are warm-up; the warm-up must be shorter than the training`,

@@ -1,7 +1,7 @@
 // How many batches a data set fills.
 
 import type { Dataset } from "@fewnorm/data";
-import { checkCount } from "./checks.ts";
+import { checkCount } from "@fewnorm/tensor";
 
 /**
  * Steps of an epoch: images that do not fill a batch are left out, others in each epoch.

@@ -9,6 +9,7 @@ import {
 import {
   add,
   type Builder,
+  checkCount,
   grad,
   type Key,
   multiply,
@@ -16,7 +17,6 @@ import {
   sum,
   type Tensor,
 } from "@fewnorm/tensor";
-import { checkCount } from "./checks.ts";
 import { classification } from "./objective.ts";
 import { recordUpdate } from "./optimizer.ts";
 import { beginRecording, parametersOf, recordLoss } from "./recording.ts";

@@ -1,9 +1,9 @@
 // The options of a training, and what is checked of them before anything is trained.
 
 import type { Augmentation, Dataset } from "@fewnorm/data";
-import { checkMethod, checkOptions, showValue } from "@fewnorm/tensor";
+import { checkCount, checkMethod, checkOptions, showValue } from "@fewnorm/tensor";
 import type { Checkpoint, Settings } from "./checkpoint.ts";
-import { checkCount, checkSignal } from "./checks.ts";
+import { checkSignal } from "./checks.ts";
 import { notFinite } from "./divergence.ts";
 import type { Schedule } from "./schedule.ts";
 import { checkLabels } from "./scores.ts";

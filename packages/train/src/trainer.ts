@@ -3,6 +3,7 @@
 import { type Backend, copyOf, createLifetime, createQueue } from "@fewnorm/backend";
 import type { Model, StateDeclaration } from "@fewnorm/nn";
 import {
+  checkCount,
   checkMethod,
   checkOptions,
   elementsOf,
@@ -12,7 +13,6 @@ import {
   sameShape,
   showShape,
 } from "@fewnorm/tensor";
-import { checkCount } from "./checks.ts";
 import { initializeStates } from "./initial-states.ts";
 import { negativeVariance } from "./negative-variance.ts";
 import { classification, type Objective } from "./objective.ts";
