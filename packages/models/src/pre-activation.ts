@@ -83,7 +83,7 @@ export function wideResnet(options: WideResNetOptions): Model {
 
 function blocksOf(where: string, depth: number, layers: number, others: number): number {
   const blocks = (depth - others) / layers;
-  if (Number.isInteger(blocks) && blocks >= 1) return blocks;
+  if (Number.isSafeInteger(blocks) && blocks >= 1) return blocks;
   throw new RangeError(
     `${where}: depth is ${depth}; give ${layers}n + ${others}, such as ${[1, 2, 3].map((n) => layers * n + others).join(", ")}`,
   );

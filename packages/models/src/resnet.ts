@@ -27,7 +27,7 @@ export function resnet(options: ResNetOptions): Model {
   checkOptions("resnet", options, { ...modelOptions, depth: "number", width: "number" });
   const { depth, norm, width = 16 } = options;
   const blocks = (depth - 2) / 6;
-  if (!Number.isInteger(blocks) || blocks < 1) {
+  if (!Number.isSafeInteger(blocks) || blocks < 1) {
     throw new RangeError(`resnet: depth is ${depth}; give 6n + 2, such as 20, 32, 44, 56 or 110`);
   }
   return classifier(`resnet${depth}`, options, cifar, (scope, images, classes) => {

@@ -2,7 +2,7 @@
 
 import type { Backend } from "@fewnorm/backend";
 import type { GpuBackendOptions } from "@fewnorm/backend-gpu";
-import { checkKind } from "@fewnorm/tensor";
+import { checkKind, checkOptions } from "@fewnorm/tensor";
 import { unknownName, withChoices } from "./unknown-name.ts";
 
 /** What every backend can be asked for. */
@@ -42,12 +42,18 @@ export const backendNames: readonly string[] = Object.keys(backends);
 
 /**
  * The backend of a name, such as `wasm` or `gpu:webgpu`, ready to be made; `gpu` takes the best mode that answers.
- * @throws RangeError, in one line, for a name that there is not.
+ * @throws RangeError, in one line, for a name that there is not; what it returns rejects with a TypeError for options that
+ *   there are not.
  */
 export function parseBackend(text: string): (options?: BackendOptions) => Promise<Backend> {
   checkKind("parseBackend", "the name", text, "string");
   const backend = Object.hasOwn(backends, text) ? backends[text] : undefined;
-  if (backend !== undefined) return (options = {}) => backend(options);
+  if (backend !== undefined) {
+    return async (options = {}) => {
+      checkOptions("parseBackend", options, { threads: "number" });
+      return backend(options);
+    };
+  }
   const problem = unknownName("backend", text, backendNames);
   throw new RangeError(
     `parseBackend: ${withChoices(problem, `backends are ${backendNames.join(", ")}`)}`,

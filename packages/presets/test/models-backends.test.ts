@@ -18,6 +18,13 @@ test("every model can be built under its name", (t) => {
 /** Modes of gpu.js that a machine with Node alone has. */
 const everywhere = ["gpu", "gpu:webasm", "gpu:cpu"];
 
+test("options of a backend that there are not are refused", async (t) => {
+  for (const options of [{ thread: 2 }, { threads: "2" }, 2]) {
+    const error = await parseBackend("wasm")(options as never).catch((reason: Error) => reason);
+    t.ok(error instanceof TypeError && /^TypeError: parseBackend: .*threads/.test(String(error)));
+  }
+});
+
 test("every backend can be made under its name", async (t) => {
   for (const name of backendNames) {
     if (name.startsWith("gpu:") && !everywhere.includes(name)) {
