@@ -61,6 +61,7 @@ export function createGpuExecutable(
   context: ExecutableContext,
   graph: Graph,
   state: GpuState | undefined,
+  onDisposed: () => void,
 ): GpuExecutable {
   const { gpu, queue, mode } = context;
   const plan = planOf(graph, context.kernels);
@@ -72,7 +73,11 @@ export function createGpuExecutable(
   const placeOf = (of: Lowered) => plan.places.get(of) as Place;
   /** The arrays in which these lie. */
   const arrays = [...new Set(computed.map((of) => placeOf(of).array))];
-  const made = plan.kernels.length === 0 ? undefined : createPlanPipeline(gpu, plan, arrays);
+  const make = () =>
+    plan.kernels.length === 0 ? undefined : createPlanPipeline(gpu, plan, arrays);
+  let made = make();
+  /** Feeds that are results as they are. */
+  const passed = new Set([...ends].map(({ source }) => source?.from === "feed" && source.name));
   const stateValue = (name: string): StateValue => (state as GpuState).value(name);
   let residents: Residents | undefined;
   let balance: ReturnType<typeof createBalance>;
@@ -89,8 +94,13 @@ export function createGpuExecutable(
   function take(feeds: Feeds): Fed {
     const elements = checkFeeds(graph, feeds);
     checkLabels(elements);
-    if (!queue.busy && holders().size === 0) return elements;
-    return new Map([...elements].map(([name, array]) => [name, copyOf(array)]));
+    const waits = queue.busy || holders().size > 0;
+    return new Map(
+      [...elements].map(([name, array]) => [
+        name,
+        waits || passed.has(name) ? copyOf(array) : array,
+      ]),
+    );
   }
 
   const inPlace = () =>
@@ -208,6 +218,9 @@ export function createGpuExecutable(
     } catch (error) {
       residents?.spoil();
       await leave();
+      // gpu.js would go on with memory that is gone.
+      await Promise.resolve(made.destroy()).catch(() => {});
+      made = make();
       throw context.explain(error);
     }
     return results;
@@ -277,6 +290,7 @@ export function createGpuExecutable(
         else await leave();
         await made?.destroy();
       });
+      onDisposed();
     },
   };
 }

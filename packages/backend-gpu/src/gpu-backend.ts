@@ -55,7 +55,7 @@ export function backendOf(engine: Engine): GpuBackend {
     explain: engine.explain,
     checkDevice: engine.checkDevice,
   };
-  const owned = new Set<{ dispose(): Promise<void> }>();
+  const owned = new Set<GpuExecutable>();
   return {
     name: "gpu",
     description: `gpu (${engine.description})`,
@@ -77,16 +77,16 @@ export function backendOf(engine: Engine): GpuBackend {
       own?.lifetime.check("compile");
       checkStates(graph, own?.specs ?? []);
       sizes.graph(graph);
-      const executable = createGpuExecutable(context, graph, own);
+      const executable = createGpuExecutable(context, graph, own, () => owned.delete(executable));
       owned.add(executable);
       return executable;
     },
     async dispose() {
       if (lifetime.ended) return;
       lifetime.end();
-      for (const executable of owned) await executable.dispose();
-      owned.clear();
-      await engine.close();
+      for (const executable of [...owned]) await executable.dispose();
+      // One may still be at it that was disposed of before.
+      await queue.enter(() => engine.close());
     },
   };
 }

@@ -125,7 +125,7 @@ function takeEncoder(executor: EncoderExecutor, { argumentList, results }: Taken
       device.queue.submit([encoder.finish()]);
     },
     async read(moves) {
-      if (spoilt) throw new Error("a run failed on the device, and the states in it are lost");
+      if (spoilt) throw new Error("a run failed on the GPU, and the states in its memory are gone");
       const wanted = moves.map(({ result, offset, argument }) => ({
         buffer: (sources[result] as EncoderRead).buffer,
         from: 4 * offset,

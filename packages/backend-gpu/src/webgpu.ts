@@ -8,7 +8,7 @@ import { describeError, type Engine, isEmulation, webGpuKernels } from "./modes.
 
 /** What is used of WebGPU here. */
 interface Adapter {
-  requestDevice(settings: { readonly requiredLimits: Limits }): Promise<Device>;
+  requestDevice(settings?: { readonly requiredLimits?: Partial<Limits> }): Promise<Device>;
   readonly info: {
     readonly vendor: string;
     readonly architecture: string;
@@ -73,10 +73,12 @@ async function open(): Promise<Engine> {
   device.lost.then(({ message, reason }) => {
     lost = message || reason;
   });
-  // An invalid buffer or kernel is reported here alone; its results would be zeros.
-  device.onuncapturederror = ({ error }) => {
-    failure ??= error.message.split("\n").find((line) => line !== "") ?? "unnamed";
+  // An invalid buffer or kernel is reported so alone; its results would be zeros.
+  const hear = (message: string) => {
+    failure ??= message.split("\n").find((line) => line !== "") ?? "unnamed";
   };
+  const listeners = listenersOf(device);
+  listeners.add(hear);
   const instance = new gpuJs.GPU({ mode: "webgpu" });
   const { maxStorageBufferBindingSize, maxBufferSize } = adapter.limits;
   let closed = false;
@@ -99,10 +101,14 @@ async function open(): Promise<Engine> {
     },
     explain(error) {
       // What the device has reported besides is of the same cause.
+      const reported = failure;
       failure = undefined;
-      return lost !== undefined || /lost|destroyed/i.test(String(error))
-        ? lossError()
-        : describeError(error, "webgpu");
+      const { message } = error as Error;
+      if (lost !== undefined || /device (was|is) (lost|destroyed)/i.test(message)) {
+        return lossError();
+      }
+      if (message.startsWith("run: ")) return error as Error;
+      return describeError(message === "" && reported !== undefined ? reported : error, "webgpu");
     },
     checkDevice() {
       if (lost !== undefined) throw lossError();
@@ -114,6 +120,7 @@ async function open(): Promise<Engine> {
     async close() {
       if (closed) return;
       closed = true;
+      listeners.delete(hear);
       await instance.destroy();
       await release();
     },
@@ -126,8 +133,31 @@ const MAX_TENSOR_BYTES = 2 ** 30;
 /** Arrays that a kernel of a step would make use of, its result included. */
 const MOST_BUFFERS = 12;
 
+type Listener = (message: string) => void;
+
+/** Who hears of a device's errors, all of those that use it: nobody knows whose fault one is. */
+const allListeners = new WeakMap<Device, Set<Listener>>();
+
+function listenersOf(device: Device): Set<Listener> {
+  const known = allListeners.get(device) ?? new Set();
+  allListeners.set(device, known);
+  device.onuncapturederror = ({ error }) => {
+    for (const hear of known) hear(error.message);
+  };
+  return known;
+}
+
+/** One acquisition at a time: each puts something in the place of what it asks. */
+let acquiring: Promise<unknown> = Promise.resolve();
+
+function acquireDevice(gpu: Gpu, limits: Limits): Promise<Device> {
+  const acquired = acquiring.then(() => acquireNow(gpu, limits));
+  acquiring = acquired.catch(() => {});
+  return acquired;
+}
+
 /** gpu.js's device. gpu.js asks for no more storage buffers than the eight that every device has. */
-async function acquireDevice(gpu: Gpu, limits: Limits): Promise<Device> {
+async function acquireNow(gpu: Gpu, limits: Limits): Promise<Device> {
   const maxStorageBuffersPerShaderStage = Math.min(
     limits.maxStorageBuffersPerShaderStage,
     MOST_BUFFERS,
@@ -138,8 +168,11 @@ async function acquireDevice(gpu: Gpu, limits: Limits): Promise<Device> {
     const adapter = await request();
     const requestDevice = adapter?.requestDevice.bind(adapter);
     if (adapter !== null && requestDevice !== undefined) {
-      adapter.requestDevice = ({ requiredLimits }) =>
-        requestDevice({ requiredLimits: { ...requiredLimits, maxStorageBuffersPerShaderStage } });
+      adapter.requestDevice = ({ requiredLimits, ...others } = {}) =>
+        requestDevice({
+          ...others,
+          requiredLimits: { ...requiredLimits, maxStorageBuffersPerShaderStage },
+        });
     }
     return adapter;
   };

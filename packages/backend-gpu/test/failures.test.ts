@@ -72,6 +72,57 @@ test("a lost device is an error that says what to do; another backend goes on", 
   });
 });
 
+test("what the device reports reaches all who use it, and they go on", { skip }, async (t) => {
+  let device: Device | undefined;
+  const gpu = alteredGpu({
+    device(made) {
+      device = made;
+    },
+  });
+  await withGpu(gpu, async () => {
+    const [backend, other] = await Promise.all([
+      createGpuBackend({ mode: "webgpu" }),
+      createGpuBackend({ mode: "webgpu" }),
+    ]);
+    const { state, executable } = await prepare(backend);
+    for (let i = 0; i < 3; i++) await executable.run({ x });
+    const before = await state.read("w");
+    await other.dispose();
+    const failing = executable.run({ x });
+    // Of no kind that there is.
+    device?.createBuffer({ size: 4, usage: 3 });
+    t.match(
+      await failureOf(failing),
+      /^Error: run: the GPU device .* reported an error: Buffer us/,
+    );
+    t.deepEqual((await state.read("w")).data, before.data, "the state is as before");
+    const { y } = await executable.run({ x });
+    t.ok(Number.isFinite(y?.data[0]), "the next run is one again");
+    t.notDeepEqual((await state.read("w")).data, before.data);
+    await backend.dispose();
+  });
+});
+
+test("a device stays until all is done that was asked for", { skip }, async (t) => {
+  const backend = await createGpuBackend({ mode: "webgpu" });
+  const { state, executable } = await prepare(backend);
+  await executable.run({ x });
+  const reading = state.read("w");
+  const ends = [executable.dispose(), backend.dispose()];
+  t.ok(Number.isFinite((await reading).data[0]));
+  await Promise.all(ends);
+});
+
+test("a page's own WebGPU is left as it was", { skip }, async (t) => {
+  const gpu = alteredGpu({});
+  const { requestAdapter } = gpu;
+  await withGpu(gpu, async () => {
+    const backends = [1, 2, 3].map(() => createGpuBackend({ mode: "webgpu" }));
+    for (const backend of await Promise.all(backends)) await backend.dispose();
+    t.equal(gpu.requestAdapter, requestAdapter);
+  });
+});
+
 test("a kernel that can't be compiled is an error with the compiler's words; states stay", {
   skip,
 }, async (t) => {

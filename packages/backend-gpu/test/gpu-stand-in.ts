@@ -4,6 +4,7 @@ import { create } from "webgpu";
 
 export interface Device {
   createShaderModule(settings: { readonly code: string }): unknown;
+  createBuffer(settings: { readonly size: number; readonly usage: number }): unknown;
   destroy(): void;
 }
 

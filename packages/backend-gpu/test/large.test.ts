@@ -3,7 +3,22 @@
 import type { Backend } from "@fewnorm/backend";
 import { createGpuBackend } from "@fewnorm/backend-gpu";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
-import { conv2d, grad, mean, multiply, relu, reshape, slice, sum, trace } from "@fewnorm/tensor";
+import {
+  type Builder,
+  conv2d,
+  grad,
+  mean,
+  moments,
+  multiply,
+  relu,
+  reshape,
+  type Shape,
+  sizeOf,
+  slice,
+  sum,
+  type Tensor,
+  trace,
+} from "@fewnorm/tensor";
 import test from "tape";
 import { webGpuKernels } from "../src/modes.ts";
 import { plan } from "../src/plan.ts";
@@ -58,6 +73,48 @@ test("more elements than a float32 counts are computed right", {
       ?.reduce((most, v, i) => Math.max(most, Math.abs(v - (values[i] ?? 0))), 0);
     t.ok((off ?? Number.NaN) <= 1e-5 * largest, `${name}: off by ${off} of ${largest}`);
   }
+});
+
+test("threads lie along axes that a device has room for", { skip: reason ?? false }, async (t) => {
+  const backend = await createGpuBackend({ mode: "webgpu" });
+  const shapes: Shape[] = [
+    [600_000, 2],
+    [1, 600_000],
+    [70_000, 2, 1, 3],
+    [1, 2, 800, 900],
+    [1, 2, 1, 600_000],
+    [2, 600_000, 1, 1],
+    [12, 2, 800, 900],
+  ];
+  for (const shape of shapes) {
+    const size = sizeOf(shape);
+    const lines = trace((b) => b.output("y", multiply(b.input("x", shape), 2)));
+    const executable = await backend.compile(lines);
+    const x = Float32Array.from({ length: size }, (_, i) => i % 8191);
+    const { y } = await executable.run({ x });
+    const off = x.findIndex((value, i) => y?.data[i] !== 2 * value);
+    t.equal(off, -1, `all elements of [${shape}]`);
+    await executable.dispose();
+  }
+  await backend.dispose();
+});
+
+test("kernels count what they can of large tensors", (t) => {
+  const graphs: Readonly<Record<string, (b: Builder) => Tensor>> = {
+    moments: (b) => moments(b.input("x", [300, 1, 256, 256])),
+    "moments of many images": (b) => moments(b.input("x", [70_000, 3, 16, 16])),
+    "a sum of all": (b) => sum(b.input("x", [1400, 16, 28, 28])),
+    "few lanes": (b) => conv2d(b.input("x", [12_500, 3, 30, 30]), b.input("w", [3, 3, 1, 1])),
+    "many weights": (b) => {
+      const [x, w] = [b.input("x", [2, 25_088, 1, 1]), b.input("w", [4096, 25_088, 1, 1])];
+      return grad(sum(conv2d(x, w)), [w])[0];
+    },
+  };
+  for (const [name, build] of Object.entries(graphs)) {
+    const traced = trace((b) => b.output("y", build(b)));
+    t.doesNotThrow(() => plan(traced, webGpuKernels), name);
+  }
+  t.end();
 });
 
 test("an axis that is too long to count along is an error", (t) => {

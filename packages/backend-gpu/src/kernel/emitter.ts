@@ -283,8 +283,8 @@ export function createEmitter({ placeOf, slots, indices, lanes }: EmitterOptions
       if (b === 1) return [a, "0"];
       if (largest < b) return ["0", a];
       const value = Number(a);
-      checkCounted(largest + 1);
       if (!Number.isNaN(value)) return [String(Math.floor(value / b)), String(value % b)];
+      checkCounted(largest + 1);
       const isPowerOfTwo = Number.isInteger(Math.log2(b));
       let quotient: string;
       if (isPowerOfTwo) {

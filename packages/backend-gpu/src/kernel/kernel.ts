@@ -7,6 +7,7 @@ import type { Sizes } from "../sizes.ts";
 import { type Arrays, createEmitter, type IndexArithmetic } from "./emitter.ts";
 import { lanesFor, oneLane, returnLanes, stepOf } from "./lanes.ts";
 import {
+  fitsGrid,
   MOST_COUNTED,
   type ThreadLayout,
   threadCoordinates,
@@ -70,7 +71,8 @@ export function kernelOf(
   const isMap = first.shape.length === 4 && readsOften(first, isHeld);
   // Of threads along several axes, those that compute lanes would not be the first ones.
   const isCounted = sizeOf(first.shape) <= MOST_COUNTED;
-  const isFlat = emitter.hasLanes || (layout === "wide" && isMap && isCounted);
+  const mayBeFlat = layout === "wide" && isCounted;
+  const isFlat = emitter.hasLanes || (mayBeFlat && (isMap || !fitsGrid(first.shape)));
   const laid = isFlat ? "flat" : layout === "wide" ? "grid" : layout;
   let threads = threadsOf(first.shape, laid);
   let value: string;

@@ -5,6 +5,7 @@
 
 import { type Shape, sizeOf, stridesOf } from "@fewnorm/tensor";
 import type { Sizes } from "../sizes.ts";
+import { MOST_COUNTED } from "./threads.ts";
 
 /** The axes along which lanes lie: a result's second and third. */
 export type LaneAxis = "A" | "B";
@@ -42,7 +43,10 @@ export function lanesFor(shape: Shape, apart: number, sizes: Sizes): Lanes {
   const [n = 1, a = 1, b = 1] = shape;
   const size = sizeOf(shape);
   if (shape.length < 4 || n >= 2 ** 16 || size < laneElements) return oneLane;
-  const fits = ({ A, B }: Lanes) => a % A === 0 && b % B === 0 && size >= A * B * laneThreads;
+  const fits = ({ A, B }: Lanes) => {
+    const threads = size / (A * B);
+    return a % A === 0 && b % B === 0 && threads >= laneThreads && threads <= MOST_COUNTED;
+  };
   const fitting = (isMap(shape) ? mapChoices : choices).filter(fits);
   return fitting.find(({ B }) => B % apart === 0) ?? fitting[0] ?? oneLane;
 }

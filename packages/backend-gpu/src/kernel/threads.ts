@@ -22,10 +22,19 @@ export function checkCounted(elements: number): void {
   );
 }
 
-/** Groups of threads in one dimension that every WebGPU device offers. */
-const MOST_LAYERS = 65535;
+/** Groups of threads along an axis that every WebGPU device offers, and threads along each of several in them. */
+const MOST_GROUPS = 65535;
+const MOST_ALONG = 8 * MOST_GROUPS;
 
 const product = (shape: Shape): number => sizeOf(shape);
+
+/** Which axes of a shape lie along x, y and z of threads; undefined where its first one is too long for one of these. */
+function axesOf([n = 1, c = 1, ...map]: Shape): readonly Shape[] | undefined {
+  if (map.length === 0) return n <= MOST_ALONG ? [[c], [n]] : undefined;
+  if (n > MOST_GROUPS) return undefined;
+  if (product(map) <= MOST_ALONG) return [map, [c], [n]];
+  return [map.slice(-1), [c, ...map.slice(0, -1)], [n]];
+}
 
 /**
  * The sizes of a kernel's threads, x first. Row-major, they enumerate the elements; there may be some more
@@ -33,31 +42,33 @@ const product = (shape: Shape): number => sizeOf(shape);
  */
 export function threadsOf(shape: Shape, layout: ThreadLayout): number[] {
   if (layout === "flat" || shape.length < 2) return [product(shape)];
-  const [n = 1, c = 1, ...rest] = shape;
-  if (shape.length === 2) return [c, n];
-  if (n <= MOST_LAYERS) return [product(rest), c, n];
-  return [c * product(rest), MOST_LAYERS, Math.ceil(n / MOST_LAYERS)];
+  const axes = axesOf(shape);
+  if (axes !== undefined) return axes.map(product);
+  const [n = 1, ...rest] = shape;
+  return [product(rest), MOST_GROUPS, Math.ceil(n / MOST_GROUPS)];
 }
+
+/** Whether every WebGPU device takes as many threads along several axes. */
+export const fitsGrid = (shape: Shape): boolean =>
+  threadsOf(shape, "grid").every((threads, axis, { length }) =>
+    length === 1 ? true : threads <= (axis < 2 ? MOST_ALONG : MOST_GROUPS),
+  );
 
 /** The coordinates of the element of this thread. */
 export function threadCoordinates(e: Emitter, shape: Shape, layout: ThreadLayout): Coordinates {
-  const x = () => e.name("this.thread.x");
   if (product(shape) === 1) return shape.map(() => "0");
-  if (layout === "flat" || shape.length < 2) return unflatten(e, x(), shape);
-  const [n = 1, ...rest] = shape;
-  if (shape.length === 2) {
-    return [n === 1 ? "0" : e.name("this.thread.y"), rest[0] === 1 ? "0" : x()];
+  const along = (axis: string, lengths: Shape): Coordinates =>
+    product(lengths) === 1
+      ? lengths.map(() => "0")
+      : unflatten(e, e.name(`this.thread.${axis}`), lengths);
+  if (layout === "flat" || shape.length < 2) return along("x", shape);
+  const axes = axesOf(shape);
+  if (axes === undefined) {
+    const row = e.name(`this.thread.y + this.thread.z * ${MOST_GROUPS}`);
+    return [row, ...along("x", shape.slice(1))];
   }
-  if (n > MOST_LAYERS) {
-    const row = e.name(`this.thread.y + this.thread.z * ${MOST_LAYERS}`);
-    return [row, ...unflatten(e, x(), rest)];
-  }
-  const [c = 1, ...inner] = rest;
-  return [
-    n === 1 ? "0" : e.name("this.thread.z"),
-    c === 1 ? "0" : e.name("this.thread.y"),
-    ...unflatten(e, x(), inner),
-  ];
+  const [x = [], y = [], z = []] = axes;
+  return [...along("z", z), ...along("y", y), ...along("x", x)];
 }
 
 /** The coordinates in `shape` of an element's position. */

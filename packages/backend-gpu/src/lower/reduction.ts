@@ -3,7 +3,7 @@
 
 import { type Shape, sizeOf } from "@fewnorm/tensor";
 import type { Emitter } from "../kernel/emitter.ts";
-import { unflatten } from "../kernel/threads.ts";
+import { MOST_COUNTED, unflatten } from "../kernel/threads.ts";
 import type { Coordinates, Lowered, Operand } from "../lowered.ts";
 import { loop, spread } from "./lowering.ts";
 
@@ -126,8 +126,9 @@ function placesOf(over: Shape, axes: readonly number[]) {
   // What threads side by side read side by side.
   let split = reduced.length;
   while (split > 0 && reduced[split - 1] === over.length - 1 - (reduced.length - split)) split--;
-  const [outer, inner] = [reduced.slice(0, split), reduced.slice(split)];
   const sizes = (list: readonly number[]): Shape => list.map((axis) => over[axis] as number);
+  while (sizeOf(sizes(reduced.slice(split))) > MOST_COUNTED) split++;
+  const [outer, inner] = [reduced.slice(0, split), reduced.slice(split)];
   return {
     kept: sizes(kept),
     blocks: sizeOf(sizes(outer)),

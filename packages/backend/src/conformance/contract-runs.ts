@@ -57,6 +57,29 @@ export const runContract: readonly ContractCase[] = [
     },
   },
   {
+    name: "feeds are the caller's to change once they are given",
+    async check(t, backend) {
+      const graph = trace((builder) => {
+        const x = builder.input("x", [3]);
+        builder.output("x", x);
+        builder.output("twice", multiply(x, 2));
+        builder.state("w", [3]);
+        builder.update("w", x);
+      });
+      const state = await backend.createState([{ name: "w", shape: [3] }]);
+      const executable = await backend.compile(graph, state);
+      for (const what of ["the first run", "the second run"]) {
+        const x = Float32Array.from(countTo(3));
+        const running = executable.run({ x });
+        x.fill(100);
+        const fetches = await running;
+        equalValues(t, fetches.x as NdArray<Values>, [1, 2, 3], `${what}: as a result`);
+        equalValues(t, fetches.twice as NdArray<Values>, [2, 4, 6], `${what}: as an operand`);
+        equalValues(t, await state.read("w"), [1, 2, 3], `${what}: as a state`);
+      }
+    },
+  },
+  {
     name: "names may be those of every object's own",
     async check(t, backend) {
       const names = ["__proto__", "constructor", "toString"];
