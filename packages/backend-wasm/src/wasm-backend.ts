@@ -12,7 +12,7 @@ import { checkOptions } from "@fewnorm/tensor";
 import { loadEngine } from "./engine/binary.ts";
 import { HEAP_BASE, MAX_THREADS } from "./engine/control.ts";
 import { createHeap } from "./engine/heap.ts";
-import { canShareMemory, coreCount } from "./engine/platform.ts";
+import { canShareMemory, coreCount, mayBlock } from "./engine/platform.ts";
 import { createPool } from "./engine/pool.ts";
 import type { Simd } from "./engine/simd.ts";
 import { createExecutable, type EngineContext } from "./executable.ts";
@@ -20,7 +20,10 @@ import { createEngineState, type EngineState } from "./state.ts";
 
 /** Options of {@link createWasmBackend}. */
 export interface WasmBackendOptions {
-  /** Threads that share the work, this one included in Node and in workers. Default: the number of cores. */
+  /**
+   * Threads that share the work. Default: the number of cores. The caller is one of them, and waits, in Node and in workers;
+   * called by a page's main thread, all are workers, unless memory cannot be shared.
+   */
   readonly threads?: number;
   /**
    * Default "auto": "wide" (vectors of 8 floats) in Node 24 and 26 on x64 with AVX2, else "relaxed" (fused multiply-add)
@@ -35,7 +38,8 @@ const MAX_TENSOR_BYTES = 2 ** 31 - 1;
 /**
  * The CPU engine: WebAssembly SIMD on all cores. A run with one number of threads is bit-identical every time;
  * different numbers of threads agree up to the rounding of sums over the batch. Without shared memory (pages
- * that are not cross-origin isolated) it runs on one thread.
+ * that are not cross-origin isolated) it runs on the calling thread, which is blocked for a run: on such a page, call it in
+ * a worker.
  * @throws RangeError for an impossible number of threads or an unknown `simd`, Error without WebAssembly SIMD.
  */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
@@ -46,8 +50,10 @@ export async function createWasmBackend(options: WasmBackendOptions = {}): Promi
       `createWasmBackend: threads is ${wanted}; it must be a whole number from 1 to ${MAX_THREADS}`,
     );
   }
-  const threads = canShareMemory() ? wanted : 1;
-  const binary = await loadEngine(options.simd ?? "auto", threads > 1);
+  const shares = canShareMemory();
+  const threads = shares ? wanted : 1;
+  // A page's main thread does not compute where a worker can.
+  const binary = await loadEngine(options.simd ?? "auto", shares && (threads > 1 || !mayBlock));
   const heap = createHeap(HEAP_BASE, binary.shared);
   const pool = await createPool(binary, heap.memory, threads);
   const queue = createQueue();

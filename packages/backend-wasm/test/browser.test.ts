@@ -30,6 +30,7 @@ test("in a page and in a worker, isolated or not", { skip }, async (t) => {
             outcome.description.includes(`${real} ${real === 1 ? "thread" : "threads"}`),
             `${where}: ${outcome.description}`,
           );
+          t.equal(outcome.staysFree, place === "page" && isolated, `${where}: who computes`);
           t.deepEqual(outcome.again, outcome.results, `${where}: the same each time`);
           for (const [name, { data }] of Object.entries(expected.results)) {
             const values = outcome.results[name] ?? [];

@@ -1,5 +1,7 @@
 // What the tests call in a browser, in the page itself or in a worker of it; browser.ts bundles it and opens it.
 
+import { createWasmBackend } from "@fewnorm/backend-wasm";
+import { add, trace } from "@fewnorm/tensor";
 import { runStep } from "./training-step.ts";
 
 /** Where the step is called: a page's main thread must not wait, a worker may. */
@@ -9,6 +11,8 @@ export type Place = "page" | "worker";
 export interface Outcome {
   readonly description: string;
   readonly isolated: boolean;
+  /** Whether the calling thread does anything else while it runs. */
+  readonly staysFree: boolean;
   /** Results by name, of the first run and of the second. */
   readonly results: Readonly<Record<string, readonly number[]>>;
   readonly again: Readonly<Record<string, readonly number[]>>;
@@ -39,7 +43,24 @@ async function here(threads: number): Promise<Outcome> {
   const plain = (fetches: typeof results) =>
     Object.fromEntries(Object.entries(fetches).map(([name, { data }]) => [name, [...data]]));
   const { crossOriginIsolated: isolated } = scope;
-  return { description, isolated, results: plain(results), again: plain(again) };
+  const staysFree = await isFreeWhile(threads);
+  return { description, isolated, staysFree, results: plain(results), again: plain(again) };
+}
+
+async function isFreeWhile(threads: number): Promise<boolean> {
+  const backend = await createWasmBackend({ threads });
+  const graph = trace((builder) => builder.output("y", add(builder.input("x", [4]), 1)));
+  const executable = await backend.compile(graph);
+  let done = false;
+  const running = executable.run({ x: [1, 2, 3, 4] }).then(() => {
+    done = true;
+  });
+  // A run on this thread is over without a turn of the event loop, in which workers' messages come.
+  for (let i = 0; i < 100; i++) await undefined;
+  const wasFree = !done;
+  await running;
+  await backend.dispose();
+  return wasFree;
 }
 
 function inWorker(threads: number): Promise<Outcome> {

@@ -35,7 +35,7 @@ export async function loadStrategy(specifier: string, folder: string): Promise<S
   }
   const found = problems.length === 0 ? "" : ` (${problems.slice(0, 3).join("; ")})`;
   throw usageError(
-    `--strategy ${specifier} exports no strategy${found}; export one, as in: export const strategy = mine({ images: 4 })`,
+    `--strategy ${specifier} exports no strategy${found}; export one, as in: export const strategy = mySampling({ images: 4 })`,
   );
 }
 

@@ -1,5 +1,5 @@
 // Threads that run plans together. In Node and in a page's worker the caller is one of them; when a page itself calls,
-// which must not be blocked, all are workers.
+// which must not be blocked, all are workers, where these can share memory.
 
 import type { EngineBinary } from "./binary.ts";
 import { instantiate, JOB, MEETING, poison, type WorkerStart } from "./control.ts";
@@ -19,7 +19,7 @@ export async function createPool(
   memory: WebAssembly.Memory,
   threads: number,
 ): Promise<Pool> {
-  const takesPart = mayBlock || threads === 1;
+  const takesPart = mayBlock || !binary.shared;
   const engine = takesPart ? await instantiate(binary.module, memory) : undefined;
   const workers: Handle[] = [];
   const terminate = () => Promise.all(workers.map((worker) => worker.terminate()));
