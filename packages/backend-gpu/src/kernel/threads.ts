@@ -50,8 +50,8 @@ export function threadsOf(shape: Shape, layout: ThreadLayout): number[] {
 
 /** Whether every WebGPU device takes as many threads along several axes. */
 export const fitsGrid = (shape: Shape): boolean =>
-  threadsOf(shape, "grid").every((threads, axis, { length }) =>
-    length === 1 ? true : threads <= (axis < 2 ? MOST_ALONG : MOST_GROUPS),
+  threadsOf(shape, "grid").every(
+    (threads, axis, all) => all.length === 1 || threads <= (axis < 2 ? MOST_ALONG : MOST_GROUPS),
   );
 
 /** The coordinates of the element of this thread. */
