@@ -7,7 +7,7 @@ import { exportOnnx } from "@fewnorm/onnx";
 import { parseModel, parseNorm } from "@fewnorm/presets";
 import type { Safetensors } from "@fewnorm/safetensors";
 import { openSafetensorsFile } from "@fewnorm/safetensors/node";
-import { hasAverages, readStateDict } from "@fewnorm/train";
+import { hasAverages, readStateDict, traceEvaluation } from "@fewnorm/train";
 import { replaceFile, weightsFile } from "@fewnorm/train/node";
 import { type Arguments, parseArguments } from "./arguments.ts";
 
@@ -62,7 +62,28 @@ function modelOf(given: Arguments, { metadata }: Safetensors) {
   const classes = given.classes ?? own(whole(1), "classes", "--classes");
   const inputShape =
     given.shape ?? own(shape("CxHxW"), "inputShape", "--shape", ", such as 3x32x32");
-  return { model: parseModel(model)({ norm: parseNorm(norm), classes, inputShape }), norm };
+  const build = (named: string) =>
+    parseModel(model)({ norm: parseNorm(named), classes, inputShape });
+  const evaluated = (named: string) =>
+    JSON.stringify(traceEvaluation(build(named), { batch: 1 }).graph);
+  const said = metadata.get("norm") ?? norm;
+  // Weights may fit a norm that computes something else of them.
+  if (said !== norm && isNorm(said) && evaluated(said) !== evaluated(norm)) {
+    throw usageError(
+      `${given.init} says that its norm is ${said}, and --norm ${norm} computes something else; leave --norm out`,
+    );
+  }
+  return { model: build(norm), norm };
+}
+
+/** Whether it is a name of ours: metadata may be of other tools. */
+function isNorm(text: string): boolean {
+  try {
+    parseNorm(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function missing({ init }: Arguments, option: string): never {

@@ -120,6 +120,22 @@ test("a file of PyTorch is described by options", async (t) => {
   });
 });
 
+test("a norm that computes something else than the file's own is refused", async (t) => {
+  await inFolder(async (folder) => {
+    const [init, onnx] = [join(folder, "a.safetensors"), join(folder, "a.onnx")];
+    const metadata = { model: "resnet20", norm: "bn", classes: "3", inputShape: "1x8x8" };
+    await writeSafetensors(init, states, { metadata });
+    const files = ["--init", init, "--onnx", onnx];
+    for (const norm of ["bn", "bs:4", "vdn:2@detached", "frozen"]) {
+      const { code, stderr } = await command(...files, "--norm", norm);
+      t.equal(code, 0, `${norm}: ${stderr}`);
+    }
+    const { code, stderr } = await command(...files, "--norm", "ws+bn");
+    t.equal(code, 2);
+    t.match(stderr, /says that its norm is bn, and --norm ws\+bn computes something else; leave/);
+  });
+});
+
 test("what a file says of itself may be of other tools", async (t) => {
   await inFolder(async (folder) => {
     const [init, onnx] = [join(folder, "a.safetensors"), join(folder, "a.onnx")];

@@ -76,7 +76,7 @@ const readers: Readonly<Record<string, Read>> = {
   batch: whenWhole(1, 1024, (batch) => ({ batch })),
   lr(text) {
     const learningRate = /^[\d.]+(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
-    return learningRate > 0 && learningRate <= 10 ? { learningRate } : undefined;
+    return learningRate >= 0.0001 && learningRate <= 10 ? { learningRate } : undefined;
   },
   seed: whenWhole(0, Number.MAX_SAFE_INTEGER, (seed) => ({ seed })),
   engine: (text) => (text === "wasm" || text === "webgpu" ? { engine: text } : undefined),

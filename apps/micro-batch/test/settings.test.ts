@@ -10,7 +10,7 @@ const settingses: fc.Arbitrary<Settings> = fc
     ),
     micro: fc.integer({ min: 1, max: 8 }),
     parts: fc.integer({ min: 1, max: 16 }),
-    learningRate: fc.double({ min: 1e-6, max: 10, noNaN: true }),
+    learningRate: fc.double({ min: 1e-4, max: 10, noNaN: true }),
     seed: fc.maxSafeNat(),
     engine: fc.constantFrom("wasm" as const, "webgpu" as const),
     threads: fc.integer({ min: 0, max: 16 }),

@@ -1,6 +1,6 @@
 // The data set that ships with this package: a balanced subset of Fashion-MNIST, see assets/README.md.
 import type { Dataset } from "./dataset.ts";
-import { gunzip, isGzip, readBytes } from "./files.ts";
+import { damagedGzip, gunzip, isGzip, readBytes } from "./files.ts";
 import { fashionMnistClasses, mnistFromBytes } from "./mnist.ts";
 import { isNode } from "./node.ts";
 
@@ -35,7 +35,9 @@ async function readAsset(url: URL): Promise<Uint8Array> {
     const bytes = await readBytes(who, url);
     return gunzip(who, url.pathname, bytes);
   }
-  const response = await fetch(url);
+  const response = await fetch(url).catch((error: Error) => {
+    throw new Error(`${who}: ${url} cannot be had (${error.message}); try again`, { cause: error });
+  });
   if (!response.ok) {
     throw new Error(
       `${who}: ${url} answers ${response.status}; serve the assets folder of @fewnorm/data there`,
@@ -45,5 +47,9 @@ async function readAsset(url: URL): Promise<Uint8Array> {
   // Some servers declare .gz files as compressed transfers: then they arrive unpacked.
   if (!isGzip(bytes)) return bytes;
   const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(unpacked).arrayBuffer());
+  try {
+    return new Uint8Array(await new Response(unpacked).arrayBuffer());
+  } catch (error) {
+    throw damagedGzip(who, url.pathname, error);
+  }
 }

@@ -80,12 +80,19 @@ const views: ReadonlySet<Primitive> = new Set([
   "joinRows",
 ]);
 
+/** Elements that are read and written. Of what is larger than a part, no more than the part is touched. */
+function movedBy({ op, shape }: Node, operands: readonly Shape[]): number {
+  if (op === "crop" || op === "slice") return 2 * sizeOf(shape);
+  if (op === "addCrop" || op === "addRows") return 3 * sizeOf(operands[1] ?? []);
+  return [...operands, shape].reduce((size, one) => size + sizeOf(one), 0);
+}
+
 /** The cost of one node of a graph. */
 export function nodeCost(graph: Pick<Graph, "nodes">, node: Node): Cost {
   const operands = node.inputs.map((id) => (graph.nodes[id] as Node).shape);
   const rule = flopsRules[node.op] as FlopsRule<Primitive>;
   const flops = rule(node as NodeOf<Primitive>, operands);
-  const moved = [...operands, node.shape].reduce((size, shape) => size + sizeOf(shape), 0);
+  const moved = movedBy(node, operands);
   return { flops, bytes: views.has(node.op) ? 0 : 4 * moved };
 }
 

@@ -52,10 +52,13 @@ function spawnChild(parameters, timeout) {
     child.stdout.on("data", (chunk) => chunks.push(chunk));
     child.stderr.on("data", (chunk) => chunks.push(chunk));
     let timedOut = false;
-    const timer = setTimeout(() => {
-      timedOut = true;
-      child.kill("SIGKILL");
-    }, timeout * 1000);
+    const timer = setTimeout(
+      () => {
+        timedOut = true;
+        child.kill("SIGKILL");
+      },
+      Math.min(1000 * timeout, 2 ** 31 - 1),
+    ); // timers count in 31 bits
     const stop = () => child.kill("SIGKILL");
     process.once("exit", stop);
     child.on("error", reject);

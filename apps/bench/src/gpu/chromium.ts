@@ -51,8 +51,20 @@ export async function openChromium(): Promise<Chromium> {
   await build({ ...shared, build: { outDir: folder, emptyOutDir: true } });
   const server = await preview({ ...shared, build: { outDir: folder } });
 
+  async function stopServing(): Promise<void> {
+    await new Promise((resolve) => server.httpServer.close(resolve));
+    await rm(folder, { recursive: true });
+  }
+
   async function start(args: readonly string[]) {
-    const browser = await chromium.launch({ executablePath, args: [...args] });
+    // Ctrl-C is the bench's: it ends the measurement first.
+    const signals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false };
+    const options = { executablePath, args: [...args], ...signals };
+    const browser = await chromium.launch(options).catch(async (error) => {
+      // The process would wait for the server's end.
+      await stopServing();
+      throw error;
+    });
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
     await page.goto(server.resolvedUrls?.local[0] as string);
@@ -85,7 +97,10 @@ export async function openChromium(): Promise<Chromium> {
       };
       say = status;
       const abort = () => {
-        void page.evaluate(() => (globalThis as unknown as Host).fewnormBench.abort());
+        page
+          .evaluate(() => (globalThis as unknown as Host).fewnormBench.abort())
+          // The measurement itself says that the page is gone.
+          .catch(() => {});
       };
       signal.addEventListener("abort", abort);
       let over = false;
@@ -114,8 +129,7 @@ export async function openChromium(): Promise<Chromium> {
     },
     async close() {
       await browser.close();
-      await new Promise((resolve) => server.httpServer.close(resolve));
-      await rm(folder, { recursive: true });
+      await stopServing();
     },
   };
 }

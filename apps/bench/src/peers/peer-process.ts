@@ -3,6 +3,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** A network's training step or inference, or a normalization alone, forward and backward. */
 export type Work = "training" | "inference" | "layer";
@@ -108,7 +109,8 @@ function readLines(child: ChildProcessWithoutNullStreams, patience: number) {
     async read(): Promise<Record<string, unknown>> {
       const { value, done } = await within(patience, lines.next());
       if (done) {
-        await ended;
+        // Its output may be closed, and it, or a process of its own, still there.
+        await Promise.race([ended, sleep(1000, undefined, { ref: false })]);
         throw (
           failure ?? new Error(`it ended (${reasonIn(complaint) ?? `status ${child.exitCode}`})`)
         );
@@ -120,13 +122,19 @@ function readLines(child: ChildProcessWithoutNullStreams, patience: number) {
   };
 }
 
+/** Timers count milliseconds in 31 bits. */
+const LONGEST = 2 ** 31 - 1;
+
 /** @throws Error when `answer` takes longer than so many seconds. */
 async function within<T>(patience: number, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`it has not answered for ${patience} s; --patience allows more`));
-    }, 1000 * patience);
+    timer = setTimeout(
+      () => {
+        reject(new Error(`it has not answered for ${patience} s; --patience allows more`));
+      },
+      Math.min(1000 * patience, LONGEST),
+    );
   });
   try {
     return await Promise.race([answer, late]);

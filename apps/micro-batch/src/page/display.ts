@@ -37,8 +37,8 @@ export function createDisplay(): Display {
   let parts = partsFor(methods);
   let strip: Strip | undefined;
   let drawing = false;
-  /** Changes of tables, each of which takes a frame: its layout is most of the work. */
-  const changes: (() => void)[] = [];
+  /** Changes of tables, each of which takes a frame: its layout is most of the work. A newer one replaces one that waits. */
+  const changes = new Map<string, () => void>();
 
   function plotIn(id: string, options: PlotOptions): Plot {
     const host = byId(id);
@@ -50,14 +50,17 @@ export function createDisplay(): Display {
     return plot;
   }
 
-  function change(what: () => void): void {
-    changes.push(what);
-    if (changes.length === 1) requestAnimationFrame(changeNext);
+  function change(of: string, what: () => void): void {
+    changes.set(of, what);
+    if (changes.size === 1) requestAnimationFrame(changeNext);
   }
 
   function changeNext(): void {
-    changes.shift()?.();
-    if (changes.length > 0) requestAnimationFrame(changeNext);
+    const [first] = changes;
+    if (first === undefined) return;
+    first[1]();
+    changes.delete(first[0]);
+    if (changes.size > 0) requestAnimationFrame(changeNext);
   }
 
   function draw(): void {
@@ -80,10 +83,13 @@ export function createDisplay(): Display {
     const { standings, mismatch, curves } = parts;
     standings.see(event);
     curves[event.method]?.see(event);
-    if (event.type === "ready") change(() => mismatch.begin(event.method, event.layers));
+    const { method } = event;
+    if (event.type === "ready") {
+      change(`layers of ${method}`, () => mismatch.begin(method, event.layers));
+    }
     if (event.type === "test") {
-      change(() => mismatch.show(event.method, event.mismatch));
-      change(() => strip?.show(event.method, event.predictions));
+      change(`mismatch of ${method}`, () => mismatch.show(method, event.mismatch));
+      change(`predictions of ${method}`, () => strip?.show(method, event.predictions));
     }
   }
 
@@ -92,14 +98,14 @@ export function createDisplay(): Display {
       methods = names;
       parts = partsFor(names);
       strip = undefined;
-      changes.length = 0;
+      changes.clear();
       draw();
     },
     images(shown) {
-      change(() => {
+      change("images", () => {
         strip = createStrip(methods, shown);
       });
-      change(() => strip?.draw());
+      change("strip", () => strip?.draw());
     },
     see(events) {
       for (const event of events) see(event);

@@ -16,6 +16,7 @@ const STEP_MS = 17;
 const [pauseButton, notice] = [byId<HTMLButtonElement>("pause"), byId("notice")];
 const display = createDisplay();
 const controls = createControls((settings) => {
+  setText(notice, "");
   begin(settings);
   setTimeout(() => history.replaceState(null, "", hashOf(settings)), STEP_MS);
 });
@@ -123,7 +124,11 @@ pauseButton.addEventListener("click", () => {
   paused = !paused;
   follow();
 });
-byId("restart").addEventListener("click", () => begin(settings));
+byId("restart").addEventListener("click", () => {
+  // A field may hold what cannot be.
+  controls.show(settings);
+  begin(settings);
+});
 byId("copy").addEventListener("click", async () => {
   const link = `${location.href.split("#")[0]}${hashOf(settings)}`;
   try {

@@ -64,7 +64,9 @@ export function createPlot(host: HTMLElement, options: PlotOptions): Plot {
     }
     for (const x of ticks(spanX, width < 400 ? 3 : 6)) {
       nodes.push(line(across(x), bottom, across(x), bottom + 4));
-      nodes.push(text(across(x), bottom + 16, grouped(x), "middle"));
+      // Long numbers at the right end would be cut off.
+      const anchor = across(x) > right - 20 ? "end" : "middle";
+      nodes.push(text(across(x), bottom + 16, grouped(x), anchor));
     }
     const unit = axis === "images" ? "training images" : "seconds of each method's own steps";
     nodes.push(text((margin.left + right) / 2, height - 4, unit, "middle"));
