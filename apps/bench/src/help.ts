@@ -62,7 +62,7 @@ ${formatNorms()}
 
 How it measures: what is compared runs in turns, in rounds of a random order, after warming up. Ratios
 are medians over the rounds of the ratios within a round; in brackets are 95% intervals (bootstrap of the
-median). Other work on the machine widens them.
+median), or how many rounds there were, if fewer than six. Other work on the machine widens them.
 
 Ctrl-C ends it and shows what has been measured so far; a second one ends at once.
 

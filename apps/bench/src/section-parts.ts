@@ -1,7 +1,7 @@
 // What the suites make of samples for their sections.
 
 import type { Series } from "./interleave.ts";
-import type { Estimate } from "./statistics.ts";
+import { type Estimate, isSure } from "./statistics.ts";
 import type { Result, SectionSeries } from "./suite.ts";
 
 /** An estimate as the table's number, in a list; none where nothing was measured. */
@@ -12,7 +12,8 @@ export const resultsOf = (
 ): Result[] => {
   if (estimate === undefined) return [];
   const { median, low, high } = estimate;
-  return [{ case: name, quantity, value: median, low, high }];
+  const interval = isSure(estimate) ? { low, high } : {};
+  return [{ case: name, quantity, value: median, ...interval }];
 };
 
 /** Every sample, in milliseconds, of what `measure` names. */

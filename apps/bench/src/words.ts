@@ -1,6 +1,6 @@
 // Numbers as people read them, each with its interval.
 
-import type { Estimate } from "./statistics.ts";
+import { type Estimate, isSure } from "./statistics.ts";
 
 /** What stands where nothing was measured. */
 export const none = "–";
@@ -16,22 +16,30 @@ export const milliseconds = (estimate: Estimate | undefined): string =>
   estimate === undefined ? none : `${short(estimate.median)} ms`;
 
 /** `0.62 [0.60, 0.65]`. */
-export function ratio(estimate: Estimate | undefined): string {
-  if (estimate === undefined) return none;
-  const [value, low, high] = [estimate.median, estimate.low, estimate.high].map((x) =>
-    x.toFixed(x < 10 ? 3 : 1),
-  );
-  return `${value} [${low}, ${high}]`;
-}
+export const ratio = (estimate: Estimate | undefined): string =>
+  withInterval(estimate, (x) => x.toFixed(x < 10 ? 3 : 1));
 
 /** A share as percentage with a sign and its interval: `+3.1% [+2.0, +4.2]`. */
-export function percent(estimate: Estimate | undefined): string {
+export const percent = (estimate: Estimate | undefined): string =>
+  withInterval(
+    estimate,
+    (x) => {
+      const text = (100 * x).toFixed(1).replace(/^-(0\.0)$/, "$1");
+      return text.startsWith("-") ? text.replace("-", "−") : `+${text}`;
+    },
+    "%",
+  );
+
+/** The median with its interval, or with the number of samples where these are too few for one. */
+function withInterval(
+  estimate: Estimate | undefined,
+  show: (value: number) => string,
+  unit = "",
+): string {
   if (estimate === undefined) return none;
-  const [value, low, high] = [estimate.median, estimate.low, estimate.high].map((x) => {
-    const text = (100 * x).toFixed(1).replace(/^-(0\.0)$/, "$1");
-    return text.startsWith("-") ? text.replace("-", "−") : `+${text}`;
-  });
-  return `${value}% [${low}, ${high}]`;
+  const { median, low, high, count } = estimate;
+  const interval = isSure(estimate) ? `[${show(low)}, ${show(high)}]` : `(of ${count})`;
+  return `${show(median)}${unit} ${interval}`;
 }
 
 /** `f` of an estimate, for a monotonic `f`. */

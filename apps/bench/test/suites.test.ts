@@ -56,7 +56,11 @@ test("bench step", (t) =>
     }
     t.notOk(quantities(record, "none").includes("tax"), "no number for what is not compared");
     const speeds = section?.results.filter(({ quantity }) => quantity === "images/s") ?? [];
-    t.ok(speeds.every(({ value, low = 0, high = 0 }) => low <= value && value <= high));
+    t.equal(speeds.length, 3);
+    t.ok(
+      speeds.every(({ value, low }) => value > 0 && low === undefined),
+      "three rounds are too few for an interval",
+    );
   }));
 
 test("bench with few images: default norms that the batch cannot have are left out, and named", (t) =>
@@ -133,6 +137,16 @@ test("bench accuracy", (t) =>
     t.equal(tested.length, 6, "by running statistics, and by those of each batch");
     t.ok(tested.every(({ value, low = 1, high = 0 }) => low <= value && value <= high));
   }));
+
+test("bench accuracy: a strategy that fails is no norm that diverges", async (t) => {
+  const strategy = fileURLToPath(
+    new URL("../../test/fixtures/failing-strategy.mjs", import.meta.url),
+  );
+  const given = ["accuracy", "--batch", "16", "--norms", "bn", "--strategy", strategy];
+  const { code, stderr } = await bench([...given, "--time", "2"]);
+  t.equal(code, 1);
+  t.match(stderr, /my mistake/);
+});
 
 test("bench profile", (t) =>
   inFolder(t, async (folder) => {

@@ -14,7 +14,9 @@ test("words: numbers with their intervals", (t) => {
   ]);
   t.equal(percent(estimate), "+3.1% [+0.0, +5.0]");
   t.equal(percent({ ...estimate, low: -0.021 }), "+3.1% [−2.1, +5.0]");
-  t.equal(ratio({ median: 1.2345, low: 0.9, high: 12.34, count: 5 }), "1.234 [0.900, 12.3]");
+  t.equal(ratio({ median: 1.2345, low: 0.9, high: 12.34, count: 6 }), "1.234 [0.900, 12.3]");
+  t.equal(ratio({ median: 1.2345, low: 0.9, high: 12.34, count: 5 }), "1.234 (of 5)");
+  t.equal(percent({ ...estimate, count: 3 }), "+3.1% (of 3)", "too few for an interval");
   t.equal(percent(undefined), "–", "what was not measured has no number");
   t.end();
 });

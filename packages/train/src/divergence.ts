@@ -9,7 +9,7 @@ export interface LastCheckpoint {
 }
 
 /**
- * The error that stops a training that has left the finite numbers.
+ * The error that stops a training that has left the finite numbers; its `code` is `ERR_DIVERGED`.
  * @param what such as `the loss is NaN`
  * @param step the step, counted from 1
  */
@@ -23,9 +23,10 @@ export function divergence(
     last === undefined
       ? "no checkpoint was saved"
       : `the last good checkpoint is ${last.where}, of step ${last.step}`;
-  return new Error(
+  const error = new Error(
     `train: ${what} at step ${step}, learning rate ${learningRate}; ${saved}; try a lower learning rate or a longer warm-up`,
   );
+  return Object.assign(error, { code: "ERR_DIVERGED" });
 }
 
 /** The name of the first tensor that holds NaN or Inf. */

@@ -22,7 +22,8 @@ import { turn } from "./turn.ts";
  * It runs while its events are iterated, as by `for await`, and only then. Leaving the loop ends it without a last
  * checkpoint; `signal` ends it with one.
  * @throws RangeError for options out of range, and for NaN or Inf in the values to begin with; Error for a
- *   checkpoint of another training, and when the loss or, at a checkpoint, any state is NaN or Inf.
+ *   checkpoint of another training, and, with the `code` ERR_DIVERGED, when the loss or, at a checkpoint or in the end, any
+ *   state is NaN or Inf.
  */
 export async function* train(
   trainer: Trainer,

@@ -59,8 +59,13 @@ function importProblems(member) {
     return imports.flatMap(({ specifier, typeOnly }) => {
       const at = `${member.folder}/${path}: imports "${specifier}"`;
       if (specifier.startsWith(".")) {
-        const leaves = posix.join(posix.dirname(path), specifier).startsWith("..");
-        return leaves ? [`${at}, which lies outside the package; import the package by name`] : [];
+        const target = posix.join(posix.dirname(path), specifier);
+        if (target.startsWith("..")) {
+          return [`${at}, which lies outside the package; import the package by name`];
+        }
+        // Published is src alone, beside what is built of it.
+        const isMissing = inSource && !member.manifest.private && !target.startsWith("src/");
+        return isMissing ? [`${at}, which is not published; move it to src`] : [];
       }
       if (isBuiltin(specifier)) return [];
       const name = packageOf(specifier);

@@ -145,6 +145,21 @@ test("a relative import stays in the package, and src does not import itself by 
   t.end();
 });
 
+test("what is published imports nothing that is not", (t) => {
+  const one = member(
+    "one",
+    {},
+    { "src/a.ts": ["../test/helper.ts"], "test/b.ts": ["./helper.ts"] },
+  );
+  const [problem, ...others] = findProblems([one]);
+  t.match(
+    problem ?? "",
+    /src\/a\.ts: imports "\.\.\/test\/helper\.ts", which is not published; move it/,
+  );
+  t.deepEqual(others, []);
+  t.end();
+});
+
 test("devDependencies do not close a cycle", (t) => {
   const low = member(
     "low",

@@ -67,7 +67,7 @@ export function describeComparison(key: Key, measured: Measured): Section {
         : `peers: ${subject} with ${norm}, ${work}, batch ${batch}`,
     caption: [
       `${wordsOf[work]} ${device === "gpu" ? "on a GPU" : `with ${threads} threads`}, each engine in its own process, from the same parameters; its results were compared first. Of each the fastest setting.`,
-      "fewnorm / it: how many times as fast; medians of the rounds' ratios, 95% intervals. Engines that are slow take part in a few rounds, with a batch of their own.",
+      "fewnorm / it: how many times as fast; medians of the rounds' ratios, 95% intervals. Engines that are slow take part in a few rounds, whose number stands where they are too few for an interval, with a batch of their own.",
       ...(device === "gpu" ? [onGpu[work]] : []),
       `first s: building the network and the first step, without the start of the program. Memory is the process's peak, its program and libraries included${device === "gpu" ? ", the GPU's own left out" : ""}.`,
       ...absentees.map(({ name, verdict, reason }) => `${name} ${remarks[verdict]}: ${reason}`),

@@ -189,6 +189,7 @@ async function advance(course: Course, batch: number): Promise<void> {
       await turn();
     }
   } catch (error) {
+    if ((error as { code?: unknown }).code !== "ERR_DIVERGED") throw error;
     // A norm that a training diverges with is a result, too.
     course.failure = (error as Error).message.replace(/^train: /, "");
   }
