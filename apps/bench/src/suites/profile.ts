@@ -146,7 +146,7 @@ function* describe(
     title: `${title}, by primitive`,
     head: ["primitive", ...columns],
     caption: [
-      `Medians of ${whole.length} rounds on images of ${settings.image}. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops.`,
+      `Medians of ${whole.length} rounds on images of ${settings.image}. Node by node a step takes ${short(total)} ms, as a whole ${short(median(whole))} ms: threads then wait for each other less often. Flops and bytes are those that a node needs; a faster algorithm may do with fewer flops. Nodes that are computed in passing, inside of others, add to the time of these and are not counted.`,
       `This machine's limits, measured now: ${short(limits.flopsPerMillisecond / 1e6)} GFLOP/s in a matrix product, ${short(limits.bytesPerMillisecond / 1e6)} GB/s through memory. "of limit" is the time that the nearer of the two would take, by the time taken: above 100% where an algorithm does with fewer flops, or data stay in the cache.`,
       ...leftOut,
     ],
