@@ -98,6 +98,7 @@ const isWhole = (content: unknown): content is Uint8Array | string =>
 /** Gives the old content a second name, so that there is no moment without a file under the first. */
 async function keepOld(path: string, keep: string): Promise<void> {
   const beside = besideOf(keep);
+  await removeLeftBehind(keep);
   try {
     await rm(beside, { force: true });
     await link(path, beside);

@@ -145,9 +145,12 @@ test("processes write beside a file each on its own, and what ended ones left is
     const other = (pid: number | undefined) => `${file}.${pid}.writing`;
     const [running, ended] = [other(process.ppid), other(spawnSync(process.execPath, ["-v"]).pid)];
     await writeFile(running, "half");
+    const kept = join(folder, "kept");
     await writeFile(ended, "half");
-    await replaceFile(file, "whole");
-    t.deepEqual((await readdir(folder)).toSorted(), ["file", basename(running)]);
+    await writeFile(ended.replace(file, kept), "half");
+    await replaceFile(file, "old");
+    await replaceFile(file, "whole", kept);
+    t.deepEqual((await readdir(folder)).toSorted(), ["file", basename(running), "kept"]);
   });
 });
 

@@ -51,8 +51,8 @@ export function createDisplay(): Display {
   }
 
   function change(of: string, what: () => void): void {
+    if (changes.size === 0) requestAnimationFrame(changeNext);
     changes.set(of, what);
-    if (changes.size === 1) requestAnimationFrame(changeNext);
   }
 
   function changeNext(): void {
