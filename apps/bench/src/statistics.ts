@@ -2,7 +2,7 @@
 
 import { type Key, randomBits } from "@fewnorm/tensor";
 
-/** A median with its confidence interval. */
+/** A median, or a ratio of medians, with its confidence interval. */
 export interface Estimate {
   readonly median: number;
   readonly low: number;
@@ -46,35 +46,46 @@ export function sortedQuantile(sorted: ArrayLike<number>, q: number): number {
 }
 
 /**
- * The median with its bootstrap interval: `resamples` times as many values are drawn from `values`, with
- * repetition, as there are; the interval holds the middle share `level` of their medians (percentile method,
- * Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979); undefined without values.
+ * What `statistic` says of `count` rounds, given by their numbers, with its bootstrap interval: `resamples` times as many
+ * rounds are drawn, with repetition, as there are; the interval holds the middle share `level` of what the statistic says of
+ * those (percentile method, Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979); undefined without rounds.
  */
+function estimate(
+  count: number,
+  statistic: (rounds: Uint32Array) => number,
+  { key, level = 0.95, resamples = 1000 }: EstimateOptions,
+): Estimate | undefined {
+  if (count === 0) return undefined;
+  const rounds = new Uint32Array(count).map((_, i) => i);
+  const whole = statistic(rounds);
+  const bits = randomBits(key, resamples * count);
+  const said = new Float64Array(resamples);
+  for (let r = 0; r < resamples; r++) {
+    for (let i = 0; i < count; i++) {
+      rounds[i] = Math.floor(((bits[r * count + i] as number) * count) / 2 ** 32);
+    }
+    said[r] = statistic(rounds);
+  }
+  said.sort();
+  const tail = (1 - level) / 2;
+  return {
+    median: whole,
+    low: sortedQuantile(said, tail),
+    high: sortedQuantile(said, 1 - tail),
+    count,
+  };
+}
+
+/** The median of those of `values` whose numbers are given. */
+const medianOf = (values: ArrayLike<number>, rounds: Uint32Array): number =>
+  sortedQuantile(Float64Array.from(rounds, (round) => values[round] as number).sort(), 0.5);
+
+/** The median with its bootstrap interval; undefined without values. */
 export function estimateMedian(
   values: ArrayLike<number>,
   options: EstimateOptions,
 ): Estimate | undefined {
-  const { key, level = 0.95, resamples = 1000 } = options;
-  const count = values.length;
-  if (count === 0) return undefined;
-  const bits = randomBits(key, resamples * count);
-  const medians = new Float64Array(resamples);
-  const drawn = new Float64Array(count);
-  for (let r = 0; r < resamples; r++) {
-    for (let i = 0; i < count; i++) {
-      const place = Math.floor(((bits[r * count + i] as number) * count) / 2 ** 32);
-      drawn[i] = values[place] as number;
-    }
-    medians[r] = sortedQuantile(drawn.sort(), 0.5);
-  }
-  medians.sort();
-  const tail = (1 - level) / 2;
-  return {
-    median: median(values),
-    low: sortedQuantile(medians, tail),
-    high: sortedQuantile(medians, 1 - tail),
-    count,
-  };
+  return estimate(values.length, (rounds) => medianOf(values, rounds), options);
 }
 
 /** a[i]/b[i] of the samples that have a partner. */
@@ -93,6 +104,24 @@ export function estimateRatio(
   options: EstimateOptions,
 ): Estimate | undefined {
   return estimateMedian(pairedRatios(a, b), options);
+}
+
+/**
+ * What `a` takes more than `base` as a part of what `b` takes more: (median of a[i]/base[i] − 1) / (median of b[i]/base[i] − 1),
+ * with its interval; undefined without three samples of a round.
+ */
+export function estimateExcess(
+  a: readonly number[],
+  b: readonly number[],
+  base: readonly number[],
+  options: EstimateOptions,
+): Estimate | undefined {
+  const [more, most] = [pairedRatios(a, base), pairedRatios(b, base)];
+  return estimate(
+    Math.min(more.length, most.length),
+    (rounds) => (medianOf(more, rounds) - 1) / (medianOf(most, rounds) - 1),
+    options,
+  );
 }
 
 /**

@@ -2,6 +2,7 @@ import { foldIn, key, normal } from "@fewnorm/tensor";
 import test from "tape";
 import {
   type Estimate,
+  estimateExcess,
   estimateMedian,
   estimateRatio,
   median,
@@ -82,6 +83,22 @@ test("estimateRatio: pairs by round", (t) => {
   const a = b.map((value) => 2 * value);
   t.deepEqual(estimateRatio(a, b, { key: key(5) }), { median: 2, low: 2, high: 2, count: 6 });
   t.equal(estimateRatio([], [1, 2], { key: key(5) }), undefined, "nothing measured, no number");
+  t.end();
+});
+
+test("estimateExcess: what one takes more as a part of what another takes more", (t) => {
+  // Rounds differ tenfold; a takes 2%, b 10% more than the base in each.
+  const base = [1, 10, 3, 7, 2, 5, 4];
+  const more = (share: number) => base.map((value) => (1 + share) * value);
+  const part = estimateExcess(more(0.02), more(0.1), base, { key: key(6) });
+  for (const value of [part?.median, part?.low, part?.high]) {
+    t.ok(Math.abs((value ?? 0) - 0.2) < 1e-12, `${value} is a fifth`);
+  }
+  // Of the median ratios, not the median of each round's: (1.02 − 1) / (1.1 − 1), where rounds say 0.1, 0.2 and 1.
+  const uneven = estimateExcess([1.01, 1.02, 1.05], [1.1, 1.1, 1.05], [1, 1, 1], { key: key(7) });
+  t.ok(Math.abs((uneven?.median ?? 0) - 0.2) < 1e-12, `${uneven?.median}`);
+  t.ok((uneven?.low ?? 1) < 0.2 && (uneven?.high ?? 0) > 0.2, "an interval around it");
+  t.equal(estimateExcess([], [1], [1], { key: key(6) }), undefined, "nothing measured, no number");
   t.end();
 });
 

@@ -20,19 +20,21 @@ export function allModes(
     norms.delete("none");
     for (const norm of norms) {
       const tax = value(step, norm, "tax");
-      const part = value(step, norm, "tax / bn's tax");
+      const part = step.results.find(
+        (result) => result.case === norm && result.quantity === "tax / bn's tax",
+      );
       const saved = value(step, norm, "saved against bn");
       const alone = value(layer, norm, "forward+backward / bn");
       rows.push([
         `${nameOf(mode)}${mode.emulated ? " (EMULATION)" : ""}`,
         norm,
         asPercent(tax),
-        part?.toFixed(2) ?? none,
+        part?.value.toFixed(2) ?? none,
         asPercent(saved),
         alone?.toFixed(2) ?? none,
       ]);
       if (part !== undefined) {
-        results.push({ case: `${nameOf(mode)} ${norm}`, quantity: "tax / bn's tax", value: part });
+        results.push({ ...part, case: `${nameOf(mode)} ${norm}` });
       }
     }
   }

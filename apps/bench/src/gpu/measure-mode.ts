@@ -1,11 +1,14 @@
 // The suites `norm` and `step` on one mode of gpu.js, in Node or in a page.
 
 import { createGpuBackend, type GpuBackend, type GpuExecutable } from "@fewnorm/backend-gpu";
+import type { Key } from "@fewnorm/tensor";
 import type { LayerShape } from "../options.ts";
+import { resultsOf } from "../section-parts.ts";
+import { estimateExcess, estimateRatio } from "../statistics.ts";
 import type { Section, SuiteContext } from "../suite.ts";
 import { norm } from "../suites/norm.ts";
 import { step } from "../suites/step.ts";
-import { none } from "../words.ts";
+import { none, ratio } from "../words.ts";
 
 /** What a mode is, and where. */
 export interface ModeName {
@@ -62,7 +65,7 @@ export async function* measureMode(context: SuiteContext, name: ModeName): Async
       yield marked(section, name, backend, watched.kinds());
     }
     for await (const section of step.run(shared)) {
-      yield marked(withTaxes(section), name, backend, watched.kinds());
+      yield marked(withTaxes(section, context.key), name, backend, watched.kinds());
     }
   } finally {
     await backend.dispose();
@@ -116,18 +119,24 @@ function marked(section: Section, name: ModeName, backend: GpuBackend, kinds: st
   };
 }
 
-/** Says each norm's tax as a part of full BN's. */
-function withTaxes(section: Section): Section {
-  const taxes = section.results.filter(({ quantity }) => quantity === "tax");
-  const full = taxes.find((one) => one.case === "bn")?.value;
-  if (full === undefined || full <= 0) return section;
-  const parts = taxes
-    .filter((one) => one.case !== "bn")
-    .map((one) => ({ case: one.case, quantity: "tax / bn's tax", value: one.value / full }));
-  const said = parts.map((one) => `${one.case} ${one.value.toFixed(2)}`).join(", ");
+/** Says each norm's tax as a part of full BN's, where that is above zero for sure. */
+function withTaxes(section: Section, key: Key): Section {
+  const samplesOf = (name: string) =>
+    section.series.find((one) => one.case === name)?.samples ?? [];
+  const [full, base] = [samplesOf("bn"), samplesOf("none")];
+  const bn = estimateRatio(full, base, { key });
+  if (bn === undefined || bn.low <= 1) return section;
+  const parts = section.series
+    .map((one) => one.case)
+    .filter((name) => name !== "bn" && name !== "none")
+    .map((name) => ({ name, part: estimateExcess(samplesOf(name), full, base, { key }) }));
+  const said = parts.map(({ name, part }) => `${name} ${ratio(part)}`).join(", ");
   return {
     ...section,
     caption: [...section.caption, `The tax as a part of bn's: ${said}.`],
-    results: [...section.results, ...parts],
+    results: [
+      ...section.results,
+      ...parts.flatMap(({ name, part }) => resultsOf(name, "tax / bn's tax", part)),
+    ],
   };
 }
