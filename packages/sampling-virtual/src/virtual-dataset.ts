@@ -6,7 +6,7 @@ import {
   tooFewValues,
   valueCount,
 } from "@fewnorm/sampling";
-import { checkCount, checkOptions, key as keyOf, normal } from "@fewnorm/tensor";
+import { checkCount, checkOptions, type Key, key as keyOf, normal } from "@fewnorm/tensor";
 
 /** Options of {@link virtualDataset}. */
 export interface VirtualDatasetOptions {
@@ -35,6 +35,8 @@ export function virtualDataset(options: VirtualDatasetOptions): Strategy {
   const images = checkCount("virtualDataset", "images", options.images);
   const keptKey = options.kept ? keyOf(options.seed ?? 0) : undefined;
   const name = options.kept ? `vdn:${images}:kept` : `vdn:${images}`;
+  const draw = (key: Key, count: number) => new Float32Array(normal(key, count));
+  let kept: Float32Array | undefined;
   return {
     name,
     virtualRows: images,
@@ -49,8 +51,12 @@ export function virtualDataset(options: VirtualDatasetOptions): Strategy {
       return extent;
     },
     origin: () => ({ row: 0, top: 0, left: 0 }),
-    virtualInput: ({ rows, channels, height, width }, key) =>
-      Float32Array.from(normal(keptKey ?? key, rows * channels * height * width)),
+    virtualInput({ rows, channels, height, width }, key) {
+      const count = rows * channels * height * width;
+      if (keptKey === undefined) return draw(key, count);
+      if (kept?.length !== count) kept = draw(keptKey, count);
+      return kept.slice();
+    },
   };
 }
 

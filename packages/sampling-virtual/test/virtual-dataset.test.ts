@@ -33,6 +33,20 @@ test("virtualDataset: kept images follow their seed", (t) => {
   t.end();
 });
 
+test("virtualDataset: kept images stay, whatever becomes of what was given", (t) => {
+  const { virtualInput } = virtualDataset({ images: 2, kept: true });
+  const draw = (side: number) =>
+    virtualInput?.({ rows: 2, channels: 1, height: side, width: side }, key(side)) ??
+    new Float32Array();
+  const first = draw(4);
+  const copy = first.slice();
+  first.fill(0);
+  t.deepEqual(draw(4), copy, "a caller that writes on them changes its own");
+  t.deepEqual(draw(3), copy.slice(0, 18), "another size is drawn anew");
+  t.deepEqual(draw(4), copy);
+  t.end();
+});
+
 test("virtualDataset: says what is wrong with the sizes", (t) => {
   for (const images of [0, -4, 2.5, Number.NaN]) {
     t.throws(
