@@ -28,8 +28,9 @@ export class Geometry {
   scratchBytes: i32; // of one thread
 }
 
+/** The arguments of `convolve`. */
 @unmanaged
-class Convolve extends Geometry {
+export class Convolve extends Geometry {
   x: usize;
   xMap: usize;
   weights: usize; // packed

@@ -19,7 +19,7 @@ const NB: f64 = 1.0 / (2.0 * 2.25 * (2.25 - 0.390625));
 /** c − a·b. */
 // @ts-ignore: decorator
 @inline
-export function nmadd(a: v128, b: v128, c: v128): v128 {
+function nmadd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return v128.relaxed_nmadd<f32>(a, b, c);
   return f32x4.sub(c, f32x4.mul(a, b));
 }

@@ -3,7 +3,7 @@
 // [tiles][C]·[C][O], and transforms the products into outputs, so that both stay in its cache.
 
 import { madd, mapFirst, masked, ONES, rowOf, share, turned, turnOf, ZEROS } from "./common";
-import { Geometry } from "./convolve";
+import { Convolve, Geometry } from "./convolve";
 import { zero } from "./padding";
 import { awaitChunks, claim, finish, offer } from "./sync";
 import { put, second, WIDE } from "./width";
@@ -12,17 +12,7 @@ import { output0, output1, output2, output3, transformInput } from "./winograd-t
 
 /** The arguments of `convolve`; `band` counts strips, the weights are those of `packWinograd`. */
 @unmanaged
-class WinogradConvolve extends Geometry {
-  x: usize;
-  xMap: usize;
-  weights: usize; // packed
-  scale: usize;
-  bias: usize;
-  residual: usize;
-  residualMap: usize;
-  out: usize;
-  outMap: usize;
-  relu: i32;
+class WinogradConvolve extends Convolve {
   mask: usize; // results are kept where this is positive, may be 0
   maskMap: usize;
 }

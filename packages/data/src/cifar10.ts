@@ -16,7 +16,7 @@ export const cifar10DataFiles = [1, 2, 3, 4, 5]
   .map((number) => `data_batch_${number}.bin`)
   .concat("test_batch.bin");
 /** Name of the file with the names of the classes, one a line. */
-export const cifar10ClassFile = "batches.meta.txt";
+const cifar10ClassFile = "batches.meta.txt";
 /** Name of the folder inside the official archive. */
 export const cifar10Folder = "cifar-10-batches-bin";
 /** Name of the official archive. */
