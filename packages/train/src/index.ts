@@ -30,8 +30,21 @@ export { type Scores, scoreLogits } from "./scores.ts";
 export * from "./sgd.ts";
 export * from "./state-dict.ts";
 export * from "./steps-per-epoch.ts";
-export * from "./trace.ts";
+export {
+  type Traced,
+  type TraceEvaluationOptions,
+  type TraceTrainingOptions,
+  traceEvaluation,
+  traceGradients,
+  traceTraining,
+} from "./trace.ts";
 export * from "./trace-micro.ts";
 export * from "./train.ts";
 export type { TrainOptions } from "./train-options.ts";
-export * from "./trainer.ts";
+export {
+  createTrainer,
+  type HostTensor,
+  type StepFeeds,
+  type Trainer,
+  type TrainerOptions,
+} from "./trainer.ts";
