@@ -1,7 +1,7 @@
 // Measures several cases side by side: in rounds, each in a random order, every sample kept.
 
 import { foldIn, type Key, permutation } from "@fewnorm/tensor";
-import { turn } from "./turn.ts";
+import { turn } from "@fewnorm/train";
 
 /** Something whose time is measured. */
 export interface Case {

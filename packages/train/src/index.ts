@@ -48,3 +48,4 @@ export {
   type Trainer,
   type TrainerOptions,
 } from "./trainer.ts";
+export { turn } from "./turn.ts";

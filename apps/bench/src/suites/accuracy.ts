@@ -17,13 +17,13 @@ import {
   type Trainer,
   traceTraining,
   train,
+  turn,
 } from "@fewnorm/train";
 import { possibleNorms } from "../named-norms.ts";
 import { resultsOf, seriesOf } from "../section-parts.ts";
 import { estimateMedian, wilsonInterval } from "../statistics.ts";
 import type { Result, Section, Suite, SuiteContext } from "../suite.ts";
 import { planTraining, type TrainingPlan } from "../training-plan.ts";
-import { turn } from "../turn.ts";
 import { grouped, mapEstimate, none, short } from "../words.ts";
 
 export const accuracy: Suite = {

@@ -6,13 +6,12 @@ import { drawAll } from "@fewnorm/nn";
 import type { Norm } from "@fewnorm/norm";
 import { parseModel } from "@fewnorm/presets";
 import { foldIn, type Graph, nodeCost } from "@fewnorm/tensor";
-import { initializeStates, sgd, type Traced, traceTraining } from "@fewnorm/train";
+import { initializeStates, sgd, type Traced, traceTraining, turn } from "@fewnorm/train";
 import { type MachineLimits, measureLimits } from "../machine-limits.ts";
 import { possibleNorms } from "../named-norms.ts";
 import { seriesOf } from "../section-parts.ts";
 import { median } from "../statistics.ts";
 import type { Result, Section, Suite, SuiteContext } from "../suite.ts";
-import { turn } from "../turn.ts";
 import { short } from "../words.ts";
 
 export const profile: Suite = {
