@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const help = `Usage: node docs/results/micro-batches.mjs train|table --data DIR --out DIR [-- options of pnpm train]
+const help = `Usage: node docs/results/micro-batches.mjs train|table|list --data DIR --out DIR [-- options of pnpm train]
 
   train   trains all that is missing in --out, or what is named after it; run it twice to use two cores
   table   prints what there is, as Markdown
