@@ -64,7 +64,7 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, refuse: Refuse
   if (bytes[0] !== 0x7b) refuse("has a header that does not begin with {");
   const json = decode(bytes, refuse);
   // First of all the size of what is to come: JSON can nest a long way in a few bytes.
-  const { members, depth } = measure(json);
+  const { members, depth, fraction } = measure(json);
   if (depth > 3) refuse(`has a header that is nested ${depth} deep; 3 are allowed`);
   if (members > membersOf(maxTensors, maxStrings)) {
     refuse(`has a header of ${members} fields; ${maxTensors} tensors are allowed, split it`);
@@ -82,6 +82,7 @@ export function parseHeader(bytes: Uint8Array, dataBytes: number, refuse: Refuse
   // JSON.parse keeps the last of several members with one name, and thus fewer than were written.
   if (membersOf(table.size, metadata?.size) !== members)
     refuse("has a header that holds a name twice");
+  if (fraction) refuse("has a header that writes a whole number as a fraction, as in 8.0 or 8e0");
   infos.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let reached = 0;
   for (const [name, { begin, end }] of infos) {
@@ -110,9 +111,12 @@ function decode(bytes: Uint8Array, refuse: Refuse): string {
   }
 }
 
-/** How many members the objects of a JSON text have together, and how deep it nests. */
-function measure(json: string): { members: number; depth: number } {
-  let [members, depth, deepest] = [0, 0, 0];
+/**
+ * How many members the objects of a JSON text have together, how deep it nests, and whether a number has a point or an
+ * exponent, which whole numbers have not: once parsed, 8.0 is 8.
+ */
+function measure(json: string): { members: number; depth: number; fraction: boolean } {
+  let [members, depth, deepest, fraction] = [0, 0, 0, false];
   for (let i = 0; i < json.length; i++) {
     const letter = json[i];
     if (letter === '"') {
@@ -120,8 +124,10 @@ function measure(json: string): { members: number; depth: number } {
     } else if (letter === ":") members++;
     else if (letter === "{" || letter === "[") deepest = Math.max(deepest, ++depth);
     else if (letter === "}" || letter === "]") depth--;
+    else if (letter === ".") fraction = true;
+    else if (letter === "e" || letter === "E") fraction ||= /\d/.test(json[i - 1] ?? "");
   }
-  return { members, depth: deepest };
+  return { members, depth: deepest, fraction };
 }
 
 function parse(json: string, refuse: Refuse): Map<string, unknown> {
@@ -140,6 +146,8 @@ function metadataOf(value: unknown, refuse: Refuse): Map<string, string> | undef
   const entries = Object.entries(value);
   for (const [key, text] of entries) {
     if (typeof text !== "string") refuse(`has metadata ${show(key)} that is not a string`);
+    else if (!isWellFormed(key) || !isWellFormed(text))
+      refuse(`has metadata ${show(key)} that is not Unicode`);
   }
   return new Map(entries as [string, string][]);
 }

@@ -46,6 +46,8 @@ test("each kind of damage is named", async (t) => {
     "huge offsets": [two("[0,9007199254740993]"), /no two data_offsets/],
     "infinite offset": [two("[0,1e999]"), /no two data_offsets/],
     "fraction of an offset": [two("[0,8.5]"), /no two data_offsets/],
+    "offset as a fraction": [two("[0,8.0]"), /whole number as a fraction/],
+    "shape as a power": [two(undefined, undefined, "F32", "[2E0]"), /whole number as a fraction/],
     "offsets of text": [two('["0","8"]'), /no two data_offsets/],
     "wrong type": [two(undefined, undefined, "F64"), /"a" in 8 bytes; F64 of shape \[2\] has 16/],
     "unknown type": [two(undefined, undefined, "F31"), /"a" as "F31"; types are F32, /],
@@ -69,6 +71,10 @@ test("each kind of damage is named", async (t) => {
     "metadata of numbers": [
       fileOf('{"__metadata__":{"a":1}}'),
       /metadata "a" that is not a string/,
+    ],
+    "metadata with half a character": [
+      fileOf('{"__metadata__":{"a":"\\ud800"}}'),
+      /metadata "a" that is not Unicode/,
     ],
     "metadata of text": [fileOf('{"__metadata__":"a"}'), /__metadata__ that is not an object/],
     "a name twice": [
