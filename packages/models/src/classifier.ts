@@ -48,9 +48,9 @@ export function classifier(
 
 /** @throws RangeError unless all of an option's numbers are whole ones from 1. */
 export function checkCounts(where: string, option: string, values: readonly number[]): void {
-  const wrong = values.find((value) => !(Number.isSafeInteger(value) && value >= 1));
-  if (wrong === undefined) return;
-  throw new RangeError(`${where}: ${option} has ${wrong}; give whole numbers >= 1`);
+  const wrong = values.findIndex((value) => !(Number.isSafeInteger(value) && value >= 1));
+  if (wrong < 0) return;
+  throw new RangeError(`${where}: ${option} has ${values[wrong]}; give whole numbers >= 1`);
 }
 
 /** The plan of a depth. @throws RangeError for a depth that has none. */

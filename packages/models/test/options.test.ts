@@ -60,6 +60,10 @@ test("options that are none, or are misspelt, and norms that are none, are refus
       () => imagenetResnet({ norm, depth: 18, blocks: [2, 0] }),
       /imagenetResnet: blocks has 0; give whole numbers/,
     ],
+    [
+      () => imagenetResnet({ norm, depth: 18, blocks: [2, undefined as never] }),
+      /imagenetResnet: blocks has undefined; give whole numbers/,
+    ],
     [() => densenet({ norm, depth: 121, blocks: [0.5] }), /densenet: blocks has 0\.5; give whole/],
     [() => resnet({ norm, depth: "20" as never }), /^TypeError: resnet: depth is "20"; give a num/],
   ];
