@@ -58,8 +58,10 @@ export function foldedNorm(
   const [mean = distance, own] = inputsOf(graph, distance, "subtract");
   if (plain === undefined || reshaped === undefined || scale === undefined) return undefined;
   const known = scaleOf(graph, scale);
-  if (known === undefined || (beforeReshapes(graph, reshaped) as Node).id !== scale)
-    return undefined;
+  if (known === undefined || beforeReshapes(graph, reshaped).id !== scale) return undefined;
+  // [O, 1, 1, 1]: as [1, I, 1, 1] it would scale what comes in.
+  const [outputs = 1] = (graph.nodes[weight] as Node).shape;
+  if ((graph.nodes[reshaped] as Node).shape[0] !== outputs) return undefined;
   return {
     weight: plain,
     bias: own,

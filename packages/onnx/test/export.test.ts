@@ -10,11 +10,30 @@ import {
   vgg,
   wideResnet,
 } from "@fewnorm/models";
-import { conv2d, dense, globalAveragePool, type Model, type Scope, zeros } from "@fewnorm/nn";
+import {
+  conv2d,
+  dense,
+  globalAveragePool,
+  heNormal,
+  type Model,
+  type Scope,
+  zeros,
+} from "@fewnorm/nn";
 import { batchNorm, type Norm, noNorm } from "@fewnorm/norm";
 import { exportOnnx } from "@fewnorm/onnx";
 import { normForms, parseNorm } from "@fewnorm/presets";
-import { add, broadcast, mean, multiply, reshape, subtract, type Tensor } from "@fewnorm/tensor";
+import {
+  add,
+  broadcast,
+  conv2d as convolve,
+  divide,
+  mean,
+  multiply,
+  reshape,
+  sqrt,
+  subtract,
+  type Tensor,
+} from "@fewnorm/tensor";
 import test from "tape";
 import { runOnnx } from "./onnxruntime.ts";
 import { compare, imagesOf, logitsHere, randomStates } from "./trained.ts";
@@ -177,6 +196,28 @@ test("norms and layers in other places", async (t) => {
     const { off, size } = compare(logits, expected);
     t.ok(off <= tolerance * size, `off by ${off} of ${size}`);
   }
+});
+
+test("a convolution whose inputs are scaled as by a norm is not one with a norm", async (t) => {
+  const model: Model = {
+    name: "scaled inputs",
+    inputShape: [3, 4, 4],
+    classes: 3,
+    logits(scope, images) {
+      const vector = (name: string) => scope.parameter(name, [3], zeros);
+      const deviation = sqrt(add(vector("running_var"), 1e-3));
+      const scale = multiply(vector("gamma"), divide(1, deviation));
+      const plain = scope.parameter("weight", [3, 3, 1, 1], heNormal);
+      const weight = multiply(plain, reshape(scale, [1, 3, 1, 1]));
+      const bias = subtract(vector("beta"), multiply(scale, vector("mean")));
+      return globalAveragePool(convolve(images, weight, { bias }));
+    },
+  };
+  const states = randomStates(model);
+  const images = imagesOf(model, 2);
+  const { logits } = await runOnnx(await exportOnnx(model, states), images, [2, 3, 4, 4]);
+  const { off, size } = compare(logits, await logitsHere(model, states, images));
+  t.ok(off <= tolerance * size, `off by ${off} of ${size}`);
 });
 
 test("a model that mixes the images of a batch is exported for one batch only", async (t) => {
