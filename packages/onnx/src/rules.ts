@@ -1,7 +1,7 @@
 // How each primitive that evaluation uses is written in ONNX's operators.
 // Source: https://onnx.ai/onnx/operators, opset 17.
 
-import { sizeOf } from "@fewnorm/tensor";
+import { sameShape, sizeOf } from "@fewnorm/tensor";
 import { convolutionRule, denseAsMatrix } from "./convolution-rule.ts";
 import type { Emitter, Rule, Rules } from "./emitter.ts";
 import { type Extent, layerNamed, sameExtent } from "./free-batch.ts";
@@ -19,7 +19,7 @@ const binary =
       inputs.map((id) => emitter.value(id)),
     );
 
-/** multiply(sum(x), 1/count) is a mean. */
+/** multiply(sum(x), 1/count) is a mean, if the number does not broadcast the sum. */
 const multiplyRule: Rule<"multiply"> = (node, emitter) => {
   const [a, b] = node.inputs.map((id) => emitter.node(id));
   if (a?.op === "sum" && b?.op === "constant" && typeof b.attributes.values === "number") {
@@ -27,7 +27,7 @@ const multiplyRule: Rule<"multiply"> = (node, emitter) => {
     const { axes } = a.attributes;
     const extents = axes.map((axis) => emitter.extents(x)[axis]);
     const count = extents.every((extent) => typeof extent === "number") ? sizeOf(extents) : 0;
-    if (b.attributes.values === 1 / count) {
+    if (b.attributes.values === 1 / count && sameShape(node.shape, a.shape)) {
       const attributes = { axes: [...axes], keepdims: 0 };
       return emitter.emit("ReduceMean", node.label, [emitter.value(x)], attributes);
     }

@@ -32,6 +32,7 @@ import {
   reshape,
   sqrt,
   subtract,
+  sum,
   type Tensor,
 } from "@fewnorm/tensor";
 import test from "tape";
@@ -217,6 +218,22 @@ test("a convolution whose inputs are scaled as by a norm is not one with a norm"
   const images = imagesOf(model, 2);
   const { logits } = await runOnnx(await exportOnnx(model, states), images, [2, 3, 4, 4]);
   const { off, size } = compare(logits, await logitsHere(model, states, images));
+  t.ok(off <= tolerance * size, `off by ${off} of ${size}`);
+});
+
+test("a sum times a constant that broadcasts it is no mean", async (t) => {
+  const model: Model = {
+    name: "repeated",
+    inputShape: [3, 2, 2],
+    classes: 3,
+    logits(scope, images) {
+      const quarters = scope.builder.constant(1 / 4, [2, 1, 1]);
+      return sum(multiply(sum(images, [2, 3]), quarters), [0]);
+    },
+  };
+  const images = imagesOf(model, 2);
+  const { logits } = await runOnnx(await exportOnnx(model, new Map()), images, [2, 3, 2, 2]);
+  const { off, size } = compare(logits, await logitsHere(model, new Map(), images));
   t.ok(off <= tolerance * size, `off by ${off} of ${size}`);
 });
 
