@@ -7,6 +7,7 @@ import {
   conv2d as convolve,
   convolvedShape,
   mean,
+  pair,
   reshape,
   type Shape,
   sameShape,
@@ -41,14 +42,14 @@ interface WithResidual {
 
 /**
  * The weight `weight` [channels, C/groups, kh, kw] of a convolution of x, declared in `scope`.
- * @throws RangeError, naming the layer, for sizes that do not fit, the residual's among them.
+ * @throws RangeError, naming the layer, for sizes that do not fit, the residual's among them; TypeError for a size that
+ *   is neither a number nor two.
  */
 export function convolutionWeight(scope: Scope, x: Tensor, spec: Conv2dLayerOptions): Tensor {
   const where = `conv2d: layer "${scope.path}"`;
   checkOptions(where, spec, conv2dOptions);
   const { channels, kernel, groups = 1, initialize = heNormal } = spec;
-  // What is no pair, such as nothing at all, is refused as a size.
-  const [kh, kw] = typeof kernel === "object" ? kernel : [kernel, kernel];
+  const [kh, kw] = pair(kernel, where, "kernel");
   const shape = [channels, (x.shape[1] ?? 1) / groups, kh, kw];
   checkShape(`${where}, weight [channels, inputs/groups, height, width]`, shape);
   const result = convolvedShape(x.shape, shape, geometryOf(spec), where);

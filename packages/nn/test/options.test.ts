@@ -28,6 +28,16 @@ test("options that are none, or are misspelt, are refused with the layer's name"
       /createScope: the mode is "training"; give "tr/,
     ],
     [() => maxPool(x, wrong(2)), /maxPool: the options are 2; .*kernel, stride, padding/],
+    [
+      () => conv2d(scope, "a", x, { channels: 4, kernel: 3, padding: wrong("same") }),
+      /conv2d: layer "a": padding is "same"; give a number, or an array of two/,
+    ],
+    [
+      () => conv2d(scope, "a", x, { channels: 4, kernel: 3, stride: wrong(null) }),
+      /conv2d: layer "a": stride is null; give a number, or an array of two/,
+    ],
+    [() => conv2d(scope, "a", x, { channels: 4, kernel: wrong([3, 3, 3]) }), /kernel is an array/],
+    [() => maxPool(x, { kernel: wrong("2") }), /maxPool: kernel is "2"; give a number, or an arr/],
     [() => maxPool(x, wrong({ kernel: 2, pad: 1 })), /maxPool: there is no option "pad"/],
   ];
   for (const [record, message] of cases) {

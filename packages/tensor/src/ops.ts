@@ -1,7 +1,7 @@
 // The primitives as functions over symbolic tensors, with the defaults that users expect.
 
 import type { Tensor, VectorJacobianProduct } from "./graph.ts";
-import { checkOptions } from "./options.ts";
+import { checkOptions, showValue } from "./options.ts";
 import type { Node, RowRange, WindowAttributes } from "./primitives.ts";
 import { type Shape, sameShape } from "./shape.ts";
 import { convolved } from "./shape-checks.ts";
@@ -100,9 +100,22 @@ export interface Conv2dOptions {
   readonly relu?: boolean;
 }
 
-/** Both directions of an option that a number may stand for: 3 → [3, 3]. */
-export function pair(value: number | readonly [number, number]): readonly [number, number] {
-  return typeof value === "number" ? [value, value] : value;
+/**
+ * Both directions of an option that a number may stand for: 3 → [3, 3].
+ * @param where what a message begins with, such as the function's name
+ * @param name what a message calls the option
+ * @throws TypeError for what is neither a number nor an array of two.
+ */
+export function pair(
+  value: number | readonly [number, number],
+  where = "pair",
+  name = "the value",
+): readonly [number, number] {
+  if (typeof value === "number") return [value, value];
+  if (Array.isArray(value) && value.length === 2) return value;
+  throw new TypeError(
+    `${where}: ${name} is ${showValue(value)}; give a number, or an array of two, down and across`,
+  );
 }
 
 /** The shape of x ∗ w. @throws RangeError, which begins with `where`, when the shapes do not fit. */
@@ -113,14 +126,18 @@ export function convolvedShape(
   where = "convolvedShape",
 ): Shape {
   const { stride = 1, padding = 0, groups = 1 } = options;
-  const geometry = { stride: pair(stride), padding: pair(padding), groups };
+  const geometry = {
+    stride: pair(stride, where, "stride"),
+    padding: pair(padding, where, "padding"),
+    groups,
+  };
   return convolved(where, x, w, geometry);
 }
 
 /**
  * act(x ∗ w + bias + residual), ∗ being cross-correlation: x [N, C, H, W], w [O, C/groups, kh, kw]
  * → [N, O, (H + 2·padding − kh)/stride + 1, …].
- * @throws RangeError when the shapes do not fit.
+ * @throws RangeError when the shapes do not fit; TypeError for a stride or a padding that is neither a number nor two.
  */
 export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tensor {
   checkOptions("conv2d", options, {
@@ -134,8 +151,8 @@ export function conv2d(x: Tensor, w: Tensor, options: Conv2dOptions = {}): Tenso
   const { stride = 1, padding = 0, groups = 1, bias, residual, relu = false } = options;
   const inputs = [x, w, bias, residual].filter((tensor) => tensor !== undefined);
   return x.builder.append("conv2d", inputs, {
-    stride: pair(stride),
-    padding: pair(padding),
+    stride: pair(stride, "conv2d", "stride"),
+    padding: pair(padding, "conv2d", "padding"),
     groups,
     bias: bias !== undefined,
     residual: residual !== undefined,
@@ -156,12 +173,16 @@ export interface MaxPoolOptions {
 /**
  * The largest value of each window: x [N, C, H, W] → [N, C, ⌊(H + 2·padding − kernel)/stride⌋ + 1, …].
  * The gradient goes to the first of equal ones, in row-major order.
- * @throws RangeError when no window fits.
+ * @throws RangeError when no window fits; TypeError for a size that is neither a number nor two.
  */
 export function maxPool(x: Tensor, options: MaxPoolOptions): Tensor {
   checkOptions("maxPool", options, { kernel: "any", stride: "any", padding: "any" });
   const { kernel, stride = kernel, padding = 0 } = options;
-  const windows = { kernel: pair(kernel), stride: pair(stride), padding: pair(padding) };
+  const windows = {
+    kernel: pair(kernel, "maxPool", "kernel"),
+    stride: pair(stride, "maxPool", "stride"),
+    padding: pair(padding, "maxPool", "padding"),
+  };
   return x.builder.append("maxPool", [x], windows);
 }
 
