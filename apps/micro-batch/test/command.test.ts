@@ -129,3 +129,27 @@ test("on a terminal curves move, and it is left clean", (t) => {
   t.ok(written.endsWith("\x1b[?25h"), "the cursor is back");
   t.end();
 });
+
+test("a picture fits its terminal, whatever that is", (t) => {
+  const standings = createStandings(["3*vdn:2+1*bs:2@detached", "bn", "ln", "none"]);
+  for (const [method] of standings.all.entries()) {
+    standings.see({ type: "step", method, images: 500, seconds: 1, loss: 2 });
+  }
+  for (let rows = 2; rows <= 50; rows++) {
+    let written = "";
+    const write = (text: string | Uint8Array) => {
+      written += text;
+      return true;
+    };
+    createPicture(1000, { columns: 40, rows, write }, () => 0).update(standings.all, false);
+    const lines = written.split("\n").length;
+    t.ok(lines <= rows, `${lines} lines, the cursor's among them, on ${rows}`);
+    t.equal(/training loss/.test(written), rows >= 10, "a chart where there is room for it");
+    t.equal(/test accuracy/.test(written), rows >= 15, "and another");
+    t.ok(
+      written.indexOf("\x1b[?7l") < written.indexOf("vdn") && written.endsWith("\x1b[?7h\x1b[J"),
+      "a long line is cut off, not wrapped, and only here",
+    );
+  }
+  t.end();
+});

@@ -33,8 +33,11 @@ export function createPicture(
 
   function picture(standings: readonly Standing[]): string[] {
     const { columns = 80, rows = 24 } = terminal;
-    // Two charts with title and axis, the legend, and a line for the cursor.
-    const lines = Math.max(3, Math.min(12, Math.floor((rows - standings.length - 6) / 2)));
+    // What the legend and a line for the cursor leave, to two charts, or one, or none: each of 3 lines or more, with
+    // title and axis.
+    const room = rows - standings.length - 1;
+    const charts = Math.min(2, Math.floor(room / 5));
+    const lines = Math.min(12, Math.floor(room / charts) - 2);
     const size = { columns: Math.min(columns, 100) - 1, lines, images, paint };
     const loss: ChartOptions = {
       ...size,
@@ -53,24 +56,22 @@ export function createPicture(
       const found = tested === undefined ? "–" : percent(tested.accuracy);
       return `${paint(i, signs[i] ?? "*")} ${name.padEnd(10)} ${found.padStart(6)}  ${seen} images${stands}`;
     });
+    const curvesOf = (value: "loss" | "accuracy") => standings.map(({ curves }) => curves[value]);
     return [
-      ...chart(
-        standings.map(({ curves }) => curves.loss),
-        loss,
-      ),
-      ...chart(
-        standings.map(({ curves }) => curves.accuracy),
-        accuracy,
-      ),
+      ...(charts > 0 ? chart(curvesOf("loss"), loss) : []),
+      // The legend tells the accuracy, too.
+      ...(charts > 1 ? chart(curvesOf("accuracy"), accuracy) : []),
       ...legend,
-    ];
+    ].slice(0, Math.max(1, rows - 1));
   }
 
   function draw(standings: readonly Standing[]): void {
     const lines = picture(standings);
-    // Back to the first line, and everything from there on anew; the cursor is hidden meanwhile.
+    // Back to the first line, and everything from there on anew; the cursor is hidden meanwhile. Lines that are too long
+    // are cut off: wrapped, they would be more than one goes back.
     const back = height === 0 ? "\x1b[?25l" : `\x1b[${height}A`;
-    terminal.write(`${back}\r${lines.map((line) => `${line}\x1b[K\n`).join("")}\x1b[J`);
+    const text = lines.map((line) => `\x1b[2K${line}\n`).join("");
+    terminal.write(`${back}\r\x1b[?7l${text}\x1b[?7h\x1b[J`);
     height = lines.length;
     drawn = now();
   }
