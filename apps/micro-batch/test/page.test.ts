@@ -126,14 +126,20 @@ test("changing a setting restarts cleanly, and the link restores it", { skip }, 
 });
 
 test("a method that cannot be trained says so, the others go on", { skip }, async (t) => {
-  const page = await site.open({ link: "#methods=bn,nothing:3,ln&micro=1" });
+  const viewport = { width: 320, height: 800 };
+  const page = await site.open({ link: "#methods=bn,nothing:3,ln&micro=1", viewport });
   await untilImages(page, "ln", 0);
-  const failures = await page.locator("#standings .failed").allTextContents();
+  const messages = page.locator("#standings .failed div");
+  const failures = await messages.allTextContents();
   t.equal(failures.length, 2);
   t.ok(
     failures.some((text) => text.includes("nothing:3")),
     failures.join(" | "),
   );
+  for (const message of await messages.all()) {
+    const { x = 0, width = Number.NaN } = (await message.boundingBox()) ?? {};
+    t.ok(x + width <= viewport.width, `read without scrolling: it ends at ${x + width}`);
+  }
   await page.close();
 });
 
