@@ -70,6 +70,16 @@ test("it says what its parts are, and what it tells later can be heard", { skip 
     t.equal(await page.getByRole("table", { name }).count(), 1, name);
   }
   t.equal(await page.getByRole("status").count(), 2, "the state, and a notice that is empty yet");
+});
+
+test("in forced colours bars are still to be seen", { skip }, async (t) => {
+  await page.emulateMedia({ forcedColors: "active" });
+  const colours = await page
+    .locator("#mismatch .bar")
+    .evaluateAll((bars) => bars.map((bar) => getComputedStyle(bar).backgroundColor));
+  const back = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  t.ok(colours.length > 0 && !colours.includes(back), `${colours[0]} on ${back}`);
+  await page.emulateMedia({ forcedColors: null });
   await page.close();
 });
 
