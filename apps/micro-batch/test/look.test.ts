@@ -165,3 +165,20 @@ test("no error on any console", { skip }, async (t) => {
   t.deepEqual(site.errors, []);
   await site.close();
 });
+
+test("text that a browser is set to show twice as large fits a telephone", { skip }, async (t) => {
+  site = await openSite(["--blink-settings=defaultFontSize=32"]);
+  const viewport = { width: 320, height: 800 };
+  page = await site.open({ link: "#methods=bn,3*vdn:2%2B1*bs:2@detached&micro=16", viewport });
+  await untilImages(page, "bn", 0);
+  await page.locator("summary").click();
+  const { size, code, width } = await page.evaluate(() => ({
+    code: getComputedStyle(document.querySelector("code") ?? document.body).fontSize,
+    size: getComputedStyle(document.body).fontSize,
+    width: document.documentElement.scrollWidth,
+  }));
+  t.equal(size, "32px");
+  t.equal(code, size, "names are as large");
+  t.ok(width <= viewport.width, `what there is takes ${width}`);
+  await site.close();
+});
