@@ -147,6 +147,8 @@ test("without isolation and without WebGPU it says what it does instead", { skip
   const page = await site.open({ link: `${link}&engine=webgpu`, isolated: false });
   await untilImages(page, "vdn:16", 0);
   t.ok((await textOf(page, "engine-name")).includes("1 thread"), "one thread");
+  t.ok(await page.locator("#threads").isDisabled(), "more cannot be chosen");
+  t.ok((await textOf(page, "threads-note")).startsWith("One thread"), "and why is said there");
   const notes = await textOf(page, "browser");
   t.ok(notes.includes("may not share memory"), "it says why there is one thread");
   t.ok(notes.includes("offers no adapter"), "it says that there is no WebGPU");

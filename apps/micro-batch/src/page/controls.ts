@@ -62,6 +62,11 @@ export function createControls(changed: (settings: Settings) => void): Controls 
     changed(possible);
   }
 
+  if (!crossOriginIsolated) {
+    threads.disabled = true;
+    byId("threads-note").textContent =
+      "One thread, whatever stands here: this page may not share memory (see In this browser).";
+  }
   byId("settings").addEventListener("change", change);
   byId("settings").addEventListener("submit", (event) => event.preventDefault());
 
