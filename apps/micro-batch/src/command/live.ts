@@ -41,7 +41,7 @@ export function createPicture(
     const size = { columns: Math.min(columns, 100) - 1, lines, images, paint };
     const loss: ChartOptions = {
       ...size,
-      title: "training loss",
+      title: "training loss, smoothed",
       top: 3,
       format: (value) => value.toFixed(1),
     };
