@@ -130,8 +130,8 @@ function convolveBlock(convolution: Convolution, block: Block): Tensor {
   const { window, range, origins, startIndex } = block;
   const sampled = rows(x, origins, { range, index: startIndex });
   if (window === undefined) return convolve({ ...convolution, x: sampled });
-  const stride = pair(geometry.stride ?? 1);
-  const padding = pair(geometry.padding ?? 0);
+  const stride = pair(geometry.stride ?? 1, "conv2d", "stride");
+  const padding = pair(geometry.padding ?? 0, "conv2d", "padding");
   const [, , kh = 1, kw = 1] = weight.shape;
   const input = crop(sampled, window.origins, {
     index: window.index,

@@ -3,7 +3,7 @@
 import { accumulate } from "./accumulate.ts";
 import { gradientRules } from "./gradient-rules.ts";
 import type { Builder, Tensor } from "./graph.ts";
-import { checkOptions } from "./options.ts";
+import { checkKind, checkOptions } from "./options.ts";
 import type { Node, NodeOf, Primitive } from "./primitives.ts";
 import { recomputing } from "./recompute.ts";
 import { sameShape, showShape } from "./shape.ts";
@@ -22,7 +22,7 @@ export interface GradOptions {
  * depend on it.
  * @throws RangeError unless the loss has one element, for a `recompute` that is no whole number >= 0, and for a custom
  *   gradient that is not shaped as its operand.
- * @throws TypeError for tensors of another graph.
+ * @throws TypeError for tensors of another graph, and for a `wrt` that is no array.
  * @throws Error at a primitive without gradient.
  */
 export function grad<const W extends readonly Tensor[]>(
@@ -31,6 +31,7 @@ export function grad<const W extends readonly Tensor[]>(
   options: GradOptions = {},
 ): { -readonly [I in keyof W]: Tensor } {
   checkOptions("grad", options, { recompute: "number" });
+  checkKind("grad", "wrt", wrt, "array");
   const { recompute = 0 } = options;
   const { builder } = loss;
   if (loss.shape.some((length) => length !== 1)) {

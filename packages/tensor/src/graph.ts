@@ -1,7 +1,9 @@
 // The graph as plain data, the builder that records it, and symbolic tensors.
 
+import { checkKind } from "./options.ts";
 import type { Attributes, Node, NodeOf, Primitive } from "./primitives.ts";
 import { checkShape, type DType, type Shape, sameShape, showShape } from "./shape.ts";
+import { checkTensor } from "./shape-checks.ts";
 import { shapeRules } from "./shape-rules.ts";
 
 /**
@@ -99,6 +101,7 @@ export function createBuilder(): Builder {
   }
 
   function own(where: string, tensor: Tensor): void {
+    checkTensor(where, tensor);
     if (tensor.builder !== builder) {
       throw new TypeError(
         `${where}: a tensor belongs to another graph; use tensors of one trace only`,
@@ -228,10 +231,19 @@ function exactly(_: string, value: unknown): unknown {
   return plain ? value : `number ${Object.is(value, -0) ? "-0" : value}`;
 }
 
-/** Records `body` and returns its graph. */
+/**
+ * Records `body` and returns its graph.
+ * @throws TypeError for a body that is asynchronous: the graph ends where it returns.
+ */
 export function trace(body: (builder: Builder) => void): Graph {
+  checkKind("trace", "body", body, "function");
   const builder = createBuilder();
-  body(builder);
+  const result: unknown = body(builder);
+  if (result instanceof Promise) {
+    throw new TypeError(
+      "trace: body returned a promise; await before, and give one that is not async",
+    );
+  }
   return builder.finish();
 }
 

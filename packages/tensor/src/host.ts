@@ -36,6 +36,11 @@ export function elementsOf(
   if (typeof value !== "object" || value === null) {
     throw new TypeError(`${where}: ${value} is not an array; give an array or an ndarray`);
   }
+  if (value instanceof Promise)
+    throw new TypeError(`${where}: a promise is not an array; await it`);
+  if (!isNdArray(value) && !Number.isInteger(value.length)) {
+    throw new TypeError(`${where}: another object is not an array; give an array or an ndarray`);
+  }
   const elements = isNdArray(value) ? flatten(where, value, shape) : value;
   if (elements.length !== sizeOf(shape)) {
     throw new RangeError(

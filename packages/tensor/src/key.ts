@@ -1,6 +1,8 @@
 // Counter-based random keys: Threefry-2x32 with 20 rounds.
 // Source: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011.
 
+import { showValue } from "./options.ts";
+
 /** A random key: two unsigned 32-bit integers. A key is a value; drawing from it does not change it. */
 export type Key = readonly [number, number];
 
@@ -74,7 +76,7 @@ function encrypt(
  */
 export function key(seed: number): Key {
   if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new RangeError(`key: seed is ${seed}; give a whole number from 0 to 2^53 - 1`);
+    throw new RangeError(`key: seed is ${showValue(seed)}; give a whole number from 0 to 2^53 - 1`);
   }
   return [Math.floor(seed / 2 ** 32), seed >>> 0];
 }
@@ -86,14 +88,16 @@ const folding = 1;
 /** A new key from a key and a number (a step, a layer's index, …), independent of other numbers' keys. */
 export function foldIn(parent: Key, data: number): Key {
   if (!Number.isInteger(data) || data < 0 || data >= 2 ** 32) {
-    throw new RangeError(`foldIn: data is ${data}; give a whole number from 0 to 2^32 - 1`);
+    throw new RangeError(
+      `foldIn: data is ${showValue(data)}; give a whole number from 0 to 2^32 - 1`,
+    );
   }
   return threefry(parent, data, folding);
 }
 
 function checkCount(where: string, count: number): void {
   if (!Number.isSafeInteger(count) || count < 0) {
-    throw new RangeError(`${where}: count is ${count}; give a whole number >= 0`);
+    throw new RangeError(`${where}: count is ${showValue(count)}; give a whole number >= 0`);
   }
 }
 
@@ -144,7 +148,9 @@ export function normal(from: Key, count: number): Float64Array {
  */
 export function randomInteger(from: Key, bound: number): number {
   if (!Number.isInteger(bound) || bound < 1 || bound > 2 ** 31) {
-    throw new RangeError(`randomInteger: bound is ${bound}; give a whole number from 1 to 2^31`);
+    throw new RangeError(
+      `randomInteger: bound is ${showValue(bound)}; give a whole number from 1 to 2^31`,
+    );
   }
   const [high, low] = threefry(from, 0, drawing);
   return Number(((BigInt(high) << 32n) | BigInt(low)) % BigInt(bound));

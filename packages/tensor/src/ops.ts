@@ -4,7 +4,7 @@ import type { Tensor, VectorJacobianProduct } from "./graph.ts";
 import { checkOptions, showValue } from "./options.ts";
 import type { Node, RowRange, WindowAttributes } from "./primitives.ts";
 import { type Shape, sameShape } from "./shape.ts";
-import { convolved } from "./shape-checks.ts";
+import { checkTensor, convolved } from "./shape-checks.ts";
 
 /** A tensor, or a number that broadcasts. */
 export type Operand = Tensor | number;
@@ -14,6 +14,7 @@ type BinaryOp = "add" | "subtract" | "multiply" | "divide";
 function binary(op: BinaryOp, a: Operand, b: Operand): Tensor {
   const owner = typeof a === "number" ? b : a;
   if (typeof owner === "number") throw new TypeError(`${op}: one operand must be a tensor`);
+  checkTensor(op, owner);
   const lift = (value: Operand) =>
     typeof value === "number" ? owner.builder.constant(value) : value;
   return owner.builder.append(op, [lift(a), lift(b)], {});

@@ -1,5 +1,7 @@
 // What shape rules share: checks of operands and of attributes, and the shapes of windows that move.
 
+import type { Tensor } from "./graph.ts";
+import { showValue } from "./options.ts";
 import type {
   ConvolutionAttributes,
   PoolingAttributes,
@@ -15,6 +17,14 @@ export interface ValueType {
 }
 export function fail(where: string, what: string): never {
   throw new RangeError(`${where}: ${what}`);
+}
+
+/** @throws TypeError for what is no tensor, such as the values that one could hold. */
+export function checkTensor(where: string, value: Tensor | undefined): void {
+  if (typeof value?.builder?.append === "function") return;
+  throw new TypeError(
+    `${where}: ${showValue(value)} is no tensor; give what the builder's input, state or constant makes, or an operation`,
+  );
 }
 
 export function operand(inputs: readonly ValueType[], index: number, where: string): ValueType {

@@ -1,5 +1,7 @@
 // Shapes: lists of sizes, and the arithmetic on them that shape rules need.
 
+import { checkMethod, showValue } from "./options.ts";
+
 /** Sizes of a tensor's axes, outermost first. `[]` is a scalar. */
 export type Shape = readonly number[];
 
@@ -24,11 +26,15 @@ export function showShape(shape: Shape): string {
   return `[${shape.map(String).join(", ")}]`;
 }
 
-/** Refuses what is no shape. @throws RangeError unless every size is a whole number of at least 1. */
+/**
+ * Refuses what is no shape.
+ * @throws TypeError for what is no array, RangeError unless every size is a whole number of at least 1.
+ */
 export function checkShape(where: string, shape: Shape): void {
+  checkMethod(where, "shape", shape, "every", "an array of sizes, such as [128, 3, 32, 32]");
   if (!shape.every((length) => Number.isSafeInteger(length) && length >= 1)) {
     throw new RangeError(
-      `${where}: shape ${showShape(shape)} has a size that is not a whole number >= 1`,
+      `${where}: shape [${shape.map(showValue).join(", ")}] has a size that is not a whole number >= 1`,
     );
   }
 }

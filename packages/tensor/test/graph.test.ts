@@ -2,6 +2,7 @@
 
 import {
   add,
+  type Builder,
   createBuilder,
   divide,
   type Graph,
@@ -141,6 +142,35 @@ test("tensors of another graph are errors, wherever they are used", (t) => {
   t.throws(() => add(foreign, mine), words);
   t.throws(() => one.output("y", foreign), words);
   t.throws(() => one.update("w", foreign), words);
+  t.end();
+});
+
+test("what is no tensor is refused, and no tensor of another graph", (t) => {
+  const b = createBuilder();
+  const x = b.input("x", [2]);
+  for (const [none, shown] of [
+    ["1", '"1"'],
+    [undefined, "undefined"],
+    [[1, 2], "an array"],
+    [new Float32Array(2), "another object"],
+  ] as const) {
+    const message = `${shown} is no tensor; give what the builder's input, state or constant makes, or an operation`;
+    t.throws(() => add(x, none as never), { name: "TypeError", message: `add: ${message}` });
+    t.throws(() => add(none as never, x), { name: "TypeError", message: `add: ${message}` });
+    const output = () => b.output("y", none as never);
+    t.throws(output, { name: "TypeError", message: `output: ${message}` });
+  }
+  t.end();
+});
+
+test("trace: the body is a function that is not async", (t) => {
+  t.throws(
+    () => trace(undefined as never),
+    /^TypeError: trace: body is undefined; give a function/,
+  );
+  // Its type allows this: what is recorded behind an await would be missing.
+  const asynchronous = async (b: Builder) => b.output("y", b.input("x", [2]));
+  t.throws(() => trace(asynchronous), /^TypeError: trace: body returned a promise/);
   t.end();
 });
 

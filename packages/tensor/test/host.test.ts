@@ -76,6 +76,10 @@ test("elementsOf: errors say what is wrong with what", (t) => {
   t.throws(() => read(six, [6]), /^RangeError: f: the ndarray is \[2, 3\]/);
   t.throws(() => read(3 as unknown as number[], []), /^TypeError: f: 3 is not an array; give/);
   t.throws(() => read(null as unknown as number[], []), /^TypeError: f: null is not an array/);
+  const object = { images: [1] } as unknown as number[];
+  t.throws(() => read(object, [1]), /^TypeError: f: another object is not an array; give an array/);
+  const promise = Promise.resolve([1]) as unknown as number[];
+  t.throws(() => read(promise, [1]), /^TypeError: f: a promise is not an array; await it/);
   for (const bad of [0.5, NaN, Infinity, 2 ** 31, -(2 ** 31) - 1]) {
     const words = new RegExp(`^TypeError: f: ${bad} at 1 is not a whole number of 32 bits`);
     t.throws(() => read([1, bad], [2], "int32"), words, `int32 ${bad}`);

@@ -75,6 +75,8 @@ test("draws of a count that is none are refused", (t) => {
         new RegExp(`^RangeError: ${draw.name}: count is ${count}; give a whole number >= 0`),
       );
     }
+    const text = new RegExp(`^RangeError: ${draw.name}: count is "3"; give a whole number`);
+    t.throws(() => draw(key(1), "3" as never), text);
     t.equal(draw(key(1), 0).length, 0, `${draw.name}: none`);
   }
   t.end();

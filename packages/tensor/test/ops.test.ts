@@ -43,6 +43,15 @@ test("options that there are not are refused", (t) => {
   const wrong = (options: unknown) => options as never;
   const [x, w] = [of(1, 3, 8, 8), of(2, 3, 3, 3)];
   t.throws(() => conv2d(x, w, wrong({ pad: 1 })), /conv2d: there is no option "pad"; .*padding/);
+  t.throws(() => conv2d(x, w, wrong({ padding: "same" })), {
+    name: "TypeError",
+    message: 'conv2d: padding is "same"; give a number, or an array of two, down and across',
+  });
+  t.throws(() => maxPool(x, wrong({ kernel: "2" })), /^TypeError: maxPool: kernel is "2"; give/);
+  t.throws(
+    () => grad(mean(x), x as never),
+    /^TypeError: grad: wrt is another object; give an array/,
+  );
   t.throws(() => maxPool(x, wrong(2)), /maxPool: the options are 2; .*kernel, stride, padding/);
   t.throws(() => grad(mean(x), [x], wrong({ recomput: 1 })), /grad: there is no option "recomput"/);
   t.end();

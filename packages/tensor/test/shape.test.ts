@@ -33,6 +33,10 @@ test("checkShape: sizes are whole numbers of at least 1", (t) => {
       String(shape),
     );
   }
+  t.throws(() => checkShape("f", ["3", 2] as never), /^RangeError: f: shape \["3", 2\] has a size/);
+  for (const none of [undefined, 3, "3x3"]) {
+    t.throws(() => checkShape("f", none as never), /^TypeError: f: shape is .*; give an array of/);
+  }
   t.end();
 });
 
