@@ -1,6 +1,7 @@
 // Checks that every backend makes alike, with the same words.
 
 import {
+  checkMethod,
   checkShape,
   elementsOf,
   type Graph,
@@ -8,11 +9,22 @@ import {
   type Node,
   sameShape,
   showShape,
+  showValue,
 } from "@fewnorm/tensor";
 import type { Feeds, StateSpec } from "./backend.ts";
 
-/** Checks what `createState` is given. @throws Error when a name occurs twice, RangeError for a shape that is none. */
+/**
+ * Checks what `createState` is given.
+ * @throws Error when a name occurs twice, RangeError or TypeError for a shape that is none, TypeError for no array.
+ */
 export function checkSpecs(specs: readonly StateSpec[]): void {
+  checkMethod(
+    "createState",
+    "specs",
+    specs,
+    "map",
+    'an array, such as [{ name: "w", shape: [3] }]',
+  );
   const seen = new Set<string>();
   for (const { name, shape } of specs) {
     checkShape(`createState: "${name}"`, shape);
@@ -22,10 +34,15 @@ export function checkSpecs(specs: readonly StateSpec[]): void {
 }
 
 /**
- * Checks that the states of a graph are there.
- * @throws Error when the graph reads or updates a state that is missing from `specs` or has another shape.
+ * Checks that what is to be compiled is a graph, and that its states are there.
+ * @throws TypeError for what is no graph, Error when the graph reads or updates a state that is missing from `specs` or has another shape.
  */
 export function checkStates(graph: Graph, specs: readonly StateSpec[]): void {
+  if (!Array.isArray((graph as Graph | undefined)?.nodes)) {
+    throw new TypeError(
+      `compile: graph is ${showValue(graph)}; give what trace, or a builder's finish, makes`,
+    );
+  }
   const shapes = new Map(specs.map(({ name, shape }) => [name, shape]));
   // A state whose old value nothing needs stands in `updates` alone.
   for (const [name, id] of [...Object.entries(graph.states), ...Object.entries(graph.updates)]) {

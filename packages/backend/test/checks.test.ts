@@ -24,6 +24,20 @@ test("checkSpecs: a name may not occur twice", (t) => {
   t.end();
 });
 
+test("checkSpecs and checkStates: what is no array, no shape, no graph", (t) => {
+  const specs = (given: unknown) => () => checkSpecs(given as never);
+  t.throws(specs(undefined), /^TypeError: createState: specs is undefined; give an array, such as/);
+  t.throws(specs({ w: [2] }), /^TypeError: createState: specs is another object; give an array/);
+  t.throws(specs([{ name: "w", shape: 3 }]), /^TypeError: createState: "w": shape is 3; give an/);
+  for (const none of [undefined, Promise.resolve(graph), () => graph]) {
+    t.throws(
+      () => checkStates(none as never, []),
+      /^TypeError: compile: graph is .*; give what trace/,
+    );
+  }
+  t.end();
+});
+
 test("checkStates: states that are read, and states that are only updated", (t) => {
   const [w, v] = [
     { name: "w", shape: [2, 3] },
