@@ -1,6 +1,6 @@
 // The model contract: what training, evaluation and the zoo share.
 
-import { joinRows, type Key, rows, type Shape, type Tensor } from "@fewnorm/tensor";
+import { joinRows, type Key, rows, type Shape, showValue, type Tensor } from "@fewnorm/tensor";
 import type { Scope } from "./scope.ts";
 
 /** Images that a model's normalization brings along: they are put before the batch in training. */
@@ -51,11 +51,12 @@ export function drawVirtualImages(
  * The model's logits of `images` [N, C, H, W] alone. In training its virtual images are drawn, run
  * along before the others and left out of the result. `scope` must have been made with
  * `virtualRowsOf(model, mode)`.
+ * @throws TypeError for a model that returns no tensor.
  */
 export function logitsOf(model: Model, scope: Scope, images: Tensor): Tensor {
   const [n = 1, ...image] = images.shape;
   const drawn = drawVirtualImages(model, scope, image);
-  if (drawn === undefined) return model.logits(scope, images);
+  if (drawn === undefined) return returned(model, model.logits(scope, images));
   const virtual = scope.virtualRows;
   const start = scope.builder.constant(0, [1], "int32");
   const real = { base: virtual, modulo: n, offset: 0, count: n };
@@ -63,5 +64,13 @@ export function logitsOf(model: Model, scope: Scope, images: Tensor): Tensor {
     { part: drawn, start, range: { base: 0, modulo: virtual, offset: 0, count: virtual } },
     { part: images, start, range: real },
   ]);
-  return rows(model.logits(scope, all), start, { range: real });
+  return rows(returned(model, model.logits(scope, all)), start, { range: real });
+}
+
+/** What a model's `logits` returned. @throws TypeError for no tensor: a `return` is easily forgotten. */
+function returned({ name }: Model, logits: Tensor | undefined): Tensor {
+  if (Array.isArray(logits?.shape)) return logits as Tensor;
+  throw new TypeError(
+    `${name}: logits returned ${showValue(logits)}; return a tensor, [N, classes], from a function that is not async`,
+  );
 }

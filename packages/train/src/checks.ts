@@ -1,12 +1,21 @@
 // Checks of what several functions take; of numbers, each a RangeError.
 
-import { checkKind, checkMethod } from "@fewnorm/tensor";
+import type { Dataset } from "@fewnorm/data";
+import { checkKind, checkMethod, showValue } from "@fewnorm/tensor";
 
 /** @throws TypeError for what is no AbortSignal, such as its controller, which would stop nothing. */
 export function checkSignal(where: string, signal: unknown): void {
   if (signal === undefined) return;
   const example = "an AbortSignal, such as new AbortController().signal";
   checkMethod(where, "signal", signal, "addEventListener", example);
+}
+
+/** @throws TypeError for what is no data set, such as the promise of one, or a split. */
+export function checkIsDataset(where: string, dataset: Dataset | undefined): void {
+  if (typeof dataset?.train?.count === "number" && typeof dataset.test?.count === "number") return;
+  throw new TypeError(
+    `${where}: dataset is ${showValue(dataset)}; give a data set, such as await loadEmbedded()`,
+  );
 }
 
 export function checkPositive(where: string, name: string, value: number, example: string): void {

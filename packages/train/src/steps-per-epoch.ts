@@ -2,12 +2,14 @@
 
 import type { Dataset } from "@fewnorm/data";
 import { checkCount } from "@fewnorm/tensor";
+import { checkIsDataset } from "./checks.ts";
 
 /**
  * Steps of an epoch: images that do not fill a batch are left out, others in each epoch.
- * @throws RangeError when the batch is no whole number from 1, or larger than the training images are many.
+ * @throws TypeError for what is no data set; RangeError when the batch is no whole number from 1, or larger than the training images are many.
  */
 export function stepsPerEpoch(dataset: Dataset, batch: number): number {
+  checkIsDataset("train", dataset);
   checkCount("train", "batch", batch);
   if (batch > dataset.train.count) {
     throw new RangeError(

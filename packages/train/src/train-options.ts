@@ -3,7 +3,7 @@
 import type { Augmentation, Dataset } from "@fewnorm/data";
 import { checkCount, checkMethod, checkOptions, showValue } from "@fewnorm/tensor";
 import type { Checkpoint, Settings } from "./checkpoint.ts";
-import { checkSignal } from "./checks.ts";
+import { checkIsDataset, checkSignal } from "./checks.ts";
 import { notFinite } from "./divergence.ts";
 import type { Schedule } from "./schedule.ts";
 import { checkLabels } from "./scores.ts";
@@ -58,6 +58,7 @@ export function checkTraining(trainer: Trainer, dataset: Dataset, options: Train
     signal: "any",
     prefetch: "boolean",
   });
+  checkIsDataset("train", dataset);
   checkSignal("train", options.signal);
   checkSettings("settings", options.settings);
   checkSettings("notes", options.notes);

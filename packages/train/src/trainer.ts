@@ -12,6 +12,7 @@ import {
   type Shape,
   sameShape,
   showShape,
+  showValue,
 } from "@fewnorm/tensor";
 import { initializeStates } from "./initial-states.ts";
 import { negativeVariance } from "./negative-variance.ts";
@@ -223,6 +224,7 @@ export async function createTrainer(
       });
     },
     async write(tensors) {
+      checkMethod("write", "tensors", tensors, "entries", "a Map of tensors, as read makes");
       const shapes = new Map(states.map(({ name, shape }) => [name, shape]));
       const given = new Map<string, ArrayLike<number>>();
       for (const [name, { shape: found, values }] of tensors) {
@@ -263,7 +265,7 @@ export async function createTrainer(
 function checkRate(learningRate: number): void {
   if (!Number.isFinite(learningRate)) {
     throw new RangeError(
-      `step: learningRate is ${learningRate}; give a finite number, such as the schedule's at this step`,
+      `step: learningRate is ${showValue(learningRate)}; give a finite number, such as the schedule's at this step`,
     );
   }
 }

@@ -17,6 +17,7 @@ import {
   recalibrate,
   sgd,
   stepDecay,
+  stepsPerEpoch,
   traceTraining,
   train,
 } from "@fewnorm/train";
@@ -68,6 +69,7 @@ test("arguments of a training that are none are refused", async (t) => {
   const known = await createTrainer(backend, model, { batch: 4 });
   const trained = (options: object) => () =>
     train(known, tinyDataset(), wrong({ epochs: 1, schedule: constant(0.1), ...options })).next();
+  const rate = { epochs: 1, schedule: constant(0.1) };
   const cases: [() => Promise<unknown>, RegExp][] = [
     [trainer(undefined), /createTrainer: the options are undefined; .*batch, micro/],
     [trainer({ batchSize: 32 }), /createTrainer: there is no option "batchSize"; .*batch,/],
@@ -82,6 +84,18 @@ test("arguments of a training that are none are refused", async (t) => {
       /train: prefetch is "no"; give true or false/,
     ],
     [() => train(none, none, wrong({})).next(), /train: trainer is undefined/],
+    // Not awaited, or one of its halves.
+    [
+      () => train(known, wrong(Promise.resolve(tinyDataset())), rate).next(),
+      /train: dataset is another object; give a data set, such as await loadEmbedded\(\)/,
+    ],
+    [() => train(known, wrong(tinyDataset().train), rate).next(), /train: dataset is another obj/],
+    [async () => stepsPerEpoch(none, 4), /train: dataset is undefined; give a data set/],
+    [() => known.write(wrong("fc.weight")), /write: tensors is "fc.weight"; give a Map of tensors/],
+    [
+      () => createTrainer(backend, { ...model, logits: () => none }, { batch: 4 }),
+      /tiny: logits returned undefined; return a tensor, \[N, classes\]/,
+    ],
     [trained({ signal: new AbortController() }), /train: signal is another object; give an Abort/],
     [trained({ resume: Promise.resolve() }), /train: resume is another object; .*await readCheck/],
     [trained({ resume: "runs/first" }), /train: resume is "runs\/first"; give what readCheckpoint/],
