@@ -1,7 +1,15 @@
 // From a model and its states to the bytes of an ONNX file.
 
 import type { Model } from "@fewnorm/nn";
-import { checkOptions, type Graph, type Node, sameShape, showShape, sizeOf } from "@fewnorm/tensor";
+import {
+  checkMethod,
+  checkOptions,
+  type Graph,
+  type Node,
+  sameShape,
+  showShape,
+  sizeOf,
+} from "@fewnorm/tensor";
 import { traceEvaluation } from "@fewnorm/train";
 import { type Emitted, emitGraph } from "./emitter.ts";
 import { foldNorms as withNormsFolded } from "./fold-norms.ts";
@@ -30,7 +38,7 @@ const maxBytes = 2 ** 31 - 1;
  * The model's evaluation as an ONNX file, opset 17: input `images` [N, C, H, W] in standardized units, output
  * `logits` [N, classes], both float32.
  * @param tensors the model's states by name, as `readStateDict` and `stateDictOf` give them; others are ignored
- * @throws Error for states that are missing or of another shape, for values that are not finite and variances
+ * @throws TypeError for what is no model or no map, and for options that there are not; Error for states that are missing or of another shape, for values that are not finite and variances
  *   below 0, for a model that computes what ONNX or any batch size cannot, and for more than 2 GiB.
  */
 export async function exportOnnx(
@@ -39,6 +47,14 @@ export async function exportOnnx(
   options: ExportOnnxOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions("exportOnnx", options, { foldNorms: "boolean", batch: "number" });
+  checkMethod("exportOnnx", "model", model, "logits", "one, such as resnet({ depth: 20, norm })");
+  checkMethod(
+    "exportOnnx",
+    "tensors",
+    tensors,
+    "get",
+    "a Map of tensors, which readStateDict makes",
+  );
   const { foldNorms = false, batch } = options;
   // Two primes that no size of a layer is likely to be.
   const [first, second] = [batch ?? 11, 13];

@@ -290,6 +290,13 @@ test("options that are none, or are misspelt, are refused", async (t) => {
     exportOnnx(model, states, options as never).then(String, String);
   t.match(await said({ fold: true }), /^TypeError: exportOnnx: there is no option "fold"; .*foldN/);
   t.match(await said({ batch: "3" }), /^TypeError: exportOnnx: batch is "3"; give a number/);
+  const without = exportOnnx(model, {} as never).then(String, String);
+  t.match(
+    await without,
+    /^TypeError: exportOnnx: tensors is another object; give a Map of tensors/,
+  );
+  const unmade = exportOnnx(resnet as never, states).then(String, String);
+  t.match(await unmade, /^TypeError: exportOnnx: model is a function; give one, such as resnet/);
 });
 
 test("a running variance below 0 is an error that names the layer", async (t) => {

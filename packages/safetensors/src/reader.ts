@@ -54,7 +54,8 @@ export interface OpenOptions {
  * Opens a safetensors file. Only its header is read here, each tensor when it is asked for.
  * @throws Error, in one line, for whatever the format does not allow: a file that is cut off, a length that
  *   lies, offsets that overlap, leave gaps or point outside, types and shapes that do not fit their bytes,
- *   names that occur twice, headers above 16 MiB, more than 100,000 tensors or strings of metadata.
+ *   names that occur twice, headers above 16 MiB, more than 100,000 tensors or strings of metadata; TypeError for what
+ *   is neither bytes nor a source, such as a path.
  */
 export async function openSafetensors(
   file: Uint8Array | Blob | ByteSource,
@@ -112,7 +113,13 @@ function sourceOf(file: Uint8Array | Blob | ByteSource): ByteSource {
       },
     };
   }
-  if (!(file instanceof Blob)) return file;
+  if (!(file instanceof Blob)) {
+    if (typeof file?.readInto === "function") return file;
+    const shown = typeof file === "string" ? JSON.stringify(file) : "neither bytes nor a source";
+    throw new TypeError(
+      `openSafetensors: the file is ${shown}; give bytes, a Blob or a source, and a path to openSafetensorsFile of @fewnorm/safetensors/node`,
+    );
+  }
   const pieceBytes = 2 ** 24;
   return {
     size: file.size,

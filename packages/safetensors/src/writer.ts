@@ -23,7 +23,7 @@ const pieceBytes = 2 ** 24;
 
 /**
  * The file that holds `tensors` as float32, piece by piece. Equal tensors in the same order give equal bytes.
- * @throws RangeError for a name that cannot be one, values that do not fill their shape, and for more than
+ * @throws TypeError for what is no map of tensors; RangeError for a name that cannot be one, values that do not fill their shape, and for more than
  *   can be read again.
  */
 export function safetensorsPieces(
@@ -62,6 +62,11 @@ function headerTextOf(
   tensors: ReadonlyMap<string, FloatTensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): string {
+  if (typeof tensors?.entries !== "function") {
+    throw new TypeError(
+      `encodeSafetensors: tensors is ${tensors === undefined ? "undefined" : "no Map"}; give a Map, such as new Map([["w", { shape, values }]])`,
+    );
+  }
   // Members are written one by one: an object would move names that are numbers to the front.
   const members: string[] = [];
   for (const [key, value] of Object.entries(metadata)) {
@@ -76,6 +81,11 @@ function headerTextOf(
   }
   let begin = 0;
   for (const [name, { shape, values }] of tensors) {
+    if (!Array.isArray(shape)) {
+      throw new TypeError(
+        `encodeSafetensors: ${show(name)} has no shape; give { shape, values } for each name`,
+      );
+    }
     if (name === metadataName || !isWellFormed(name)) {
       throw new RangeError(`encodeSafetensors: ${show(name)} cannot be a tensor's name; rename it`);
     }

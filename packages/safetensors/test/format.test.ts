@@ -108,6 +108,29 @@ test("what is written comes back bit for bit, in pieces or whole", async (t) => 
   t.match(String(none), /^openSafetensors: the file holds no tensor "nowhere"/);
 });
 
+test("what is no map of tensors, and what is no file, is refused", async (t) => {
+  const encode = (tensors: unknown) => () => encodeSafetensors(tensors as never);
+  const values = Float32Array.of(1);
+  t.throws(
+    encode({ x: { shape: [1], values } }),
+    /^TypeError: encodeSafetensors: .* no Map; give a/,
+  );
+  t.throws(encode(undefined), /^TypeError: encodeSafetensors: tensors is undefined; give a Map/);
+  t.throws(
+    encode(new Map([["x", values]])),
+    /^TypeError: encodeSafetensors: "x" has no shape; give/,
+  );
+  const open = (file: unknown) => openSafetensors(file as never).then(String, String);
+  t.match(
+    await open("a.safetensors"),
+    /^TypeError: .*the file is "a.safetensors"; .*a path to open/,
+  );
+  t.match(
+    await open(undefined),
+    /^TypeError: openSafetensors: the file is neither bytes nor a sou/,
+  );
+});
+
 test("what could not be read again is not written", (t) => {
   const one = (name: string, tensor: FloatTensor) => () =>
     encodeSafetensors(new Map([[name, tensor]]));
