@@ -76,7 +76,7 @@ export const wrongLabel = (labels: Labels, classes: number): number =>
 
 /**
  * Throws a RangeError unless the arrays of `split` have the sizes that its count and `shape` ask for, and a TypeError
- * for images in anything but bytes.
+ * for what is no split, and for images in anything but bytes.
  */
 export function checkSplit(
   who: string,
@@ -85,12 +85,17 @@ export function checkSplit(
   which = "split",
 ): void {
   checkObject(who, which, split, "{ count, images, labels }");
-  const size = shape[0] * shape[1] * shape[2];
-  if (!shape.every((extent) => Number.isInteger(extent) && extent > 0)) {
+  // A data set in a split's place, say.
+  if (split.images === undefined) {
+    throw new TypeError(`${who}: ${which} has no images; give { count, images, labels }`);
+  }
+  checkKind(who, "shape", shape, "array");
+  if (shape.length !== 3 || !shape.every((extent) => Number.isInteger(extent) && extent > 0)) {
     throw new RangeError(
       `${who}: shape is [${shape}]; give three positive whole numbers, [C, H, W]`,
     );
   }
+  const size = shape[0] * shape[1] * shape[2];
   if (!Number.isInteger(split.count) || split.count < 1) {
     throw new RangeError(`${who}: ${which} has ${split.count} images; at least one is needed`);
   }

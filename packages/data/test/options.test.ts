@@ -31,6 +31,14 @@ test("options that are none, or are misspelt, are refused", async (t) => {
         }),
       /createDataset: test images are of type Int8Array; give a Uint8Array/,
     ],
+    [
+      async () => createDataset({ ...dataset, shape: wrong("1x4x4") }),
+      /createDataset: shape is "1x4x4"; give an array/,
+    ],
+    [
+      async () => createBatches(wrong(dataset), right),
+      /createBatches: split has no images; give \{ count, images, labels \}/,
+    ],
     [prefetch(undefined), /createPrefetch: the options are undefined/],
     [prefetch({ ...right, workers: 0 }), /createPrefetch: .*"workers"; .*batchSize.*worker/],
     [
@@ -43,5 +51,7 @@ test("options that are none, or are misspelt, are refused", async (t) => {
     t.match(String(error), message);
     t.ok(error instanceof TypeError);
   }
+  const flat = () => createDataset({ ...dataset, shape: wrong([4, 4]) });
+  t.throws(flat, /^RangeError: createDataset: shape is \[4,4\]; give three positive whole numbers/);
   t.end();
 });
