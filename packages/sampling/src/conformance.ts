@@ -2,6 +2,7 @@
 import { checkMethod, checkOptions, foldIn, type Key, key as keyOf } from "@fewnorm/tensor";
 import { checkOrigin, originFits } from "./check-strategy.ts";
 import { drawOrigins } from "./draw-origins.ts";
+import type { Mixture } from "./mixture.ts";
 import { describeSize, planExtent } from "./plan.ts";
 import type { Extent, MapShape, Origin, Strategy } from "./strategy.ts";
 import { looksUniform } from "./uniformity.ts";
@@ -63,6 +64,11 @@ export function strategyConformance(
   strategy: Strategy,
   options: ConformanceOptions = {},
 ): void {
+  if (Array.isArray((strategy as Partial<Mixture> | undefined)?.parts)) {
+    throw new TypeError(
+      `strategyConformance: ${strategy.name} is a mixture; test the strategy of each of its parts`,
+    );
+  }
   // The tests tell what else is wrong with one.
   checkMethod(
     "strategyConformance",

@@ -46,6 +46,11 @@ test("the conformance suite refuses what is no strategy, and options that there 
   };
   t.doesNotThrow(() => declare(mine, { refuses: [] }));
   t.throws(() => declare(mine, { refuse: [] }), /strategyConformance: there is no option "refuse"/);
+  const both = mixture([{ strategy: fullBatch() }], "both");
+  t.throws(
+    () => declare(both),
+    /strategyConformance: both is a mixture; test the strategy of each/,
+  );
   t.throws(() => declare(undefined), /strategyConformance: strategy is undefined; give one/);
   t.end();
 });
