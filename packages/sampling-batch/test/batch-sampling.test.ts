@@ -23,6 +23,7 @@ test("batchSampling: a ratio is rounded and keeps minValues values a channel", (
     return batchSampling(options).extent({ rows, height, width }).rows;
   };
   t.equal(rows(1 / 32, [128, 32, 32]), 4);
+  t.equal(rows(1 / 32, [120, 32, 32]), 4, "3.75 images");
   t.equal(rows(1 / 32, [128, 1, 1]), 32, "the default keeps 32 values");
   t.equal(rows(1 / 32, [128, 3, 3]), 4, "36 values are enough");
   t.equal(rows(1 / 32, [128, 2, 3]), 6, "36 values; 5 images would be 30");

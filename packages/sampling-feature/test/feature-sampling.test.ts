@@ -21,6 +21,9 @@ test("featureSampling: a patch in all images", (t) => {
   const shape = { rows: 128, height: 32, width: 32 };
   const { extent } = featureSampling({ height: 4, width: 8 });
   t.deepEqual(extent(shape), { rows: 128, height: 4, width: 8 });
+  const two = { rows: 2, height: 1, width: 1 };
+  const pixel = featureSampling({ height: 1, width: 1 });
+  t.deepEqual(pixel.extent({ ...shape, rows: 2 }), two, "2 values are enough");
   t.end();
 });
 

@@ -26,10 +26,15 @@ test("virtualDataset: statistics come from the virtual images alone", (t) => {
 
 test("virtualDataset: kept images follow their seed", (t) => {
   const shape = { rows: 4, channels: 3, height: 8, width: 8 };
-  const draw = (seed: number) =>
-    virtualDataset({ images: 4, kept: true, seed }).virtualInput?.(shape, key(1));
+  const draw = (seed?: number) =>
+    virtualDataset({
+      images: 4,
+      kept: true,
+      ...(seed === undefined ? {} : { seed }),
+    }).virtualInput?.(shape, key(1));
   t.deepEqual(draw(1), draw(1));
   t.notDeepEqual(draw(1), draw(2));
+  t.deepEqual(draw(), draw(0), "the default");
   t.end();
 });
 

@@ -1,11 +1,13 @@
 // The suite has to catch what it is there to catch.
 import {
   type ConformanceOptions,
+  type Extent,
+  type MapShape,
   type Strategy,
   strategyConformance,
   type VirtualShape,
 } from "@fewnorm/sampling";
-import { type Key, key, normal, randomInteger } from "@fewnorm/tensor";
+import { foldIn, type Key, key, normal, randomInteger } from "@fewnorm/tensor";
 import test from "tape";
 
 /** The names of the tests that fail for a strategy, without the strategy's name. */
@@ -100,6 +102,37 @@ test("strategyConformance: finds origins that are wrong", (t) => {
   t.end();
 });
 
+test("strategyConformance: finds patches that are not drawn evenly", (t) => {
+  const half = (length: number) => Math.ceil(length / 2);
+  const patch = (tall: boolean, origin: Strategy["origin"]): Strategy => ({
+    name: "patch",
+    virtualRows: 0,
+    extent: ({ rows, height, width }) => ({
+      rows,
+      height: tall ? height : half(height),
+      width: half(width),
+    }),
+    origin,
+  });
+  const place = (extent: Extent, shape: MapShape, top: Key, left: Key) => ({
+    row: 0,
+    top: randomInteger(top, shape.height - extent.height + 1),
+    left: randomInteger(left, shape.width - extent.width + 1),
+  });
+  const own = patch(false, (e, s, key) => place(e, s, foldIn(key, 0), foldIn(key, 1)));
+  t.deepEqual(failures(own), []);
+  // The places of a square map agree, and each side's are uniform all the same.
+  const together = patch(false, (e, s, key) => place(e, s, key, key));
+  t.deepEqual(failures(together), ["origins are uniform"], "top and left as one");
+  const short = patch(true, ({ width }, shape, key) => ({
+    row: 0,
+    top: 0,
+    left: randomInteger(key, Math.max(1, shape.width - width)),
+  }));
+  t.deepEqual(failures(short), ["origins are uniform"], "the last left is never drawn");
+  t.end();
+});
+
 test("strategyConformance: finds extents that are wrong", (t) => {
   let grows = 1;
   t.ok(
@@ -126,6 +159,8 @@ test("strategyConformance: finds virtual images that are wrong", (t) => {
     failures(strategy, { fixedOrigin: true, fixedInput });
   t.deepEqual(of(noiseWith((value) => value + 0.1)), [standardized], "a mean of 0.1");
   t.deepEqual(of(noiseWith((value) => value * 1.1)), [standardized], "a deviation of 1.1");
+  const last = (i: number) => Math.floor(i / (16 * 12)) % 3 === 2;
+  t.deepEqual(of(noiseWith((value, i) => value + (last(i) ? 0.1 : 0))), [standardized], "in one");
   t.deepEqual(of(noiseWith((value, i) => (i % 7 ? value : Number.NaN))).length, 2, "NaN");
   const name = "virtual images have the right size and follow the key";
   t.deepEqual(of(virtual, true), [name], "fresh where it should be kept");

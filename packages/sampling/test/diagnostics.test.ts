@@ -99,6 +99,9 @@ test("intraImageCorrelation: of images of equal pixels, and of independent pixel
   t.ok(close(intraImageCorrelation(noise, shape)[0] as number, 0, 0.058));
   const mixed = noise.map((value, i) => value + (flat[i] as number));
   t.ok(close(intraImageCorrelation(mixed, shape)[0] as number, 0.5, 0.245));
+  // Images of means 1 and 5: MSB = 2·(2² + 2²)/1 = 16, MSW = 2·(1 + 1)/2 = 2.
+  const [ρ = 0] = intraImageCorrelation([0, 2, 4, 6], [2, 1, 1, 2]);
+  t.ok(close(ρ, (16 - 2) / (16 + 2), 1e-15), "2 images of 2 pixels");
   t.throws(() => intraImageCorrelation([1, 2], [2, 1, 1, 1]), /RangeError: .*2 images of 1 pixels/);
   t.end();
 });

@@ -3,6 +3,7 @@ import {
   formatRatio,
   fullBatch,
   mixture,
+  type Origin,
   parseCount,
   parseRatio,
   partsOf,
@@ -101,11 +102,15 @@ test("drawOrigins: three numbers for each part of each layer, from their own key
   };
   const origins = drawOrigins(layers, key(3));
   t.deepEqual([...origins], [...of(0, 0), 0, 0, 0, ...of(1, 1)]);
-  const astray = { ...part, strategy: strategy({ origin: () => ({ row: 8, top: 0, left: 0 }) }) };
-  t.throws(
-    () => drawOrigins([{ parts: [astray] }], key(1)),
-    /RangeError: drawOrigin: own drew row 8/,
-  );
+  const drawn = (origin: Partial<Origin>) => {
+    const drawing = strategy({ origin: () => ({ row: 0, top: 0, left: 0, ...origin }) });
+    return () => drawOrigins([{ parts: [{ ...part, strategy: drawing }] }], key(1));
+  };
+  for (const fits of [{ row: 7 }, { top: 1 }]) t.doesNotThrow(drawn(fits));
+  t.throws(drawn({ row: 8 }), /RangeError: drawOrigin: own drew row 8/);
+  for (const astray of [{ top: 2 }, { left: 1 }, { row: -1 }, { top: 0.5 }]) {
+    t.throws(drawn(astray), /RangeError: drawOrigin: own drew row/, JSON.stringify(astray));
+  }
   t.end();
 });
 
