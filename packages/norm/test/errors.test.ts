@@ -13,10 +13,11 @@ import {
   noNorm,
   weightStandardization,
 } from "@fewnorm/norm";
+import { mixture } from "@fewnorm/sampling";
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
-import { createBuilder, key, type Shape, type Tensor } from "@fewnorm/tensor";
+import { createBuilder, foldIn, key, type Shape, type Tensor } from "@fewnorm/tensor";
 import test from "tape";
 
 function trace(norm: Norm, shape: Shape, virtualRows = 0) {
@@ -89,6 +90,26 @@ test("what is no strategy is refused when the norm is made, not when a model is 
   for (const [sampling, message] of refused) {
     t.throws(() => batchNorm({ sampling: sampling as typeof strategy }), message);
   }
+  t.end();
+});
+
+test("each part of a mixture draws virtual images of its own, one part after another", (t) => {
+  const [two, three] = [virtualDataset({ images: 2 }), virtualDataset({ images: 3 })];
+  const sampling = mixture(
+    [two, two, batchSampling({ images: 2 }), three].map((strategy) => ({ strategy })),
+  );
+  const { virtualImages } = batchNorm({ sampling });
+  t.equal(virtualImages?.count, 7);
+  const drawn = Array.from(virtualImages?.draw([7, 3, 4, 5], key(1)) ?? []);
+  const images = Array.from({ length: 7 }, (_, i) => String(drawn.slice(60 * i, 60 * i + 60)));
+  t.equal(new Set(images).size, 7, "no image comes twice");
+  const map = { channels: 3, height: 4, width: 5 };
+  const expected = [two, two, three].flatMap((strategy, i) =>
+    Array.from(
+      strategy.virtualInput?.({ rows: strategy.virtualRows, ...map }, foldIn(key(1), i)) ?? [],
+    ),
+  );
+  t.deepEqual(drawn, expected);
   t.end();
 });
 
