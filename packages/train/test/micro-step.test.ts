@@ -10,7 +10,7 @@ import {
   groupNorm,
   type Norm,
 } from "@fewnorm/norm";
-import { mixture, type Sampling } from "@fewnorm/sampling";
+import { mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
@@ -217,6 +217,25 @@ test("patches are those of one micro-batch", (t) => {
     [[4, 3]],
   );
   t.end();
+});
+
+test("patches are drawn anew for every micro-batch and step", async (t) => {
+  const keys: string[] = [];
+  const patch = featureSampling({ height: 2, width: 2 });
+  const watched: Strategy = {
+    ...patch,
+    origin(extent, shape, from) {
+      keys.push(String(from));
+      return patch.origin(extent, shape, from);
+    },
+  };
+  const backend = float64();
+  const model = tinyModel("tiny", normOf(watched));
+  await foundBy(backend, model, { batch, micro: 4 }, [feeds, { ...feeds, key: key(10) }, feeds]);
+  t.equal(keys.length, 9, "3 steps of 3 micro-batches");
+  t.equal(new Set(keys.slice(0, 6)).size, 6, "none like another");
+  t.deepEqual(keys.slice(6), keys.slice(0, 3), "but for the same step");
+  await backend.dispose();
 });
 
 test("the images that are sampled do not run a second time", (t) => {

@@ -12,6 +12,7 @@ test("constant stays", (t) => {
 test("stepDecay falls at its milestones", (t) => {
   const schedule = stepDecay({ base: 1, milestones: [10, 20], factor: 0.5 });
   t.deepEqual([0, 9, 10, 19, 20, 99].map(schedule), [1, 1, 0.5, 0.5, 0.25, 0.25]);
+  t.equal(stepDecay({ base: 1, milestones: [0, 5] })(0), 0.1, "a milestone at the first step");
   t.throws(() => stepDecay({ base: 1, milestones: [], factor: 0 }), /factor is 0/);
   t.throws(() => stepDecay({ base: 1, milestones: [5, NaN] }), /milestones are 5, NaN; give steps/);
   t.end();

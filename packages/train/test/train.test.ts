@@ -1,5 +1,7 @@
 // The loop: it learns, reports, checkpoints, and goes on bit for bit where it stopped.
+import { createBatches } from "@fewnorm/data";
 import { batchRenorm } from "@fewnorm/norm";
+import { foldIn, key } from "@fewnorm/tensor";
 import {
   adamw,
   averaged,
@@ -18,6 +20,7 @@ import {
   stateDictOf,
   stepsPerEpoch,
   type TrainEvent,
+  type Trainer,
   type TrainOptions,
   train,
 } from "@fewnorm/train";
@@ -30,6 +33,10 @@ const steps = epochs * stepsPerEpoch(dataset, 4);
 const schedule = cosine({ base: 0.1, steps, warmUp: 4 });
 // A worker a training would take longer than these trainings.
 const common = { epochs, schedule, seed: 7, augment: { pad: 1 }, prefetch: false };
+
+const foldInto = (seed: number) => (data: number) => foldIn(key(seed), data);
+
+type Means = { readonly loss: number; readonly accuracy: number };
 
 /** Runs a training to its end and returns its events and checkpoints. */
 async function run(
@@ -88,6 +95,53 @@ test("a training reports in order and learns", async (t) => {
     t.ok((done.trainingLoss ?? 9) < 0.9, `loss ${done.trainingLoss}`);
     t.equal(last.progress.trainingLoss, done.trainingLoss);
   }
+});
+
+test("values, batches, samples and rates follow seed and step as the documentation says", async (t) => {
+  const seed = foldInto(7);
+  const batches = createBatches(dataset.train, {
+    dataset,
+    batchSize: 4,
+    key: seed(1),
+    augment: { pad: 1 },
+  });
+  await withTrainer(async (trainer) => {
+    const begun: unknown[] = [];
+    let step = 0;
+    const watched: Trainer = {
+      ...trainer,
+      initialize(from) {
+        begun.push(from);
+        return trainer.initialize(from);
+      },
+      step(feeds) {
+        const { images, labels } = batches.batch(Math.floor(step / 6), step % 6);
+        t.deepEqual(feeds.key, foldIn(seed(2), step), `the key of step ${step}`);
+        t.equal(feeds.learningRate, schedule(step), "the rate");
+        t.deepEqual([feeds.images, feeds.labels], [images, labels], "the batch");
+        step++;
+        return trainer.step(feeds);
+      },
+    };
+    for await (const _ of train(watched, dataset, { ...common, epochs: 2 }));
+    t.deepEqual([begun, step], [[seed(0)], 12]);
+  });
+});
+
+test("an epoch's loss and accuracy are the means of its steps", async (t) => {
+  const { events } = await run();
+  for (const epoch of [1, 2, 3]) {
+    const own = events.filter((event) => event.type === "step" && event.epoch === epoch);
+    const [end] = events.filter((event) => event.type === "epoch" && event.epoch === epoch);
+    for (const what of ["loss", "accuracy"] as const) {
+      const mean = own.reduce((sum, event) => sum + (event as Means)[what] / 6, 0);
+      const off = Math.abs((end as Means)[what] - mean);
+      // The backend's losses are rounded to float32.
+      t.ok(own.length === 6 && off < 1e-6, `epoch ${epoch}, ${what}: off by ${off}`);
+    }
+  }
+  const [last, done] = [events.findLast(({ type }) => type === "epoch"), events.at(-1)];
+  t.equal((done as { trainingLoss?: number }).trainingLoss, (last as Means).loss);
 });
 
 test("the same seed gives the same training, another one another", async (t) => {
