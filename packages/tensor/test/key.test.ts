@@ -170,6 +170,24 @@ test("normal: moments, rate 1e-6 each, and tails", (t) => {
   t.end();
 });
 
+test("normal: neighbours say nothing of each other, rate 1e-5 each", (t) => {
+  const draws = normal(key(10), 100_001);
+  // Quartiles of the standard normal distribution.
+  const limits = [-0.6744897501960817, 0, 0.6744897501960817];
+  const quarter = (x: number) => limits.filter((q) => x > q).length;
+  for (const first of [0, 1]) {
+    const pairs = new Int32Array(16);
+    for (let i = first; i + 1 < draws.length; i += 2) {
+      pairs[4 * quarter(draws[i]!) + quarter(draws[i + 1]!)]!++;
+    }
+    const deviation = chiSquareDeviation(pairs);
+    // χ² with 15 degrees of freedom exceeds 50.5 with probability 1e-5.
+    const most = (50.5 - 15) / Math.sqrt(30);
+    t.ok(deviation < most, `from ${first} on: χ² is ${deviation.toFixed(2)} deviations off`);
+  }
+  t.end();
+});
+
 test("randomInteger: every value as often, rate 1e-5", (t) => {
   for (const bound of [1, 2, 3, 7, 125, 2 ** 31]) {
     const draws = split(key(8), 20_000).map((k) => randomInteger(k, bound));
