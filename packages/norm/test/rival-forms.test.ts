@@ -107,6 +107,42 @@ test("a ghost batch as large as the batch is batch normalization", async (t) => 
   t.end();
 });
 
+test("for calibration a norm is that of the whole batch, with its own epsilon", async (t) => {
+  const backend = createReferenceBackend({ precision: "float64" });
+  const epsilon = 0.5;
+  const whole = batchNorm({ epsilon, momentum: 1 });
+  const filters = { epsilon: 0.25 };
+  const cases: [Norm, Norm][] = [
+    [batchNorm({ epsilon }), whole],
+    [batchNorm({ epsilon, sampling: batchSampling({ images: 2 }), gradient: "detached" }), whole],
+    [ghostBatchNorm({ epsilon, virtualBatchSize: 2 }), whole],
+    [batchRenorm({ epsilon }), whole],
+    [
+      instanceNorm({ epsilon, affine: true, trackRunningStats: true }),
+      instanceNorm({ epsilon, affine: true, trackRunningStats: true, momentum: 1 }),
+    ],
+    [
+      weightStandardization(ghostBatchNorm({ epsilon, virtualBatchSize: 2 }), filters),
+      weightStandardization(whole, filters),
+    ],
+  ];
+  const spec = specs["3×3"] as BlockSpec;
+  for (const [norm, expected] of cases) {
+    const [found, wanted] = await Promise.all(
+      [norm.calibration?.() as Norm, expected].map(async (one) =>
+        (await compileBlock(backend, one, spec))(randomOperands(spec, key(6))),
+      ),
+    );
+    for (const what of ["y", "runningMean"]) {
+      // Rounding only.
+      const off = deviation(found?.[what] ?? [], wanted?.[what] ?? [Number.NaN]);
+      t.ok(off < 1e-13, `${norm.name}, ${what}: ${off}`);
+    }
+  }
+  await backend.dispose();
+  t.end();
+});
+
 test("a mean far larger than the deviation does not spoil the variance", async (t) => {
   const spec: BlockSpec = { kind: "layer", x: [2, 4, 8, 8], y: [2, 4, 8, 8] };
   const operands = randomOperands(spec, key(4));

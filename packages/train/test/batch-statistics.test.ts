@@ -11,7 +11,7 @@ import {
 } from "@fewnorm/norm";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
-import { foldIn, key, permutation } from "@fewnorm/tensor";
+import { add, foldIn, key, permutation } from "@fewnorm/tensor";
 import {
   evaluate,
   evaluateWithBatchStatistics,
@@ -226,6 +226,28 @@ test("where batches are scored by their own statistics nothing is dropped", asyn
   );
   t.ok(Number.isFinite(plain?.loss), `${plain?.loss}`);
   t.deepEqual(dropping, plain);
+  await backend.dispose();
+});
+
+test("each batch draws anew, from keys that are not another's", async (t) => {
+  const backend = float64();
+  const keys: string[] = [];
+  const whole = bare(batchNorm({ momentum: 1 }));
+  const model: Model = {
+    ...whole,
+    logits(scope, images) {
+      const zero = scope.drawn("zero", [1], "float32", (from) => {
+        keys.push(String(from));
+        return [0];
+      });
+      return whole.logits(scope, add(images, zero));
+    },
+  };
+  const options = { dataset, batch: 5, key: key(2) };
+  await evaluateWithBatchStatistics(backend, model, tensorsOf(model), dataset.test, options);
+  t.equal(keys.length, 2, "evaluation");
+  await recalibrate(backend, model, tensorsOf(model), dataset.test, { ...options, key: key(3) });
+  t.deepEqual([keys.length, new Set(keys).size], [4, 4], "recalibration");
   await backend.dispose();
 });
 
