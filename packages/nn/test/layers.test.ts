@@ -8,12 +8,23 @@ import {
   createScope,
   crossEntropy,
   dense,
+  drawAll,
+  dropout,
   globalAveragePool,
   heNormal,
   joinChannels,
   uniformFanIn,
 } from "@fewnorm/nn";
-import { key, multiply, normal, type Shape, sizeOf, type Tensor, trace } from "@fewnorm/tensor";
+import {
+  createBuilder,
+  key,
+  multiply,
+  normal,
+  type Shape,
+  sizeOf,
+  type Tensor,
+  trace,
+} from "@fewnorm/tensor";
 import test from "tape";
 
 type Layer = (scope: ReturnType<typeof createScope>["scope"], x: Tensor) => Tensor;
@@ -204,6 +215,32 @@ test("pooling refuses what is no map, and windows that do not fit", (t) => {
     t.deepEqual(averagePool(maps, 4).shape, [2, 3, 1, 1]);
     builder.output("y", maps);
   });
+  t.end();
+});
+
+test("dropout drops a share of the elements and divides the others by what is left of 1", (t) => {
+  const rate = 0.3;
+  const shape = [40, 250];
+  const builder = createBuilder();
+  const { scope, declarations } = createScope(builder, "train");
+  const x = builder.input("x", shape);
+  t.notEqual(dropout(scope, "a", x, rate).id, x.id);
+  dropout(scope, "b", x, rate);
+  const masks = [1, 2].flatMap((step) => {
+    const { "a.mask": a, "b.mask": b } = drawAll(declarations.draws, key(step));
+    return [Array.from(a ?? []), Array.from(b ?? [])];
+  });
+  t.equal(new Set(masks.map(String)).size, 4, "each layer and step has its own");
+  for (const mask of masks) {
+    t.equal(mask.length, 10_000);
+    t.ok(mask.every((value) => value === 0 || value === 1 / (1 - rate)));
+    // Of 10,000 elements 3,000 ± √2,100 = 46 are dropped; 5 deviations: 6e-7.
+    const dropped = mask.filter((value) => value === 0).length;
+    t.ok(Math.abs(dropped - 3000) < 230, `${dropped} are dropped`);
+  }
+  const evaluating = createScope(builder, "evaluate").scope;
+  const scoring = createScope(builder, "train", 0, undefined, false).scope;
+  for (const one of [evaluating, scoring]) t.equal(dropout(one, "c", x, rate).id, x.id, one.mode);
   t.end();
 });
 
