@@ -84,6 +84,7 @@ test("a damaged checkpoint is refused, and the one before it named", async (t) =
     const path = await writeCheckpoint(folder, numbered(1));
     await truncate(path, 70);
     t.match(await refusal(folder), /^openSafetensors: .*checkpoint\.safetensors has 70 bytes/);
+    t.doesNotMatch(await refusal(folder), /delete it/, "where there is none before it");
     await writeCheckpoint(folder, numbered(2));
     await writeCheckpoint(folder, numbered(3));
     await truncate(path, 70);

@@ -102,6 +102,27 @@ test("after a first step that failed, evaluation still takes what is written", a
   await trainer.dispose();
 });
 
+test("averages are what is written until the first step, and anew after initialize", async (t) => {
+  const trainer = await create(batch, averaged(sgd(), 0.9));
+  const { images } = feedsOf(2);
+  const logits = async () => Array.from(await trainer.logits(images));
+  const bias = new Map([["fc.bias", { shape: [3], values: Float32Array.of(1, 2, 3) }]]);
+  const first = await logits();
+  await trainer.write(bias);
+  const written = await logits();
+  t.notDeepEqual(written, first, "before a step");
+  await trainer.step(feedsOf(2));
+  const stepped = await logits();
+  t.notDeepEqual(stepped, written);
+  await trainer.write(bias);
+  t.deepEqual(await logits(), stepped, "after a step the averages stay");
+  await trainer.initialize(key(1));
+  t.deepEqual(await logits(), first, "initialized again");
+  await trainer.write(bias);
+  t.deepEqual(await logits(), written, "as before the first step");
+  await trainer.dispose();
+});
+
 test("a step before there are values is refused", async (t) => {
   const backend = await createReferenceBackend({ precision: "float64" });
   const trainer = await createTrainer(backend, tinyModel("tiny", batchNorm()), { batch });

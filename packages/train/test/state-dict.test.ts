@@ -120,6 +120,14 @@ test("a running variance below 0 is named; what rounding leaves of 0 is not", as
     );
     t.deepEqual(await trainer.read(), before, "nothing has changed");
   });
+  await withTrainer(
+    async (trainer) => {
+      const deviation = new Map([["bn1.running_std", { shape: [4], values }]]);
+      const refused = await trainer.write(deviation).catch(String);
+      t.match(String(refused), /has -0\.5 in channel 2 of "bn1\.running_std", where 0/);
+    },
+    { model: tinyModel("tiny", batchRenorm()) },
+  );
   const rounded = { shape: [4], values: Float32Array.of(1, 0, -1e-9, 1) };
   t.deepEqual((await read(new Map(states).set(name, rounded))).get(name), rounded);
 });
