@@ -186,6 +186,7 @@ test("batches: refuses what cannot work, before anything is made", (t) => {
     [{ augment: { pad: 0.5 }, key: key(1) }, /pad is 0.5/],
     [{ dataset: { ...data, mean: [0] } }, /1 means and 3 deviations for 3 channels/],
     [{ dataset: { ...data, deviation: [1, 1, NaN] } }, /finite numbers/],
+    [{ dataset: { ...data, deviation: [1, -1, 1] } }, /no negative deviation/],
     [{ dataset: { ...data, shape: [3, 4, 4] } }, /10 images of shape \[3,4,4\] take 480/],
   ];
   for (const [change, message] of cases) {

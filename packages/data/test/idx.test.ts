@@ -18,6 +18,13 @@ test("loadIdx: plain and gzipped", async (t) => {
   }
 });
 
+test("parseIdx: more of a dimension than 16 bits hold", (t) => {
+  const bytes = idxFile([70_000, 1], new Uint8Array(70_000).fill(7, 69_999));
+  const { dimensions, data } = parseIdx(bytes, "x");
+  t.deepEqual([dimensions, data.length, data[69_999]], [[70_000, 1], 70_000, 7]);
+  t.end();
+});
+
 test("parseIdx: any array survives, any cut and any extra byte is refused", (t) => {
   const array = fc
     .array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 4 })

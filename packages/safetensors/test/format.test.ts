@@ -36,6 +36,14 @@ test("a file made by hand is read", async (t) => {
   }
 });
 
+test("an empty tensor may be named behind the one that begins where it does", async (t) => {
+  const header = `{${entry("a", "U8", "[2]", "[0,2]")},${entry("b", "F32", "[0]", "[0,0]")}}`;
+  const file = await openSafetensors(fileOf(header, [3, 4]));
+  t.deepEqual([...file.tensors.keys()], ["b", "a"]);
+  t.deepEqual([...(await file.read("a")).values], [3, 4]);
+  t.equal((await file.readFloat32("b")).values.length, 0);
+});
+
 test("every type is read, floating point as float32", async (t) => {
   const view = new DataView(new ArrayBuffer(8));
   const little = (write: () => void): number[] => {
