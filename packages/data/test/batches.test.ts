@@ -88,6 +88,13 @@ test("batches: a constant channel is only centred", (t) => {
   const dataset = { ...data, mean: [0.2], deviation: [0] };
   const { images } = createBatches(data.train, { dataset, batchSize: 3 }).batch(0, 0);
   t.ok(images.every((x) => x === 0));
+  const others = new Uint8Array(12).fill(255);
+  const bright = { ...data.train, images: others };
+  const centred = createBatches(bright, { dataset, batchSize: 3 }).batch(0, 0).images;
+  t.ok(
+    centred.every((x) => x === Math.fround(1 - 0.2)),
+    "by 0.2, and not divided",
+  );
   t.end();
 });
 
