@@ -2,15 +2,18 @@
 // without zeros around them where ranges cover all rows.
 
 import {
+  add,
   addRows,
   type Builder,
   crop,
+  customGradient,
   foldIn,
   type Graph,
   grad,
   key,
   multiply,
   normal,
+  normalize,
   type RowRange,
   rows,
   sizeOf,
@@ -158,6 +161,24 @@ test("contributions are added to what is there already", async (t) => {
   );
   t.equal(zeros.length, 0, "no map of zeros is made");
   t.deepEqual([count(graph, "addRows"), count(graph, "addCrop")], [1, 1], "each is added once");
+});
+
+test("contributions that are normalizations with means of their own are summed as they are", async (t) => {
+  const body = (builder: Builder) => {
+    const x = builder.input("x", [2, 1]);
+    const [one, two, none] = [1, 2, 0].map((value) => builder.constant(value, [1])) as [
+      Tensor,
+      Tensor,
+      Tensor,
+    ];
+    // As gradients: (g − 2)·1 and (x − 1)·2.
+    const first = customGradient(multiply(x, 3), [x], (g) => [normalize(g, two, one, none)]);
+    const second = customGradient(multiply(x, 5), [x], () => [normalize(x, one, two, none)]);
+    const [dx] = grad(sum(multiply(add(first, second), 7)), [x]);
+    return { dx };
+  };
+  const { values } = await evaluate(body, { x: [10, 20] });
+  t.deepEqual(values.dx, [7 - 2 + 18, 7 - 2 + 38]);
 });
 
 test("a cover whose part is itself a sum of parts", async (t) => {
