@@ -1,6 +1,6 @@
 // What is seen: a bar on stderr while measuring, and tables on stdout.
 
-import { formatTable } from "@fewnorm/command-line";
+import { formatTable, isTerminal } from "@fewnorm/command-line";
 import cliProgress from "cli-progress";
 import type { Section } from "./suite.ts";
 
@@ -38,7 +38,7 @@ export interface Span {
  * status: what is printed before, such as the headline, would stand behind it and be erased with it.
  */
 export function createBar(name: string, span: Span, terminal: NodeJS.WriteStream): Bar {
-  if (!terminal.isTTY) return { status() {}, stop() {} };
+  if (!isTerminal(terminal)) return { status() {}, stop() {} };
   const { began, deadline } = span;
   const bar = new cliProgress.SingleBar({
     format: `${name} {bar} {percentage}% {text}`,

@@ -4,6 +4,26 @@ import { PassThrough } from "node:stream";
 import test from "tape";
 import { createBar } from "../src/terminal.ts";
 
+test("what cannot move its cursor gets no bar", (t) => {
+  const { TERM } = process.env;
+  for (const [isTTY, term, written] of [
+    [true, "xterm", true],
+    [true, "dumb", false],
+    [false, "xterm", false],
+  ] as const) {
+    process.env.TERM = term;
+    const stream = Object.assign(new PassThrough({ encoding: "utf8" }), { isTTY, columns: 100 });
+    const span = { began: performance.now(), deadline: performance.now() + 1000 };
+    const bar = createBar("norm", span, stream as unknown as NodeJS.WriteStream);
+    bar.status("round 1");
+    bar.stop();
+    t.equal(stream.read() !== null, written, `a terminal: ${isTTY}, TERM=${term}`);
+  }
+  if (TERM === undefined) delete process.env.TERM;
+  else process.env.TERM = TERM;
+  t.end();
+});
+
 test("the bar erases nothing that is printed before its first status", (t) => {
   const stream = new PassThrough({ encoding: "utf8" });
   const tty = Object.assign(stream, { isTTY: true, columns: 100, rows: 30 });

@@ -1,6 +1,6 @@
 // What the user sees of a training: how it begins, and its progress.
 
-import { newerNode, printable } from "@fewnorm/command-line";
+import { isTerminal, newerNode, printable } from "@fewnorm/command-line";
 import type { TrainEvent } from "@fewnorm/train";
 import type { Config } from "./config.ts";
 import { createMeter } from "./meter.ts";
@@ -24,7 +24,7 @@ export function createReport(config: Config, prepared: Prepared, from?: Resume):
   const { epochs, batch, quiet } = config;
   const meter = createMeter(batch);
   if (!quiet) for (const line of beginning(config, prepared, from)) console.log(line);
-  const hasBar = !quiet && process.stderr.isTTY;
+  const hasBar = !quiet && isTerminal(process.stderr);
   const progress = quiet
     ? noProgress
     : hasBar

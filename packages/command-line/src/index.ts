@@ -30,4 +30,5 @@ export {
 export { type Command, runCommand } from "./run-command.ts";
 export { loadStrategy } from "./strategy-module.ts";
 export { formatTable } from "./table.ts";
+export { isTerminal } from "./terminal.ts";
 export { usageError } from "./usage-error.ts";

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers/promises";
 import type { Backend } from "@fewnorm/backend";
-import { listenForInterrupt, usageError } from "@fewnorm/command-line";
+import { isTerminal, listenForInterrupt, usageError } from "@fewnorm/command-line";
 import { loadEmbedded } from "@fewnorm/data";
 import { parseBackend } from "@fewnorm/presets";
 import { compare } from "../comparison.ts";
@@ -41,7 +41,7 @@ async function show({ settings, images }: Options, backend: Backend): Promise<nu
     `steps of ${batch} images in micro-batches of ${micro}, learning rate ${learningRate}, seed ${seed}; ${backend.description}\n`,
   );
   const standings = createStandings(methods);
-  const live = stdout.isTTY
+  const live = isTerminal(stdout)
     ? createPicture(steps * batch, stdout)
     : createLines((line) => stdout.write(`${line}\n`));
   const interrupt = listenForInterrupt({ onSecond: () => live.stop(standings.all) });

@@ -15,7 +15,7 @@ const hiddenTab =
 function threads(): string {
   const cores = navigator.hardwareConcurrency;
   if (crossOriginIsolated) {
-    return `Threads: this page may share memory (it is cross-origin isolated), so WebAssembly can use the cores of this machine (${cores}); automatic takes four at most, and leaves one to the page.`;
+    return `Threads: this page may share memory (it is cross-origin isolated), so WebAssembly can use the cores of this machine (${cores}); automatic takes four at most, and leaves one to the page; more than there are cores are never taken.`;
   }
   return "Threads: this page may not share memory (SharedArrayBuffer needs cross-origin isolation, two headers that its server does not send), so WebAssembly runs on one thread; nothing else changes.";
 }

@@ -11,7 +11,7 @@ export interface Controls {
 
 const micros = [1, 2, 4, 8, 16, 32];
 const batches = [32, 64, 128];
-const threadCounts = [0, 1, 2, 4, 8];
+const threadCounts = [0, 1, 2, 4, 8].filter((n) => n <= navigator.hardwareConcurrency);
 const fewestMethods = 2;
 
 /** @param changed called with settings that can be trained with */

@@ -41,7 +41,11 @@ export function createStandingsTable(methods: readonly string[]): StandingsTable
           setText(cells.accuracy, `${(100 * event.accuracy).toFixed(1)} %`);
           break;
         case "failed": {
-          const message = make("div", {}, `${methods[event.method]} ${event.message}`);
+          const message = make(
+            "div",
+            { role: "alert" },
+            `${methods[event.method]} ${event.message}`,
+          );
           const cell = make("td", { colspan: `${fields.length + 1}`, class: "failed" }, message);
           row.after(make("tr", { "data-failed": methods[event.method] ?? "" }, cell));
           break;

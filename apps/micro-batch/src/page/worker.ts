@@ -80,7 +80,8 @@ async function createBackend(
   }
   // A core is left for the page, and small networks gain little from many.
   const most = Math.min(4, Math.max(1, navigator.hardwareConcurrency - 1));
-  const threads = settings.threads === 0 ? most : settings.threads;
+  // Threads that take turns on a core only wait for one another.
+  const threads = Math.min(settings.threads || most, navigator.hardwareConcurrency);
   return { backend: await parseBackend("wasm")({ threads }), problem };
 }
 
