@@ -4,6 +4,7 @@ import {
   type Conv2dOptions,
   checkOptions,
   checkShape,
+  checkTensor,
   conv2d as convolve,
   convolvedShape,
   mean,
@@ -48,6 +49,7 @@ interface WithResidual {
 export function convolutionWeight(scope: Scope, x: Tensor, spec: Conv2dLayerOptions): Tensor {
   const where = `conv2d: layer "${scope.path}"`;
   checkOptions(where, spec, conv2dOptions);
+  checkTensor(where, x);
   const { channels, kernel, groups = 1, initialize = heNormal } = spec;
   const [kh, kw] = pair(kernel, where, "kernel");
   const shape = [channels, (x.shape[1] ?? 1) / groups, kh, kw];
@@ -64,6 +66,7 @@ export function convolutionWeight(scope: Scope, x: Tensor, spec: Conv2dLayerOpti
 export function denseWeight(scope: Scope, x: Tensor, options: DenseOptions & WithResidual): Tensor {
   const where = `dense: layer "${scope.path}"`;
   checkOptions(where, options, { units: "number", relu: "boolean", residual: "any" });
+  checkTensor(where, x);
   const { units } = options;
   const [n, inputs] = x.shape;
   if (x.shape.length !== 2 || n === undefined || inputs === undefined) {
@@ -77,7 +80,9 @@ export function denseWeight(scope: Scope, x: Tensor, options: DenseOptions & Wit
 }
 
 function checkResidual(where: string, { residual }: WithResidual, result: Shape): void {
-  if (residual === undefined || sameShape(residual.shape, result)) return;
+  if (residual === undefined) return;
+  checkTensor(`${where}, residual`, residual);
+  if (sameShape(residual.shape, result)) return;
   throw new RangeError(
     `${where}: the residual is ${showShape(residual.shape)}; it must be ${showShape(result)}, as the result`,
   );
@@ -146,9 +151,9 @@ export function dense(scope: Scope, name: string, x: Tensor, options: DenseOptio
   const inner = scope.at(name);
   checkOptions(`dense: layer "${inner.path}"`, options, { units: "number", relu: "boolean" });
   const { units, relu = false } = options;
-  const [n = 1, inputs = 1] = x.shape;
   return scope.builder.labelled(inner.path, () => {
     const weight = denseWeight(inner, x, options);
+    const [n = 1, inputs = 1] = x.shape;
     const bias = inner.parameter("bias", [units], uniformFanIn(inputs));
     const pixel = reshape(x, [n, inputs, 1, 1]);
     const y = convolve(pixel, reshape(weight, [units, inputs, 1, 1]), { bias, relu });

@@ -3,6 +3,7 @@
 import {
   add,
   checkKind,
+  checkTensor,
   conv2d,
   maxPool as largest,
   type MaxPoolOptions,
@@ -57,6 +58,8 @@ export function averagePool(x: Tensor, size: number): Tensor {
  * @throws RangeError where something but the channels differs.
  */
 export function joinChannels(a: Tensor, b: Tensor): Tensor {
+  checkTensor("joinChannels", a);
+  checkTensor("joinChannels", b);
   const [n = 1, channels = 1, ...map] = a.shape;
   if (!sameShape([n, ...map], [...b.shape.slice(0, 1), ...b.shape.slice(2)])) {
     throw new RangeError(
@@ -70,7 +73,9 @@ export function joinChannels(a: Tensor, b: Tensor): Tensor {
   );
 }
 
-function mapsOf(where: string, { shape }: Tensor): readonly [number, number, number, number] {
+function mapsOf(where: string, x: Tensor): readonly [number, number, number, number] {
+  checkTensor(where, x);
+  const { shape } = x;
   const [n, channels, height, width] = shape;
   if (shape.length !== 4 || !n || !channels || !height || !width) {
     throw new RangeError(`${where}: the input is ${showShape(shape)}; it must be [N, C, H, W]`);

@@ -183,6 +183,21 @@ test("what does not fit names the layer", (t) => {
       layer(x, { kernel: undefined as unknown as number }),
       /^TypeError: conv2d: layer "layer1\.conv2": kernel is undefined; give a number, or an array of/,
     );
+    const none = undefined as unknown as Tensor;
+    t.throws(
+      layer(none, {}),
+      /^TypeError: conv2d: layer "layer1\.conv2": undefined is no tensor; give/,
+    );
+    t.throws(
+      layer(x, { residual: 1 as unknown as Tensor }),
+      /^TypeError: conv2d: layer "layer1\.conv2", residual: 1 is no tensor/,
+    );
+    t.throws(fc(none, 5), /^TypeError: dense: layer "head\.fc": undefined is no tensor/);
+    t.throws(
+      () => globalAveragePool(none),
+      /^TypeError: globalAveragePool: undefined is no tensor/,
+    );
+    t.throws(() => joinChannels(x, none), /^TypeError: joinChannels: undefined is no tensor/);
     const whole = builder.input("whole", [2, 4, 4, 4], "int32");
     t.throws(
       layer(whole, { kernel: 4 }),

@@ -1,7 +1,7 @@
 // Checks of options that several norms share.
 
 import type { Scope } from "@fewnorm/nn";
-import { checkOptions, type Shape, showShape } from "@fewnorm/tensor";
+import { checkOptions, checkTensor, type Shape, showShape, type Tensor } from "@fewnorm/tensor";
 import type { EpilogueOptions } from "./norm.ts";
 
 export function checkEpsilon(where: string, epsilon: number): void {
@@ -28,9 +28,10 @@ export function checkChoice(
   }
 }
 
-/** Checks the options of a layer of its own. */
-export function checkEpilogue(scope: Scope, name: string, options: EpilogueOptions): void {
+/** Checks what a layer of its own is given. */
+export function checkLayer(scope: Scope, name: string, x: Tensor, options: EpilogueOptions): void {
   const where = `norm: layer "${scope.at(name).path}"`;
+  checkTensor(where, x);
   checkOptions(where, options, { residual: "any", relu: "boolean" });
 }
 

@@ -2,7 +2,7 @@
 
 import { convolutionWeight, denseWeight, geometryOf, type Scope, zeros } from "@fewnorm/nn";
 import { convolvedShape, reshape, type Shape, type Tensor } from "@fewnorm/tensor";
-import { checkEpilogue } from "./checks.ts";
+import { checkLayer } from "./checks.ts";
 import { type Convolution, convolve } from "./folded.ts";
 import type { EpilogueOptions, Norm } from "./norm.ts";
 
@@ -36,7 +36,7 @@ export function layeredNorm(spec: LayeredNormSpec): Norm {
     name,
     virtualImages,
     layer(scope, layerName, x, epilogue = {}) {
-      checkEpilogue(scope, layerName, epilogue);
+      checkLayer(scope, layerName, x, epilogue);
       return layer(scope, layerName, x, epilogue);
     },
     ...(calibration === undefined ? {} : { calibration }),
@@ -49,8 +49,8 @@ export function layeredNorm(spec: LayeredNormSpec): Norm {
       return behind(scope, names.norm, { x, weight, bias, geometry }, shape, options);
     },
     dense(scope, names, x, options) {
-      const [n = 1] = x.shape;
       const weight = denseWeight(scope.at(names.linear), x, options);
+      const [n = 1] = x.shape;
       const { units, residual, relu } = options;
       const pixels = (tensor: Tensor) => reshape(tensor, [...tensor.shape, 1, 1]);
       const convolution = { x: pixels(x), weight: pixels(weight), geometry: {} };

@@ -2,7 +2,7 @@
 
 import { conv2d, denseWeight, zeros } from "@fewnorm/nn";
 import { add, conv2d as convolve, relu as rectify, reshape } from "@fewnorm/tensor";
-import { checkEpilogue } from "./checks.ts";
+import { checkLayer } from "./checks.ts";
 import type { Norm } from "./norm.ts";
 
 /** The network without normalization; every layer that would be normalized has a bias instead. */
@@ -11,7 +11,7 @@ export function noNorm(): Norm {
     name: "none",
     virtualImages: undefined,
     layer(scope, name, x, epilogue = {}) {
-      checkEpilogue(scope, name, epilogue);
+      checkLayer(scope, name, x, epilogue);
       const { residual, relu = false } = epilogue;
       const sum = residual === undefined ? x : add(x, residual);
       return relu ? rectify(sum) : sum;
@@ -19,9 +19,9 @@ export function noNorm(): Norm {
     conv2d: (scope, names, x, options) =>
       conv2d(scope, names.linear, x, { ...options, bias: true }),
     dense(scope, names, x, options) {
-      const [n = 1, inputs = 1] = x.shape;
       const inner = scope.at(names.linear);
       const weight = denseWeight(inner, x, options);
+      const [n = 1, inputs = 1] = x.shape;
       const { units, residual, relu = false } = options;
       const bias = inner.parameter("bias", [units], zeros);
       const y = scope.builder.labelled(inner.path, () =>

@@ -56,6 +56,8 @@ test("so are those of layers", (t) => {
       [dense({ units: 4, relu: "no" }), /dense: layer "fc": relu is "no"; give true or false/],
       [dense(4), /dense: layer "fc": the options are 4/],
       [layer({ reLu: true }), /norm: layer "bn": there is no option "reLu"; .*residual, relu/],
+      [() => norm.layer(scope, "bn", [1, 2] as never), /norm: layer "bn": .* is no tensor; give/],
+      [() => norm.dense(scope, names, undefined as never, { units: 4 }), /undefined is no tensor/],
       [layer(true), /norm: layer "bn": the options are true/],
     ];
     for (const [make, message] of cases) {

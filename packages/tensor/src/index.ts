@@ -8,3 +8,4 @@ export * from "./ops.ts";
 export * from "./options.ts";
 export * from "./primitives.ts";
 export * from "./shape.ts";
+export { checkTensor } from "./shape-checks.ts";

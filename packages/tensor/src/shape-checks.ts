@@ -19,7 +19,7 @@ export function fail(where: string, what: string): never {
   throw new RangeError(`${where}: ${what}`);
 }
 
-/** @throws TypeError for what is no tensor, such as the values that one could hold. */
+/** @throws TypeError, which begins with `where`, for what is no tensor, such as the values that one could hold. */
 export function checkTensor(where: string, value: Tensor | undefined): void {
   if (typeof value?.builder?.append === "function") return;
   throw new TypeError(
