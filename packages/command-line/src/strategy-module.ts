@@ -52,7 +52,9 @@ async function locate(specifier: string, folder: string): Promise<string> {
     const { name, exports } = JSON.parse(await readFile(manifest, "utf8"));
     return await resolveFrom(manifest, exports === undefined ? path : name);
   } catch (error) {
-    const problem = isPath ? `${path} cannot be imported` : `there is no package ${specifier}`;
+    const problem = isPath
+      ? `${path} cannot be imported`
+      : `there is no package ${specifier}, and no file or folder ${path}`;
     const remedy = isPath
       ? "build the package first, as its package.json says"
       : "give the name of an installed package, or a path";
