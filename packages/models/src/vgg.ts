@@ -21,8 +21,8 @@ export interface VggOptions extends ModelOptions {
   /** Channels of the first stage, 64 as published; the next have 2, 4, 8 and 8 times as many. */
   readonly width?: number;
   /**
-   * Units of the two dense layers before the last. By default 4096, as published, or for images below
-   * 64 pixels none, as is usual for these.
+   * Units of the two dense layers before the last. By default 4096, as published, or for images whose
+   * shorter side is below 64 pixels none, as is usual for these.
    */
   readonly hidden?: number;
   /** Share of the hidden units that is dropped in training. Default 0.5. */
@@ -47,8 +47,8 @@ export function vgg(options: VggOptions): Model {
   const { depth, norm, width = 64, dropout: rate = 0.5 } = options;
   const plan: readonly number[] = planOf("vgg", plans, depth);
   return classifier(`vgg${depth}`, options, imagenet, (scope, images, classes) => {
-    const [, , height = 1] = images.shape;
-    const { hidden = height < 64 ? 0 : 4096 } = options;
+    const side = Math.min(...images.shape.slice(2));
+    const { hidden = side < 64 ? 0 : 4096 } = options;
     const x = features(scope.at("features"), norm, images, plan, width);
     const flat = reshape(x, [x.shape[0] ?? 1, sizeOf(x.shape.slice(1))]);
     if (hidden === 0) return dense(scope, "classifier", flat, { units: classes });

@@ -59,6 +59,9 @@ test("parameter counts are the published ones", (t) => {
     [wideResnet({ depth: 28, widen: 10, norm }), 36_479_194],
     // Its usual form for CIFAR-10, with one dense layer.
     [vgg({ depth: 16, norm, ...small }), 14_728_266],
+    // One dense layer, however wide images are: [512, 1, 4] → 10.
+    [vgg({ depth: 16, norm, classes: 10, inputShape: [3, 32, 128] }), 14_728_266 + 3 * 5120],
+    [vgg({ depth: 16, norm, classes: 10, inputShape: [3, 128, 32] }), 14_728_266 + 3 * 5120],
     // LeNet-5 as it is usually counted.
     [lenet({ norm: noNorm() }), 61_706],
   ];
