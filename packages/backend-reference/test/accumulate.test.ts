@@ -181,6 +181,30 @@ test("contributions that are normalizations with means of their own are summed a
   t.deepEqual(values.dx, [7 - 2 + 18, 7 - 2 + 38]);
 });
 
+test("and so are those that end in max(·, 0), or have something added", async (t) => {
+  for (const [name, expected] of [
+    ["relu", [0 + 2, 0 + 4]],
+    ["residual", [-7 + 10 + 2, -7 + 20 + 4]],
+  ] as const) {
+    const body = (builder: Builder) => {
+      const x = builder.input("x", [2, 1]);
+      const [one, two, none] = [1, 2, 0].map((value) => builder.constant(value, [1])) as [
+        Tensor,
+        Tensor,
+        Tensor,
+      ];
+      const ending = name === "relu" ? { relu: true } : { residual: multiply(x, 10) };
+      const first = customGradient(multiply(x, 3), [x], (g) => [
+        normalize(g, none, one, none, ending),
+      ]);
+      const second = customGradient(multiply(x, 5), [x], () => [normalize(x, none, two, none)]);
+      const [dx] = grad(sum(multiply(add(first, second), -7)), [x]);
+      return { dx };
+    };
+    t.deepEqual((await evaluate(body, { x: [1, 2] })).values.dx, expected, name);
+  }
+});
+
 test("a cover whose part is itself a sum of parts", async (t) => {
   const [first, second] = [ring(0, 2), ring(2, 4)];
   const inner = { base: 0, modulo: 4, offset: 1, count: 2 };
@@ -201,4 +225,43 @@ test("a cover whose part is itself a sum of parts", async (t) => {
   const { values } = await evaluate(body, { x, start: [5, 3] });
   // b is rows 1, 2, 3, 4, that is 2, 3, 4, 5; its rows 0 and 1 are taken four times: 2·16·b, else 2·b.
   t.deepEqual(values.dx, [10, 64, 96, 8, 10, 10]);
+});
+
+test("a gradient that reaches an operand as it is keeps what its parts were added to", async (t) => {
+  const ends = {
+    rows: (x: Tensor, start: Tensor) => rows(x, start, { range: ring(0, 2) }),
+    crop: (x: Tensor, start: Tensor) => crop(x, start, window),
+  };
+  for (const [name, take] of Object.entries(ends)) {
+    const body = (builder: Builder) => {
+      const [x, start] = [builder.input("x", shape), builder.input("start", [4], "int32")];
+      const moved = add(x, builder.constant(1, shape));
+      const loss = add(sum(multiply(moved, 3)), sum(multiply(take(moved, start), 10)));
+      const [dx] = grad(loss, [x]);
+      return { dx };
+    };
+    const x = new Float64Array(sizeOf(shape));
+    const { values } = await evaluate(body, { x, start: [5, 0, 1, 1] });
+    const { positions } = name === "rows" ? contributions.first : contributions.window;
+    const expected = x.map(() => 3);
+    for (const at of positions([5, 0, 1, 1])) if (at >= 0) expected[at]! += 10;
+    t.deepEqual(values.dx, [...expected], name);
+  }
+});
+
+test("ranges whose starts are of different tensors are not joined", async (t) => {
+  const body = (builder: Builder) => {
+    const x = builder.input("x", [6]);
+    const [one, other] = [builder.input("one", [1], "int32"), builder.input("other", [1], "int32")];
+    const first = rows(x, one, { range: ring(0, 2) });
+    const [same, others] = [ring(0, 2), ring(2, 4)].map((range) => rows(x, other, { range }));
+    const terms = [first, same, others].map((part, i) => sum(multiply(part as Tensor, 10 ** i)));
+    const [dx] = grad(
+      terms.reduce((a, b) => add(a, b)),
+      [x],
+    );
+    return { dx };
+  };
+  const { values } = await evaluate(body, { x: [1, 2, 3, 4, 5, 6], one: [1], other: [4] });
+  t.deepEqual(values.dx, [100, 101, 101, 100, 10, 10]);
 });

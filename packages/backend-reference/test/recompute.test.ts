@@ -8,10 +8,12 @@ import {
   type Graph,
   grad,
   key,
+  matmul,
   moments,
   multiply,
   normal,
   normalize,
+  reshape,
   row,
   sizeOf,
   sum,
@@ -93,6 +95,31 @@ test("recompute: the same gradients, of maps that are made twice", async (t) => 
     const more = normalizationsOf(graph) - normalizationsOf(held.graph);
     t.equal(more, normalizations, `${more} normalizations more`);
   }
+});
+
+test("recompute: what is made once more belongs to the same layer", async (t) => {
+  const body = (b: Builder) => {
+    const x = b.input("x", shapes.x);
+    const y = b.labelled("bn", () => normalized(x));
+    const loss = sum(conv2d(y, b.input("stem", shapes.stem)));
+    const [, dw] = grad(loss, [x, b.input("stem", shapes.stem)], { recompute: 9 });
+    return { loss, dw };
+  };
+  const { graph } = await evaluate(body, feeds);
+  const labels = graph.nodes.flatMap(({ op, label }) => (op === "normalize" ? [label] : []));
+  t.deepEqual(labels, ["bn", "bn"]);
+});
+
+test("recompute: what is no map is held", async (t) => {
+  const body = (b: Builder) => {
+    const x = b.input("x", [3, 2]);
+    const y = normalized(reshape(x, [3, 2]));
+    const loss = sum(multiply(matmul(y, b.constant(0.5, [2, 2])), y));
+    const [dx] = grad(loss, [x], { recompute: 9 });
+    return { dx };
+  };
+  const { graph } = await evaluate(body, { x: normal(key(3), 6) });
+  t.equal(normalizationsOf(graph), 1);
 });
 
 test("recompute: nothing but a whole number", (t) => {

@@ -265,6 +265,10 @@ const errors: { readonly [P in Primitive]: readonly (readonly [() => unknown, Re
       /rows: the range .* does not lie in 4 rows/,
     ],
     [
+      () => rows(of(4), b.constant(0, [1], "int32"), { range: ring(0, 4, 4, 1) }),
+      /rows: the range .* does not lie in 4 rows/,
+    ],
+    [
       () => rows(of(4), of(1), { range }),
       /rows: the start must be an int32 vector, not float32 \[1\]/,
     ],
@@ -296,6 +300,14 @@ const errors: { readonly [P in Primitive]: readonly (readonly [() => unknown, Re
         joinRows([
           { part: of(2, 3), start, range: ring(0, 2) },
           { part: of(2, 3), start, range: ring(2, 2), index: 1 },
+        ]),
+      /joinRows: the ranges .* do not cover/,
+    ],
+    [
+      () =>
+        joinRows([
+          { part: of(2, 3), start, range: ring(0, 2) },
+          { part: of(2, 3), start: whole(2), range: ring(2, 2) },
         ]),
       /joinRows: the ranges .* do not cover/,
     ],
