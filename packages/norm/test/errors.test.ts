@@ -161,6 +161,41 @@ test("names", (t) => {
   t.end();
 });
 
+test("each norm declares the states that it says, by PyTorch's names", (t) => {
+  const affine = ["weight", "bias"];
+  const running = ["running_mean", "running_var"];
+  const renormalized = ["running_mean", "running_std"];
+  const growing = ["num_batches_tracked", ...renormalized];
+  const cases: [Norm, parameters: readonly string[], buffers: readonly string[]][] = [
+    [batchNorm(), affine, running],
+    [ghostBatchNorm({ virtualBatchSize: 2 }), affine, running],
+    [batchRenorm(), affine, growing],
+    [batchRenorm({ warmUp: 0, rSteps: 5 }), affine, growing],
+    [batchRenorm({ warmUp: 0, dSteps: 1 }), affine, growing],
+    [batchRenorm({ warmUp: 0 }), affine, renormalized],
+    [frozenNorm(), [], [...affine, ...running]],
+    [frozenNorm({ trainAffine: true }), affine, running],
+    [groupNorm({ groups: 2 }), affine, []],
+    [layerNorm({ affine: false }), [], []],
+    [instanceNorm(), [], []],
+    [instanceNorm({ affine: true, trackRunningStats: true }), affine, running],
+    [noNorm(), [], []],
+  ];
+  for (const [norm, parameters, buffers] of cases) {
+    for (const mode of ["train", "evaluate"] as const) {
+      const builder = createBuilder();
+      const { scope, declarations } = createScope(builder, mode);
+      norm.layer(scope, "bn", builder.input("x", [4, 8, 3, 3]));
+      const of = (wanted: string) =>
+        declarations.states.flatMap(({ name, kind }) => (kind === wanted ? [name] : [])).sort();
+      const named = (names: readonly string[]) => names.map((name) => `bn.${name}`).sort();
+      t.deepEqual(of("parameter"), named(parameters), `${norm.name}, ${mode}: parameters`);
+      t.deepEqual(of("buffer"), named(buffers), `${norm.name}, ${mode}: buffers`);
+    }
+  }
+  t.end();
+});
+
 test("each layer and each step has a draw of its own", (t) => {
   const builder = createBuilder();
   const { scope, declarations } = createScope(builder, "train");

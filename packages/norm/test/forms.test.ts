@@ -210,3 +210,41 @@ test("what is folded by itself: results that outweigh the weights and the window
   t.notDeepEqual(yes, no, "the forms differ");
   t.end();
 });
+
+test("folded, no image is convolved twice that need not be", (t) => {
+  const window: Strategy = {
+    ...virtualDataset({ images: 2 }),
+    name: "window of two",
+    extent: () => ({ rows: 2, height: 2, width: 2 }),
+  };
+  const all = mixture(
+    [fullBatch(), batchSampling({ images: 2 }), virtualDataset({ images: 2 })].map((strategy) => ({
+      strategy,
+    })),
+  );
+  const part = mixture([{ strategy: window }, { strategy: batchSampling({ images: 2 }) }]);
+  /** Of 5 images and the virtual ones: those of each block, then the rest. */
+  const convolved: [Sampling | undefined, number[]][] = [
+    [samplings.bn, [5]],
+    [samplings["bs:2"], [2, 3]],
+    [samplings["ns:2"], [2, 3]],
+    [samplings["vdn:2"], [2, 5]],
+    [samplings["vdn:2+bs:2"], [2, 2, 3]],
+    // Windows are convolved beside all images.
+    [samplings["fs:2x3"], [5, 5]],
+    [window, [2, 7]],
+    // Only one part's real images can go without the others, and virtual ones only all together.
+    [samplings["bs:2+ns:3"], [2, 3, 3]],
+    [samplings["two-of-three+bs:2"], [2, 2, 8]],
+    [part, [2, 2, 7]],
+    [all, [5, 2, 2, 3]],
+  ];
+  for (const [sampling, expected] of convolved) {
+    const spec = blocks(sampling as Sampling)["3×3"] as BlockSpec;
+    const norm = batchNorm({ sampling: sampling as Sampling, folded: true });
+    const { nodes } = traceBlock(norm, spec).graph;
+    const found = nodes.flatMap(({ op, shape }) => (op === "conv2d" ? [shape[0] ?? 0] : []));
+    t.deepEqual(found, expected, norm.name);
+  }
+  t.end();
+});

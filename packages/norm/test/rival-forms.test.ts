@@ -229,3 +229,25 @@ test("bounds that are never reached leave batch renormalization the running stat
   await backend.dispose();
   t.end();
 });
+
+test("bounds that are reached where they begin are there at once, and not before", async (t) => {
+  const backend = createReferenceBackend({ precision: "float64" });
+  const spec = specs.layer as BlockSpec;
+  const bounds = { rMax: 1.2, dMax: 0.3 };
+  const operands = randomOperands(spec, key(6));
+  const run = async (norm: Norm, steps: number) =>
+    (await compileBlock(backend, norm, spec))({ ...operands, steps: [steps] });
+  const before = (await run(batchNorm(), 0)).y ?? [];
+  const after = (await run(batchRenorm({ ...bounds, warmUp: 0 }), 0)).y ?? [];
+  t.ok(deviation(before, after) > 0.1, "they differ");
+  for (const warmUp of [1, 3]) {
+    const norm = batchRenorm({ ...bounds, warmUp, rSteps: warmUp, dSteps: warmUp });
+    for (const steps of [0, warmUp - 1, warmUp, warmUp + 1, 9]) {
+      const off = deviation((await run(norm, steps)).y ?? [], steps < warmUp ? before : after);
+      // Rounding of float64.
+      t.ok(off < 1e-12, `step ${steps}, warm-up of ${warmUp}: ${off}`);
+    }
+  }
+  await backend.dispose();
+  t.end();
+});

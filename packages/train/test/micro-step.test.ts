@@ -10,7 +10,7 @@ import {
   groupNorm,
   type Norm,
 } from "@fewnorm/norm";
-import { mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
+import { type Extent, mixture, type Sampling, type Strategy } from "@fewnorm/sampling";
 import { batchSampling } from "@fewnorm/sampling-batch";
 import { featureSampling } from "@fewnorm/sampling-feature";
 import { virtualDataset } from "@fewnorm/sampling-virtual";
@@ -165,6 +165,21 @@ test("a step that fails halfway leaves nothing to the next", async (t) => {
   await trainer.step(step);
   t.deepEqual(after, await trainer.read());
   await backend.dispose();
+});
+
+test("virtual images are shared, also where a strategy says that it takes all rows there are", (t) => {
+  const known = virtualDataset({ images: 3 });
+  const [expected, found] = [known, { ...known, extent: (maps: Extent) => maps }].map((strategy) =>
+    JSON.stringify(
+      traceMicroTraining(tinyModel("tiny", normOf(strategy)), {
+        batch,
+        micro: 4,
+        optimizer: sgd(),
+      }),
+    ),
+  );
+  t.equal(found, expected);
+  t.end();
 });
 
 test("micro-batches that cannot work are refused when the step is traced", (t) => {
