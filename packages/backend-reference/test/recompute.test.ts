@@ -9,6 +9,7 @@ import {
   grad,
   key,
   matmul,
+  maxPool,
   moments,
   multiply,
   normal,
@@ -97,17 +98,22 @@ test("recompute: the same gradients, of maps that are made twice", async (t) => 
   }
 });
 
-test("recompute: what is made once more belongs to the same layer", async (t) => {
-  const body = (b: Builder) => {
-    const x = b.input("x", shapes.x);
-    const y = b.labelled("bn", () => normalized(x));
-    const loss = sum(conv2d(y, b.input("stem", shapes.stem)));
-    const [, dw] = grad(loss, [x, b.input("stem", shapes.stem)], { recompute: 9 });
-    return { loss, dw };
-  };
-  const { graph } = await evaluate(body, feeds);
-  const labels = graph.nodes.flatMap(({ op, label }) => (op === "normalize" ? [label] : []));
-  t.deepEqual(labels, ["bn", "bn"]);
+test("recompute: convolutions and poolings read what is made once more, under the same label", async (t) => {
+  for (const read of ["conv2d", "maxPool"] as const) {
+    const body = (b: Builder) => {
+      const [x, stem] = [b.input("x", shapes.x), b.input("stem", shapes.stem)];
+      const [none, twice] = [b.constant(0, [2]), b.constant(2, [2])];
+      const y = b.labelled("bn", () => normalize(x, none, twice, none));
+      const loss = sum(read === "conv2d" ? conv2d(y, stem) : maxPool(y, { kernel: 2 }));
+      const gradients = grad(loss, [x, stem], { recompute: 9 });
+      return { loss, dx: gradients[0], dw: gradients[1] };
+    };
+    const { graph } = await evaluate(body, feeds);
+    const labels = graph.nodes.flatMap(({ op, label, inputs }) =>
+      op === "normalize" && inputs[0] === graph.inputs.x ? [label] : [],
+    );
+    t.deepEqual(labels, ["bn", "bn"], read);
+  }
 });
 
 test("recompute: what is no map is held", async (t) => {
