@@ -234,6 +234,30 @@ test("the rivals name the layer that is too small, and what divides wrongly", (t
   t.end();
 });
 
+test("every norm wants an epsilon above 0, and a momentum from 0 to 1", (t) => {
+  const norms: Record<string, (options: { epsilon?: number; momentum?: number }) => Norm> = {
+    batchNorm,
+    batchRenorm,
+    ghostBatchNorm: (options) => ghostBatchNorm({ virtualBatchSize: 2, ...options }),
+    instanceNorm,
+    frozenNorm,
+    groupNorm,
+    layerNorm,
+    weightStandardization: (options) => weightStandardization(noNorm(), options),
+  };
+  for (const [name, make] of Object.entries(norms)) {
+    for (const epsilon of [0, -1e-5, Number.NaN, Infinity]) {
+      t.throws(() => make({ epsilon }), new RegExp(`RangeError: ${name}: epsilon is ${epsilon}; `));
+    }
+    if (!/batch|instance/i.test(name)) continue;
+    for (const momentum of [-0.1, 1.1, Number.NaN]) {
+      t.throws(() => make({ momentum }), new RegExp(`${name}: momentum is ${momentum}; `));
+    }
+    t.doesNotThrow(() => [make({ momentum: 0 }), make({ momentum: 1 })]);
+  }
+  t.end();
+});
+
 test("the rivals' options out of range", (t) => {
   t.throws(() => groupNorm({ groups: 0 }), /groupNorm: groups is 0/);
   t.throws(() => layerNorm({ epsilon: -1 }), /layerNorm: epsilon is -1/);

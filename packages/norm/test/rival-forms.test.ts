@@ -251,3 +251,25 @@ test("bounds that are reached where they begin are there at once, and not before
   await backend.dispose();
   t.end();
 });
+
+test("without a normalization there still is what a layer ends in", async (t) => {
+  const backend = createReferenceBackend({ precision: "float64" });
+  for (const [form, { kind, x, y, stride }] of Object.entries(specs)) {
+    const spec = { kind, x, y, ...(stride === undefined ? {} : { stride }) };
+    const operands = randomOperands({ ...spec, residual: true }, key(8));
+    const run = async (ending: object) =>
+      Array.from(
+        (await (await compileBlock(backend, noNorm(), { ...spec, ...ending }))(operands)).y ?? [],
+      );
+    const plain = await run({});
+    const sums = plain.map((value, i) => value + (operands.residual?.[i] ?? 0));
+    const rectified = (values: readonly number[]) => values.map((value) => Math.max(value, 0));
+    if (kind === "layer") t.deepEqual(plain, [...(operands.x ?? [])], form);
+    t.ok(deviation(await run({ relu: true }), rectified(plain)) < 1e-14, `${form}, ReLU`);
+    t.ok(deviation(await run({ residual: true }), sums) < 1e-14, `${form}, residual`);
+    const both = await run({ residual: true, relu: true });
+    t.ok(deviation(both, rectified(sums)) < 1e-14, `${form}, both`);
+  }
+  await backend.dispose();
+  t.end();
+});
