@@ -70,3 +70,26 @@ test("a lock that is no file is named", async (t) => {
     t.match(problem, /^train: .*training\.lock is no file that says .*; move it away/);
   });
 });
+
+test("only a lock of this machine whose process has ended is replaced", async (t) => {
+  await inFolder(async (folder) => {
+    const file = join(folder, lockFile);
+    const take = async (text: string) => {
+      await writeFile(file, text);
+      const found = await takeOut(folder, false).catch(({ message }: Error) => message);
+      if (typeof found === "function") await found();
+      return typeof found === "function" ? "taken" : found;
+    };
+    t.match(await take(`${2 ** 30} elsewhere`), /^train: process \d+ on elsewhere trains in --out/);
+    t.match(
+      await take(`${process.ppid} ${hostname()}`),
+      /^train: process \d+ on .* trains in --out/,
+    );
+    t.match(await take("somebody"), /does not say who trains there; delete it/);
+    t.equal(await readFile(file, "utf8"), "somebody", "it is left as it is");
+    t.equal(await take(ended), "taken");
+    // As a container's next start may find it.
+    t.equal(await take(`${process.pid} ${hostname()}`), "taken", "its own number");
+    t.deepEqual(await readdir(folder), []);
+  });
+});
