@@ -9,7 +9,6 @@ import {
   relu as rectify,
   reshape,
   type Shape,
-  stopGradient,
   type Tensor,
 } from "@fewnorm/tensor";
 import { checkChoice, checkEpsilon, checkMomentum, checkValues } from "./checks.ts";
@@ -129,7 +128,7 @@ export function instanceNorm(options: InstanceNormOptions = {}): Norm {
     checkValues(inner.path, x.shape, values, "use another norm for maps of one pixel");
     const { normalized, statistics } = standardize(x, groupMean(x.shape, c), epsilon);
     if (running !== undefined) {
-      const ofBatch = (images: Tensor) => stopGradient(mean(reshape(images, [n, c]), [0]));
+      const ofBatch = (images: Tensor) => mean(reshape(images, [n, c]), [0]);
       const batch = { mean: ofBatch(statistics.mean), variance: ofBatch(statistics.variance) };
       updateRunning(inner, running, batch, values, momentum);
     }
