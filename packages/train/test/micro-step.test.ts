@@ -1,7 +1,7 @@
 // Steps in micro-batches beyond the equality of gradients: statistics of their own, draws, failures, and the loop's view.
 import type { Backend } from "@fewnorm/backend";
 import { createReferenceBackend } from "@fewnorm/backend-reference";
-import { globalAveragePool, type Model } from "@fewnorm/nn";
+import { conv2d, dense, globalAveragePool, type Model } from "@fewnorm/nn";
 import {
   batchNorm,
   batchRenorm,
@@ -78,6 +78,30 @@ for (const [name, norm] of own) {
     await backend.dispose();
   });
 }
+
+test("a normalization in front of its convolution has shared statistics, too", async (t) => {
+  const backend = float64();
+  const fixed: Strategy = {
+    ...batchSampling({ images: 3 }),
+    origin: () => ({ row: 10, top: 0, left: 0 }),
+  };
+  const norm = normOf(mixture([{ strategy: virtualDataset({ images: 2 }) }, { strategy: fixed }]));
+  const model: Model = {
+    ...tinyModel("pre-activation", norm),
+    logits(scope, images) {
+      const spec = { channels: 4, kernel: 3, padding: 1 };
+      const x = conv2d(scope, "conv1", norm.layer(scope, "bn1", images), spec);
+      const y = conv2d(scope, "conv2", norm.layer(scope, "bn2", x, { relu: true }), spec);
+      return dense(scope, "fc", globalAveragePool(y), { units: 3 });
+    },
+  };
+  const whole = await found(backend, model, { batch }, feeds);
+  const split = await found(backend, model, { batch, micro: 4 }, feeds);
+  // Rounding of float64, and of a few sums.
+  const largest = difference(split, whole);
+  t.ok(largest < 1e-12, `${largest}`);
+  await backend.dispose();
+});
 
 test("the exact gradient of a split step is the derivative of its loss", async (t) => {
   const backend = float64();
