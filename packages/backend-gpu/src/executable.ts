@@ -78,7 +78,8 @@ export function createGpuExecutable(
   let made = make();
   /** Feeds that are results as they are. */
   const passed = new Set([...ends].map(({ source }) => source?.from === "feed" && source.name));
-  const stateValue = (name: string): StateValue => (state as GpuState).value(name);
+  const stateValues = new Map(state?.specs.map(({ name }) => [name, state.value(name)]));
+  const stateValue = (name: string): StateValue => stateValues.get(name) as StateValue;
   let residents: Residents | undefined;
   let balance: ReturnType<typeof createBalance>;
   const lifetime = createLifetime("the executable", "compile the graph again", context.lifetime);

@@ -32,7 +32,10 @@ export interface StateValue {
 export interface GpuState extends State {
   /** Of which backend it is. */
   readonly queue: Queue;
-  /** @throws Error for an unknown name and after `dispose`. */
+  /**
+   * For executables: it stays usable for runs that were asked for before `dispose`.
+   * @throws Error for an unknown name and after `dispose`.
+   */
   value(name: string): StateValue;
   readonly lifetime: Lifetime;
 }
@@ -66,7 +69,7 @@ export function createGpuState(
     specs,
     queue,
     lifetime,
-    value: (name) => find("run", name),
+    value: (name) => find("compile", name),
     async read(name) {
       const one = find("read", name);
       return queue.enter(async () => {
@@ -82,7 +85,10 @@ export function createGpuState(
     },
     async dispose() {
       lifetime.end();
-      held.clear();
+      await queue.enter(() => {
+        for (const one of held.values()) setOnHost(one, new Float32Array(0));
+        held.clear();
+      });
     },
   };
 }
