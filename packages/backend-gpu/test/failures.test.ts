@@ -6,7 +6,7 @@ import { add, trace } from "@fewnorm/tensor";
 import test from "tape";
 import { openBrowser, whyNoBrowser } from "./browser.ts";
 import { alteredGpu, type Device, withGpu } from "./gpu-stand-in.ts";
-import { graph, prepare, specs, x } from "./small-step.ts";
+import { graph, prepare, specs, weights, x } from "./small-step.ts";
 import { whyNoWebGpu } from "./software-adapter.ts";
 
 const skip = (await whyNoWebGpu()) ?? false;
@@ -99,6 +99,33 @@ test("what the device reports reaches all who use it, and they go on", { skip },
     const { y } = await executable.run({ x });
     t.ok(Number.isFinite(y?.data[0]), "the next run is one again");
     t.notDeepEqual((await state.read("w")).data, before.data);
+    await backend.dispose();
+  });
+});
+
+test("after a run that failed, a state that only the device had is an error until it is written", {
+  skip,
+}, async (t) => {
+  let device: Device | undefined;
+  const gpu = alteredGpu({
+    device(made) {
+      device = made;
+    },
+  });
+  await withGpu(gpu, async () => {
+    const backend = await createGpuBackend({ mode: "webgpu" });
+    const { state, executable } = await prepare(backend);
+    for (let i = 0; i < 2; i++) await executable.run({ x });
+    const failing = executable.run({ x });
+    device?.createBuffer({ size: 4, usage: 3 });
+    t.match(await failureOf(failing), /reported an error/);
+    t.match(
+      await failureOf(state.read("w")),
+      /a run failed on the GPU, and the states .* are gone/,
+    );
+    await state.write("w", weights);
+    t.ok(Number.isFinite((await executable.run({ x })).y?.data[0]), "written, it is used again");
+    t.equal(executable.residentStates, 1, "and stays on the device again");
     await backend.dispose();
   });
 });

@@ -15,6 +15,7 @@ import {
   rows,
   type Shape,
   sizeOf,
+  slice,
   trace,
 } from "@fewnorm/tensor";
 import test from "tape";
@@ -80,4 +81,14 @@ test("what is padded is moved by the kernels that read it, however many", async 
   });
   const feeds = { x, w: normal(key(2), 2 * 6 * 9) };
   t.equal(await kernelsOf(t, convolved, feeds), 2, "a convolution reads it often: it is held");
+});
+
+test("kernels of the same text have as many threads as each needs", async (t) => {
+  const graph = trace((builder) => {
+    const x = builder.input("x", [8]);
+    for (const count of [5, 3, 8]) {
+      builder.output(`${count}`, multiply(slice(x, { start: [0], shape: [count] }), 2));
+    }
+  });
+  t.equal(await kernelsOf(t, graph, { x: normal(key(1), 8) }), 3);
 });

@@ -38,6 +38,11 @@ test("small kernels that do not need each other are one on a GPU, as far as arra
     [0, 1, 3, 6, 10, 15, 21],
   );
   t.equal(planned(doubled(8)).kernels.length, 2, "a kernel reads seven arrays");
+  t.equal(
+    planned(doubled(7), 6).kernels.length,
+    5,
+    "three of 6 elements together, the others apart",
+  );
   t.equal(planned(doubled(7), 0).kernels.length, 7, "not where none may be");
   t.end();
 });
