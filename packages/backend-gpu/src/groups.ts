@@ -39,9 +39,8 @@ export function groupsOf(
   const computed = new Set(kernels.map(({ results }) => results[0]));
   let waiting = kernels.map((kernel) => ({ kernel, since: -1 }));
   for (let stage = 0; waiting.length > 0; stage++) {
-    const there = new Set(groupOf.keys());
     const isReady = ({ inputs }: Kernel) =>
-      inputs.every((of) => !computed.has(of) || there.has(of));
+      inputs.every((of) => !computed.has(of) || groupOf.has(of));
     const ready = waiting.filter(({ kernel }) => isReady(kernel));
     const open: Group[] = [];
     for (const one of ready) if (one.since < 0) one.since = stage;

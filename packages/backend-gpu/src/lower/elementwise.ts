@@ -74,12 +74,9 @@ function masked(shape: Shape, g: Lowered, y: Lowered): Lowered {
 
 type Rows = NonNullable<Lowered["rows"]>;
 
+/** Of as many rows of each. A slot is one of its offset and modulus. */
 const sameRows = (a: Rows, b: Rows): boolean =>
-  a.slot === b.slot &&
-  a.range.base === b.range.base &&
-  a.range.modulo === b.range.modulo &&
-  a.range.count === b.range.count &&
-  sameShape(a.whole.shape, b.whole.shape);
+  a.slot === b.slot && a.range.base === b.range.base && sameShape(a.whole.shape, b.whole.shape);
 
 export const broadcast: Lowering<"broadcast"> = ({ node, x }) => {
   const of = operand(x, 0);
