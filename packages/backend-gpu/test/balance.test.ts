@@ -49,6 +49,10 @@ test("threads share the rows that are convolved, whichever these are", (t) => {
         [0, bounds[1], bounds[3], size],
         `each element of ${results[0].shape} once`,
       );
+      t.ok(
+        shares.every(([first]) => first % 4 === 0),
+        "each begins where vectors do",
+      );
       const convolved = shares.map(([first, end]) => {
         let count = 0;
         for (let at = first; at < end; at++) {

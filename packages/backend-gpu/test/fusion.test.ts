@@ -7,11 +7,13 @@ import {
   add,
   conv2d,
   type Graph,
+  joinRows,
   key,
   multiply,
   normal,
   pad,
   reluGrad,
+  reshape,
   rows,
   type Shape,
   sizeOf,
@@ -91,4 +93,67 @@ test("kernels of the same text have as many threads as each needs", async (t) =>
     }
   });
   t.equal(await kernelsOf(t, graph, { x: normal(key(1), 8) }), 3);
+});
+
+test("a join of more parts than a kernel reads at once has the rows of all", async (t) => {
+  const graph = trace((builder) => {
+    const from = builder.input("start", [1], "int32");
+    const parts = [1, 2, 1, 3, 1, 2].map((count, i, counts) => ({
+      part: multiply(builder.input(`x${i}`, [count, 3]), i + 1),
+      start: from,
+      range: { base: 0, modulo: 10, offset: counts.slice(0, i).reduce((a, b) => a + b, 0), count },
+    }));
+    builder.output("y", joinRows(parts));
+  });
+  const feeds = Object.fromEntries(
+    [1, 2, 1, 3, 1, 2].map((count, i) => [`x${i}`, normal(key(i), 3 * count)]),
+  );
+  await kernelsOf(t, graph, { ...feeds, start: [3] });
+});
+
+test("small vectors are computed where they are read, others once, and so is what a convolution reads", async (t) => {
+  const readTwice = (elements: number, operations: number) =>
+    trace((builder) => {
+      let x = builder.input("x", [elements]);
+      for (let i = 0; i < operations; i++) x = multiply(x, x);
+      builder.output("y", add(x, 1));
+      builder.output("z", add(x, 2));
+    });
+  for (const [elements, operations, kernels] of [
+    [2048, 1, 2],
+    [2049, 1, 3],
+    [16, 5, 2],
+    [16, 6, 3],
+  ] as const) {
+    const x = normal(key(1), elements).map((value) => Math.sin(value));
+    const graph = readTwice(elements, operations);
+    t.equal(await kernelsOf(t, graph, { x }), kernels, `${elements} elements, ${operations}`);
+  }
+  const convolved = trace((builder) => {
+    const x = builder.input("x", [2, 48]);
+    const image = reshape(multiply(x, x), [2, 3, 4, 4]);
+    builder.output("y", conv2d(image, builder.input("w", [2, 3, 1, 1])));
+  });
+  const feeds = { x: normal(key(1), 96), w: normal(key(2), 6) };
+  t.equal(await kernelsOf(t, convolved, feeds), 2, "though reshaped on the way");
+});
+
+test("gradients of a ReLU whose rows lie elsewhere than its values' are masked by those", async (t) => {
+  const range = { base: 0, modulo: 4, offset: 0, count: 2 };
+  const graph = trace((builder) => {
+    const [x, y] = [builder.input("x", [8, 3]), builder.input("y", [8, 3])];
+    const start = builder.input("start", [2], "int32");
+    const g = rows(x, start, { range });
+    for (const [name, values] of Object.entries({
+      "behind others": rows(y, start, { range: { ...range, base: 3 } }),
+      "of fewer": rows(slice(y, { start: [1, 0], shape: [6, 3] }), start, { range }),
+      "from another on": rows(y, start, { range, index: 1 }),
+      "farther on": rows(y, start, { range: { ...range, offset: 1 } }),
+      "of a longer ring": rows(y, start, { range: { ...range, modulo: 5 } }),
+    })) {
+      builder.output(name, reluGrad(g, values));
+    }
+  });
+  const [x, y] = [normal(key(1), 24), normal(key(2), 24)];
+  await kernelsOf(t, graph, { x, y, start: [3, 2] });
 });

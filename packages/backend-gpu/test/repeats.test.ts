@@ -1,8 +1,11 @@
 // What kernels compute themselves so that they need not wait for others.
 
 import {
+  add,
+  type Builder,
   conv2d,
   key,
+  matmul,
   moments,
   multiply,
   normal,
@@ -69,6 +72,36 @@ test("what a convolution reads is computed whole, where other operations compute
   t.equal(
     elementsFor((pixel) => conv2d(pixel, pixel.builder.constant(1, [1, 1, 1, 1]))),
     1 + sizeOf(shape),
+  );
+  t.end();
+});
+
+test("what takes long, reads more arrays, or is a convolution is waited for", (t) => {
+  const shape: Shape = [4, 3, 13, 11];
+  /** The chain of y and of what reads it besides an input. */
+  const chain = (build: (b: Builder) => Tensor, mostRepeats = 2 ** 26): number => {
+    const graph = trace((builder) => {
+      const y = build(builder);
+      builder.output("y", y);
+      builder.output("product", multiply(y, builder.input("other", y.shape)));
+    });
+    return chainOf(plan(graph, { ...options, mostRepeats }));
+  };
+  const square = (b: Builder) => multiply(b.input("x", shape), b.input("x", shape));
+  t.equal(chain(square), 1);
+  t.equal(chain(square, sizeOf(shape) - 1), 2, "more than may be repeated");
+  const product = (inner: number) => (b: Builder) =>
+    matmul(b.input("x", [4, inner]), b.input("w", [inner, 5]));
+  t.equal(chain(product(100)), 1);
+  t.equal(chain(product(1100)), 2, "more than a thread may take");
+  const total = (count: number) => (b: Builder) =>
+    Array.from({ length: count }, (_, i) => b.input(`x${i}`, shape)).reduce((x, y) => add(x, y));
+  t.equal(chain(total(6)), 1);
+  t.equal(chain(total(7)), 2, "more arrays than a kernel reads");
+  t.equal(
+    chain((b) => conv2d(b.input("x", shape), b.input("w", [2, 3, 1, 1]))),
+    2,
+    "a convolution",
   );
   t.end();
 });
