@@ -2,7 +2,7 @@
 // which rows it takes to be each thread's own.
 
 import test from "tape";
-import { areApart, type Located, locateAll, mustWait } from "../src/plan/conflicts.ts";
+import { areApart, type Located, locateAll, mustWait, touch } from "../src/plan/conflicts.ts";
 import { type Buffer, type Instruction, mapName, reads, writes } from "../src/plan/program.ts";
 
 const bufferOf = (bytes: number, id: number): Buffer => {
@@ -24,6 +24,31 @@ test("threads wait for rows written in a map's order before they read the rows t
   });
   t.notOk(mustWait(written, inOrder), "not before each reads what it has written");
   t.ok(mustWait(written, mapped));
+  t.end();
+});
+
+test("what no thread has for itself is none's own in a map's order either", (t) => {
+  const map = { start: { buffer: bufferOf(4, 0), offset: 0 }, base: 0, modulo: 6, offset: 0 };
+  const place = { buffer: bufferOf(240, 1), offset: 0 };
+  const [written, read] = [writes(place, 240), reads(place, 240)].map(
+    (access) =>
+      locateAll({ op: 0, args: [], node: 0, accesses: [access], turn: map }, ({ id }) => ({
+        space: id,
+        offset: 0,
+      }))[0] as Located,
+  );
+  t.ok(mustWait(written as Located, read as Located));
+  t.end();
+});
+
+test("rows of a tensor that has taken over another's memory touch its rows", (t) => {
+  const map = { start: { buffer: bufferOf(4, 0), offset: 0 }, base: 0, modulo: 6, offset: 0 };
+  const rowsOf = (bytes: number, offset: number): Located => ({
+    ...{ space: "workspace", begin: 0, end: bytes, key: "rows:3", write: true },
+    rows: { map: { ...map, offset }, count: 3 },
+  });
+  t.notOk(touch(rowsOf(240, 0), rowsOf(240, 3)), "other rows of the same tensor do not");
+  t.ok(touch(rowsOf(240, 0), rowsOf(480, 3)));
   t.end();
 });
 
