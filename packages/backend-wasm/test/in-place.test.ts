@@ -6,6 +6,7 @@ import { createReferenceBackend } from "@fewnorm/backend-reference";
 import { createWasmBackend } from "@fewnorm/backend-wasm";
 import {
   type Builder,
+  broadcast,
   conv2d,
   joinRows,
   key,
@@ -65,6 +66,18 @@ const cases: Record<string, (builder: Builder, states: Record<string, Tensor>) =
   },
   "a join over what stays from run to run": (_, { kept, start }) =>
     joinedRows(relu(kept as Tensor), start as Tensor, (part) => subtract(part, 1)),
+  "a join over a copy in another shape, of other rows": (builder, { s, start }) => {
+    builder.update("s", multiply(s as Tensor, 0.5));
+    const all = reshape(relu(reshape(s as Tensor, [ROWS, 8, 16, 16])), [ROWS, COLUMNS]);
+    const from = rows(all, start as Tensor, { range: ring(0, ROWS) });
+    return joinRows([{ start: start as Tensor, range: ring(5, ROWS), part: subtract(from, 1) }]);
+  },
+  "a join over repeated rows, which turns them round": (builder, { s, start }) => {
+    builder.update("s", multiply(s as Tensor, 0.5));
+    const all = multiply(broadcast(relu(s as Tensor), [3, ROWS, COLUMNS]), 2);
+    const range = { base: 0, modulo: 3, offset: 0, count: 3 };
+    return joinRows([{ start: start as Tensor, range, part: all }]);
+  },
   "results over what stays from run to run": (_, { kept, start }) =>
     joinedRows(relu(kept as Tensor), start as Tensor, (part) => relu(subtract(part, 1))),
 };

@@ -20,8 +20,13 @@ export function usersOf({ nodes }: Graph): Node[][] {
   return users;
 }
 
-/** What a value is a view of, or itself. */
-export function rootOf(graph: Graph, id: number): number {
-  const { op, inputs } = graph.nodes[id] as Node;
-  return views.has(op) && op !== "joinRows" ? rootOf(graph, inputs[0] as number) : id;
+/** A value, and what it may be a view of in turn: which of them have copies is not known here. */
+export function viewsOf({ nodes }: Graph, id: number): number[] {
+  const found = [id];
+  for (let node = nodes[id] as Node; views.has(node.op) && node.op !== "joinRows"; ) {
+    const from = node.inputs[0] as number;
+    found.push(from);
+    node = nodes[from] as Node;
+  }
+  return found;
 }

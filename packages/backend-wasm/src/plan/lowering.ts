@@ -5,7 +5,7 @@ import { EACH, OP_FILL, SHARED } from "../opcodes.ts";
 import { type Analysis, operandsOf, readsLater } from "./analysis.ts";
 import { areApart } from "./conflicts.ts";
 import { copyValue } from "./elementwise.ts";
-import { elementwise, rootOf } from "./graph.ts";
+import { elementwise, viewsOf } from "./graph.ts";
 import { storedStrides } from "./layout.ts";
 import {
   type Access,
@@ -135,7 +135,7 @@ export function createLowering(
     if (masked.passed.has(id)) return false;
     const map = rangeMap(lowering, placement);
     const inRows = (from: number) => {
-      if (!owners.includes(rootOf(graph, from))) return true;
+      if (!viewsOf(graph, from).some((viewed) => owners.includes(viewed))) return true;
       const operand = graph.nodes[from] as Node;
       const whole = owners.includes(operand.inputs[0] as number);
       return operand.op === "rows" && whole && mapName(rowsOf(operand)?.map) === mapName(map);
