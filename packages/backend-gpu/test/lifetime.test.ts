@@ -8,7 +8,7 @@ import test from "tape";
 import { globals } from "webgpu";
 import { type Browser, openBrowser, whyNoBrowser } from "./browser.ts";
 import { type Course, countHeld, type Held, type Makers, trainHolding } from "./held.ts";
-import { graph, prepare, specs, weights, x } from "./small-step.ts";
+import { graph, specs, weights, x } from "./small-step.ts";
 import { whyNoWebGpu } from "./software-adapter.ts";
 
 const skip = (await whyNoWebGpu()) ?? false;
@@ -93,22 +93,6 @@ test("states that webasm keeps are read, written and shared as others are", asyn
   t.notEqual((await state.read("w")).data[0], weights[0], "disposing of who holds it keeps it");
   await backend.dispose();
 });
-
-for (const mode of ["cpu", "webasm"] as const) {
-  test(`runs that were asked for end, whatever is disposed of meanwhile, ${mode}`, async (t) => {
-    for (const what of ["executable", "state", "backend"] as const) {
-      const backend = await createGpuBackend({ mode });
-      const { state, executable } = await prepare(backend);
-      await executable.run({ x });
-      const runs = [executable.run({ x }), executable.run({ x })];
-      const disposing = { backend, state, executable }[what].dispose();
-      const ends = runs.map((run) => run.then(() => "done", String));
-      t.deepEqual(await Promise.all(ends), ["done", "done"], `the ${what}`);
-      await disposing;
-      await backend.dispose();
-    }
-  });
-}
 
 test.onFinish(() => {
   browser?.close();

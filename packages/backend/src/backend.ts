@@ -19,7 +19,7 @@ export interface Limits {
 
 /**
  * Runs graphs. Made by a factory such as `createWasmBackend(options)`; owns memory until `dispose`.
- * Using it, its states or its executables after that is an Error that says so.
+ * Using it, its states or its executables after that is an Error that says so; runs that were asked for before take place.
  */
 export interface Backend {
   /** Short name, as users write it: `reference`, `wasm`, … */

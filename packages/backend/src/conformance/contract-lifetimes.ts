@@ -1,6 +1,18 @@
 // Cases of the contract: repeated runs, memory, and disposal.
 
-import { add, conv2d, key, moments, normal, relu, rows, sum, trace } from "@fewnorm/tensor";
+import {
+  add,
+  conv2d,
+  key,
+  moments,
+  normal,
+  relu,
+  rows,
+  sum,
+  trace,
+  type Values,
+} from "@fewnorm/tensor";
+import type { NdArray } from "ndarray";
 import type { Backend, Feeds, Fetches } from "../backend.ts";
 import { sameBits } from "./comparison.ts";
 import { accumulating, type ContractCase, equalValues, rejects } from "./contract-checks.ts";
@@ -97,6 +109,28 @@ export const lifetimeContract: readonly ContractCase[] = [
       await rejects(t, () => other.run(feeds), Error, /dispose/, "run with it");
       const graph = accumulating([3]);
       await rejects(t, () => backend.compile(graph, state), Error, /dispose/, "compile with it");
+    },
+  },
+  {
+    name: "dispose: runs that were asked for before take place",
+    async check(t, backend) {
+      for (const what of ["executable", "state", "backend"] as const) {
+        const state = await backend.createState([{ name: "w", shape: [3] }]);
+        const executable = await backend.compile(accumulating([3]), state);
+        const run = async () => (await executable.run({ x: [1, 2, 3] })).y as NdArray<Values>;
+        await run();
+        const runs = [run(), run()];
+        const disposing = { executable, state, backend }[what].dispose();
+        for (const [i, y] of (await Promise.all(runs)).entries()) {
+          equalValues(
+            t,
+            y,
+            [1, 2, 3].map((x) => (i + 2) * x),
+            `of the ${what}: run ${i + 2}`,
+          );
+        }
+        await disposing;
+      }
     },
   },
   {
