@@ -14,7 +14,9 @@ export async function replaceFile(
   content: Uint8Array | string | Iterable<Uint8Array>,
   keep?: string,
 ): Promise<void> {
-  const path = await targetOf(name);
+  const place = located.then(() => targetOf(name));
+  located = place.catch(() => {});
+  const path = await place;
   const before = writers.get(path) ?? Promise.resolve();
   const own = before.then(() => replaceNow(path, content, keep));
   const done = own.catch(() => {});
@@ -23,6 +25,9 @@ export async function replaceFile(
     if (writers.get(path) === done) writers.delete(path);
   });
 }
+
+/** The last file that was looked for: one after another, so that they are written in the order of the calls. */
+let located: Promise<unknown> = Promise.resolve();
 
 /** Who writes a file last of those in this process: one after another, or they would write into each other's. */
 const writers = new Map<string, Promise<void>>();

@@ -1,5 +1,5 @@
 // Files on a disk: written at once, opened without being read, closed again.
-import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodeSafetensors, type FloatTensor } from "@fewnorm/safetensors";
@@ -106,5 +106,21 @@ test("of several writers of one file the last one's is whole", async (t) => {
     t.equal(values.length, 200_000);
     t.ok(values.every((value) => value === 2));
     t.deepEqual(await readdir(folder), ["a.safetensors"], "nothing is left beside it");
+  });
+});
+
+test("the last of several writers is the last one called, by whatever name", async (t) => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "a.safetensors");
+    await writeSafetensors(path, tensorsOf(0));
+    // A link to a link to …: the first writer takes longer than the last one to find the file.
+    const links = Array.from({ length: 30 }, (_, i) => join(folder, `link ${i}`));
+    for (const [i, link] of links.entries()) await symlink(links[i - 1] ?? path, link);
+    const names = [...links].reverse();
+    await Promise.all([...names, path].map((name, i) => writeSafetensors(name, tensorsOf(i))));
+    const file = await openSafetensorsFile(path);
+    const { values } = await file.readFloat32("a");
+    await file.dispose();
+    t.equal(values[0], names.length);
   });
 });
