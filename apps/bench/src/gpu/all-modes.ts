@@ -14,17 +14,15 @@ export function allModes(
     const of = (title: RegExp) => sections.find((section) => title.test(section.title));
     const [step, layer] = [of(/: step: /), of(/: layer /)];
     if (step === undefined) continue;
-    const value = (section: Section | undefined, one: string, quantity: string) =>
-      section?.results.find((result) => result.case === one && result.quantity === quantity)?.value;
+    const found = (section: Section | undefined, one: string, quantity: string) =>
+      section?.results.find((result) => result.case === one && result.quantity === quantity);
     const norms = new Set(step.results.map((result) => result.case));
     norms.delete("none");
     for (const norm of norms) {
-      const tax = value(step, norm, "tax");
-      const part = step.results.find(
-        (result) => result.case === norm && result.quantity === "tax / bn's tax",
-      );
-      const saved = value(step, norm, "saved against bn");
-      const alone = value(layer, norm, "forward+backward / bn");
+      const tax = found(step, norm, "tax")?.value;
+      const part = found(step, norm, "tax / bn's tax");
+      const saved = found(step, norm, "saved against bn")?.value;
+      const alone = found(layer, norm, "forward+backward / bn")?.value;
       rows.push([
         `${nameOf(mode)}${mode.emulated ? " (EMULATION)" : ""}`,
         norm,
